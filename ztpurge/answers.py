@@ -1,0 +1,137 @@
+"""What the API answered -> a receipt, or a typed error.
+
+Pure. The two shapes and the table of errors: the vendor's page on purging (2015) and what the service was seen to
+answer; where the two differ, both are accepted. An answer without a reqId is never a success.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ztpurge.errors import ApiError, Failure
+from ztpurge.untrusted import for_log
+
+_REQ_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_SECONDS = re.compile(r"[0-9]{1,10}")
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the API gave for an accepted call: the id to ask after it, and the percentage of providers that took it."""
+
+    req_id: str
+    success_rate: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as it came: header names in lower case, a body of bounded size."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def read_receipt(answer: Answer, *, now: float) -> Receipt:
+    """Read the answer to a purge; raise ApiError for everything but an accepted one. `now`: seconds since 1970."""
+    if 300 <= answer.status < 400:
+        raise ApiError(
+            Failure.REDIRECT,
+            f"the API answered {answer.status} and pointed elsewhere",
+            remedy="Give the API's own address in `api-url`; redirects are not followed, lest the token leak",
+            status=answer.status,
+        )
+    document = _document(answer.body)
+    wrapped = document.get("zt_api")
+    facts = wrapped if isinstance(wrapped, dict) else document
+    ret = facts.get("ret")
+    # the document: `ret` 0 is success, anything else failure, whatever the status; the other shape has no `ret`
+    if ret == 0 if ret is not None else answer.status < 300 and "error" not in facts:
+        return Receipt(_req_id(facts, answer), _success_rate(facts))
+    raise _refusal(answer, facts, now)
+
+
+def retry_after(text: str, *, now: float) -> float | None:
+    """Read a Retry-After header (RFC 9110, 10.2.3), seconds or a date, as seconds from `now`; None if neither."""
+    if _SECONDS.fullmatch(text.strip()):
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _req_id(facts: dict[str, Any], answer: Answer) -> str:
+    req_id = facts.get("reqId")
+    if isinstance(req_id, str) and _REQ_ID.fullmatch(req_id):
+        return req_id
+    raise ApiError(
+        Failure.UNREADABLE,
+        f"the API answered {answer.status} without a reqId: {_excerpt(answer.body)}",
+        remedy="Check that `api-url` is the CDN's API",
+        status=answer.status,
+    )
+
+
+def _success_rate(facts: dict[str, Any]) -> float:
+    rate = facts.get("success_rate", facts.get("successRate"))  # the document spells it both ways
+    return float(rate) if isinstance(rate, int | float) and 0 <= rate <= 100 else 100.0
+
+
+def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
+    text = _error_text(facts) or _excerpt(answer.body)
+    failure, remedy = _failure(answer.status, facts, text)
+    pause = answer.headers.get("retry-after")
+    return ApiError(
+        failure,
+        f"the API answered {answer.status}: {text}",
+        remedy=remedy,
+        status=answer.status,
+        retry_after=None if pause is None else retry_after(pause, now=now),
+    )
+
+
+def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, str]:
+    auth = "Renew the token in the repository's secrets: the service's tokens expire within a day or so"
+    if status == 401 or text in {"invalid token", "Could not find token"}:
+        return Failure.AUTH, auth
+    if status == 403:
+        return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
+    if status in {429, 503}:
+        return Failure.BUSY, "If that lasts, lower `concurrency` or set `pace: 1`"
+    if status == 408 or status >= 500:
+        return Failure.SERVER, ""
+    if status >= 400:
+        return Failure.REJECTED, "One of its URLs may be one that the CDN does not take"
+    if _code(facts) == 401:
+        return Failure.AUTH, auth
+    return (Failure.SERVER, "") if facts.get("ret") else (Failure.UNREADABLE, "Check that `api-url` is the CDN's API")
+
+
+def _error_text(facts: dict[str, Any]) -> str:
+    error = facts.get("error", facts.get("msg"))
+    if isinstance(error, dict):
+        error = error.get("message")
+    return for_log(error, limit=300) if isinstance(error, str) else ""
+
+
+def _code(facts: dict[str, Any]) -> object:
+    error = facts.get("error")
+    return error.get("code") if isinstance(error, dict) else None
+
+
+def _excerpt(body: bytes) -> str:
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body[:4000].decode("utf-8", "replace"))).strip()
+    return for_log(text, limit=200) or "nothing"

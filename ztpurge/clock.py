@@ -1,0 +1,33 @@
+"""Time as an argument: what the program waits by, and how it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+
+class Clock:
+    """The real clock; a test passes one of its own."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+
+    def now(self) -> float:
+        """Return seconds on a clock that never jumps."""
+        return time.monotonic()
+
+    def wall(self) -> float:
+        """Return seconds since 1970, for dates that a server sends."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so many seconds, or until `stop`."""
+        self._stop.wait(seconds)
+
+    def stop(self) -> None:
+        """Ask everybody who waits by this clock to come to an end."""
+        self._stop.set()
+
+    def stopped(self) -> bool:
+        """Say whether `stop` was called."""
+        return self._stop.is_set()

@@ -1,0 +1,63 @@
+"""What can go wrong, as values that carry cause, remedy and place for the person who reads the log."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ZtpurgeError(Exception):
+    """A failure with its cause, the place where it shows (an input, a file, a URL) and what to do about it."""
+
+    def __init__(self, cause: str, *, remedy: str = "", place: str = "") -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.remedy = remedy
+        self.place = place
+
+    def at(self, place: str) -> ZtpurgeError:
+        """Return the same failure with the place where it shows."""
+        return ZtpurgeError(self.cause, remedy=self.remedy, place=place)
+
+    def __str__(self) -> str:
+        """Render as one sentence or two: the cause, then the remedy; the place is shown beside it."""
+        return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
+
+
+class InvalidInputs(ZtpurgeError):  # noqa: N818 - several problems, not one error
+    """All that is wrong with the inputs of one run; nothing was called."""
+
+    def __init__(self, problems: tuple[ZtpurgeError, ...]) -> None:
+        super().__init__("; ".join(f"{problem.place}: {problem}" for problem in problems))
+        self.problems = problems
+
+
+class Failure(enum.Enum):
+    """Why a call to the API did not do what was asked; `retry.py` decides from it whether to ask again."""
+
+    AUTH = "the token was refused"
+    HOST = "the host is not the account's"
+    REJECTED = "the request was rejected"
+    REDIRECT = "the API redirected"
+    BUSY = "the API asked for a pause"
+    SERVER = "the API failed"
+    UNREADABLE = "the answer cannot be used"
+    UNREACHABLE = "the API could not be reached"
+    TIMEOUT = "no answer in time"
+
+
+class ApiError(ZtpurgeError):
+    """A call that brought no reqId: its `failure`, the HTTP `status` if there was one, and `retry_after` in seconds."""
+
+    def __init__(
+        self,
+        failure: Failure,
+        cause: str,
+        *,
+        remedy: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(cause, remedy=remedy)
+        self.failure = failure
+        self.status = status
+        self.retry_after = retry_after

@@ -1,0 +1,217 @@
+"""The inputs of a step -> Inputs: one table of names, defaults and readings, every problem reported at once.
+
+The values come as the runner hands them over: `INPUT_<NAME>` with hyphens kept, untrimmed, empty for "not given".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ztpurge.changes.listed import FORMATS
+from ztpurge.errors import InvalidInputs, ZtpurgeError
+from ztpurge.patterns import Patterns, parse_patterns
+from ztpurge.urls import parse_base, parse_directory, parse_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+T = TypeVar("T")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+_COUNT = re.compile(r"[0-9]{1,9}")
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def read_boolean(text: str) -> bool:
+    """Read one of the six spellings of YAML 1.2's core schema, as actions/toolkit does."""
+    spellings = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+    if text.strip() not in spellings:
+        raise ZtpurgeError(f"{text.strip()!a} is not `true` or `false`")
+    return spellings[text.strip()]
+
+
+def read_list(text: str) -> tuple[str, ...]:
+    """Read one entry a line, or a JSON array of strings."""
+    if text.strip().startswith("[") and text.strip().endswith("]"):
+        try:
+            entries = json.loads(text)
+        except (ValueError, RecursionError):
+            entries = None  # a pattern such as `[ab]*[cd]` is no JSON
+        if isinstance(entries, list) and all(isinstance(entry, str) for entry in entries):
+            return tuple(entry for entry in entries if entry.strip())
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def read_token(text: str) -> str:
+    """Read the token; never repeat it in an error."""
+    token = text.strip()
+    if token and not _TOKEN.fullmatch(token):
+        raise ZtpurgeError("it holds white space or characters that no token has", remedy="Check the secret")
+    return token
+
+
+def read_api_url(text: str) -> str:
+    """Read the API's entry, without a closing slash."""
+    return parse_base(text.strip()).rstrip("/")
+
+
+def read_root(text: str) -> str:
+    """Read a folder of the repository as `a/b`, the top folder as an empty text."""
+    parts = [part for part in text.strip().split("/") if part not in {"", "."}]
+    if text.strip().startswith("/") or ".." in parts:
+        raise ZtpurgeError(f"{text.strip()!a} is not a folder of the repository", remedy="Write it relative, as `dist`")
+    return "/".join(parts)
+
+
+def read_index_files(text: str) -> tuple[str, ...]:
+    """Read the names of index files; `none` is no name."""
+    names = read_list(text)
+    if any("/" in name for name in names):
+        raise ZtpurgeError("an index file is a name without a folder")
+    return () if names == ("none",) else names
+
+
+def read_patterns(text: str) -> Patterns | None:
+    """Read patterns, None if there are none."""
+    return parse_patterns(read_list(text))
+
+
+def read_format(text: str) -> str:
+    """Read the name of a list format."""
+    if text.strip() not in FORMATS:
+        raise ZtpurgeError(f"{text.strip()!a} is none of {', '.join(FORMATS)}")
+    return text.strip()
+
+
+def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    def read_lines(text: str) -> tuple[str, ...]:
+        entries: dict[str, None] = {}
+        problems: list[str] = []
+        for entry in read_list(text):
+            try:
+                entries[read(entry)] = None
+            except ZtpurgeError as error:
+                # what stands before an @ may be a password
+                problems.append(f"{entry.rpartition('@')[2][:200]!a}: {error}")
+        if problems:
+            raise ZtpurgeError("; ".join(problems))
+        return tuple(entries)
+
+    return read_lines
+
+
+def _number(least: float, most: float, unit: str = "") -> Callable[[str], float]:
+    def read(text: str) -> float:
+        value = float(text) if _NUMBER.fullmatch(text.strip()) else -1
+        if not least <= value <= most:
+            raise ZtpurgeError(f"{text.strip()!a} is not a number from {least:g} to {most:g}{unit}")
+        return value
+
+    return read
+
+
+def _count(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text) if _COUNT.fullmatch(text.strip()) else -1
+        if not least <= value <= most:
+            raise ZtpurgeError(f"{text.strip()!a} is not a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _given(read: Callable[[str], Any], default: str = "", *, secret: bool = False) -> Any:  # noqa: ANN401 - as field()
+    return field(metadata={"read": read, "default": default}, repr=not secret)
+
+
+_DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a step asks for; a field's name with hyphens is the input's. Times are in seconds."""
+
+    token: str = _given(read_token, secret=True)
+    api_url: str = _given(read_api_url, "http://cdnapi.ztgame.com.cn")
+    base_url: tuple[str, ...] = _given(_lines(parse_base))
+    root: str = _given(read_root, ".")
+    include: Patterns | None = _given(read_patterns)
+    exclude: Patterns | None = _given(read_patterns)
+    index_files: tuple[str, ...] = _given(read_index_files, "index.html\nindex.htm")
+    clean_urls: bool = _given(read_boolean, "false")
+    files: str = _given(str)
+    files_from: str = _given(str.strip)
+    files_format: str = _given(read_format, "auto")
+    urls: tuple[str, ...] = _given(_lines(parse_url))
+    dirs: tuple[str, ...] = _given(_lines(parse_directory))
+    max_urls: int = _given(_count(1, 1_000_000), "10000")
+    concurrency: int = _given(_count(1, 64), "4")
+    pace: float = _given(_number(0, 3600, " seconds"), "0")
+    retries: int = _given(_count(0, 100), "4")
+    request_timeout: float = _given(_number(0.1, 3600, " seconds"), "100")
+    timeout: float = _given(_number(1, _DAY, " seconds"), "900")
+    delay: float = _given(_number(0, _DAY, " seconds"), "0")
+    dry_run: bool = _given(read_boolean, "false")
+    fail_on_error: bool = _given(read_boolean, "true")
+    report_file: str = _given(str.strip)
+
+
+def table() -> dict[str, str]:
+    """Return each input's name with its default, in the order of the documentation."""
+    return {_name(row.name): row.metadata["default"] for row in fields(Inputs)}
+
+
+def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[ZtpurgeError]] | None = None) -> Inputs:
+    """Read the inputs of a step; raise InvalidInputs with every problem.
+
+    `check` may add problems that only the machine can tell, such as a file that is not there.
+    """
+    values: dict[str, Any] = {}
+    problems: list[ZtpurgeError] = []
+    for row in fields(Inputs):
+        default = row.metadata["default"]
+        text = environ.get(f"INPUT_{_name(row.name).upper()}", "")
+        values[row.name], problem = _read(
+            row.metadata["read"], text if text.strip() else default, default, _name(row.name)
+        )
+        problems += problem
+    inputs = Inputs(**values)
+    broken = {problem.place for problem in problems}
+    checks = [*_contradictions(inputs), *(check(inputs) if check else ())]
+    problems += [problem for problem in checks if problem.place not in broken]
+    if problems:
+        raise InvalidInputs(tuple(problems))
+    return inputs
+
+
+def _name(field_name: str) -> str:
+    return field_name.replace("_", "-")
+
+
+def _read(read: Callable[[str], T], text: str, default: str, name: str) -> tuple[T, list[ZtpurgeError]]:
+    try:
+        return read(text), []
+    except ZtpurgeError as error:
+        # the default stands in, so that the other inputs can still be looked at
+        return read(default), [error.at(name)]
+
+
+def _contradictions(inputs: Inputs) -> Iterator[ZtpurgeError]:
+    if not inputs.token and not inputs.dry_run:
+        yield ZtpurgeError(
+            "it is missing or empty",
+            remedy="Pass a repository secret (runs for forks and Dependabot get none; `dry-run: true` needs none)",
+            place="token",
+        )
+    if inputs.files.strip() and inputs.files_from:
+        yield ZtpurgeError("it is given beside `files`", remedy="Give one of the two", place="files-from")
+    if (inputs.files.strip() or inputs.files_from) and not inputs.base_url:
+        yield ZtpurgeError(
+            "it is missing, so the changed files have no URLs",
+            remedy="Give the address that `root` is served under, as https://static.example.com/",
+            place="base-url",
+        )
+    if inputs.delay >= inputs.timeout:
+        yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")

@@ -1,0 +1,100 @@
+"""Changed files -> the URLs that serve them, or the reason why there is none.
+
+Pure: a site says how files are served; every change ends up as at least one target or as one skip.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ztpurge.urls import encode_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ztpurge.changes import Change
+    from ztpurge.patterns import Patterns
+
+_PAGE_ENDINGS = (".html", ".htm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """How a folder of the repository is served: `base_urls` end in `/`, `root` is `` or `a/b`."""
+
+    base_urls: tuple[str, ...]
+    root: str = ""
+    include: Patterns | None = None
+    exclude: Patterns | None = None
+    index_files: tuple[str, ...] = ()
+    clean_urls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A URL to purge and the changed file that it serves."""
+
+    url: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A changed file that is not purged, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What became of the changes."""
+
+    targets: tuple[Target, ...] = ()
+    skipped: tuple[Skip, ...] = ()
+
+
+def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
+    """Find the URLs of each change, in the order of the changes, then of the site's base URLs."""
+    targets: list[Target] = []
+    skipped: list[Skip] = []
+    for change in changes:
+        served = _below_root(change.path, site.root)
+        reason = _reason_to_skip(site, served)
+        if served is None or reason:
+            skipped.append(Skip(change.path, reason))
+        else:
+            suffixes = [encode_path(path) for path in _served_paths(site, served)]
+            targets += [Target(base + suffix, change.path) for base in site.base_urls for suffix in suffixes]
+    return Mapped(tuple(targets), tuple(skipped))
+
+
+def _below_root(path: str, root: str) -> str | None:
+    if not root:
+        return path
+    return path.removeprefix(f"{root}/") if path.startswith(f"{root}/") else None
+
+
+def _reason_to_skip(site: Site, served: str | None) -> str:
+    if served is None:
+        return f"outside root {site.root}"
+    if site.include and not site.include.match(served):
+        return "not matched by include"
+    if site.exclude and site.exclude.match(served):
+        return "matched by exclude"
+    return ""
+
+
+def _served_paths(site: Site, served: str) -> Iterator[str]:
+    """Yield the paths that a request for the file may have: as it is, for its folder, without its ending."""
+    yield served
+    folder, name = posixpath.split(served)
+    if name in site.index_files:
+        yield f"{folder}/" if folder else ""
+        if site.clean_urls and folder:
+            yield folder
+    stem, ending = posixpath.splitext(served)
+    if site.clean_urls and ending in _PAGE_ENDINGS:
+        yield stem

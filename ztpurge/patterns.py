@@ -1,0 +1,39 @@
+"""Patterns over paths, by the rules of .gitignore; `pathspec` does the work and is imported only if there are any."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ztpurge.errors import ZtpurgeError
+
+if TYPE_CHECKING:
+    import pathspec
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """A list of patterns; the last one that matches decides, and one that begins with `!` takes back."""
+
+    lines: tuple[str, ...]
+    _spec: pathspec.GitIgnoreSpec
+
+    def match(self, path: str) -> bool:
+        """Say whether the list matches `path`, relative and with `/`."""
+        # pathspec's expressions treat LF as the end of the name; NUL, which no name holds, is an ordinary character
+        return self._spec.match_file(path.replace("\n", "\0"))
+
+
+def parse_patterns(lines: tuple[str, ...]) -> Patterns | None:
+    """Compile patterns, None if there are none but comments; raise ZtpurgeError for one that cannot be read."""
+    if all(line.startswith("#") for line in lines):
+        return None
+    import pathspec  # noqa: PLC0415 - 30 ms that a run without patterns need not pay
+
+    for line in lines:
+        try:
+            pathspec.GitIgnoreSpec.from_lines([line])
+        except (ValueError, re.error) as error:
+            raise ZtpurgeError(f"`{line}` is not a pattern of .gitignore") from error
+    return Patterns(lines, pathspec.GitIgnoreSpec.from_lines(lines))

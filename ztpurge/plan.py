@@ -1,0 +1,92 @@
+"""What to purge -> the calls that purge it: no URL twice, folded into directories, in batches that the API takes.
+
+Pure, so that a dry run shows exactly what a real run does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ztpurge.errors import ZtpurgeError
+from ztpurge.urls import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Kind = Literal["urls", "dirs"]
+BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one domain
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One call: up to ten URLs or directories of one host."""
+
+    kind: Kind
+    host: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A URL or directory that needs no entry, because `directory` above it is purged anyway."""
+
+    url: str
+    directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The calls of a run in their order, and what was folded away."""
+
+    batches: tuple[Batch, ...] = ()
+    folded: tuple[Folded, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of URLs and directories that are sent."""
+        return sum(len(batch.entries) for batch in self.batches)
+
+
+def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
+    """Plan the purge of URLs and directories as `urls.py` spells them; hosts and entries keep their given order."""
+    directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
+    folded: list[Folded] = []
+    by_host: dict[str, dict[Kind, list[str]]] = {}
+    for kind, entry in [*_each("urls", dict.fromkeys(urls)), *_each("dirs", dirs)]:
+        above = _directory_above(entry, directories, itself=kind == "urls")
+        if above:
+            folded.append(Folded(entry, above))
+        else:
+            by_host.setdefault(host_of(entry), {"urls": [], "dirs": []})[kind].append(entry)
+    batches = [
+        Batch(kind, host, tuple(entries[start : start + BATCH_SIZE]))
+        for host, kinds in by_host.items()
+        for kind, entries in kinds.items()
+        for start in range(0, len(entries), BATCH_SIZE)
+    ]
+    return Plan(tuple(batches), tuple(folded))
+
+
+def raise_if_too_many(plan: Plan, max_urls: int) -> None:
+    """Raise ZtpurgeError if the plan sends more than `max_urls` entries."""
+    if plan.size > max_urls:
+        raise ZtpurgeError(
+            f"{plan.size} URLs and directories would be purged, more than the {max_urls} of max-urls",
+            remedy="If that is meant, raise `max-urls`; else purge a whole directory with `dirs`, or narrow `include`",
+            place="max-urls",
+        )
+
+
+def _each(kind: Kind, entries: Iterable[str]) -> Iterator[tuple[Kind, str]]:
+    return ((kind, entry) for entry in entries)
+
+
+def _directory_above(url: str, directories: frozenset[str], *, itself: bool) -> str | None:
+    """Return the topmost of `directories` that holds `url`; the URL of the directory itself counts if `itself`."""
+    end = url.find("/", url.find("://") + 3) + 1
+    while directories and 0 < end < len(url) + itself:
+        if url[:end] in directories:
+            return url[:end]
+        end = url.find("/", end) + 1
+    return None

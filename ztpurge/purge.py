@@ -1,0 +1,100 @@
+"""A plan -> what became of each of its calls: several at once, every one attempted, in plan order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ztpurge.errors import ApiError, Failure
+from ztpurge.retry import Limits, persist
+from ztpurge.workers import as_completed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ztpurge.answers import Receipt
+    from ztpurge.clock import Clock
+    from ztpurge.pace import Pace
+    from ztpurge.plan import Batch, Plan
+
+Status = Literal["purged", "partial", "failed", "dry-run"]
+_ALL = 100.0
+_GRACE_AT_DEADLINE = 0.5  # seconds, for what ends at the deadline to be told apart from what does not
+_GRACE_AT_STOP = 4.0  # seconds: the runner sends SIGTERM after 7.5 and SIGKILL after 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch; `number` counts from 1 in plan order, `seconds` includes the pauses between tries.
+
+    `purged`: accepted. `partial`: accepted, but not by all providers behind the service. `failed`: no reqId.
+    """
+
+    number: int
+    batch: Batch
+    status: Status
+    req_id: str | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    error: ApiError | None = None
+
+
+def purge(  # noqa: PLR0913 - each a thing that tests replace
+    plan: Plan,
+    *,
+    call: Callable[[Batch, float], Receipt],
+    concurrency: int,
+    limits: Limits,
+    pace: Pace,
+    clock: Clock,
+    jitter: Callable[[], float],
+    on_outcome: Callable[[Outcome], None],
+) -> tuple[Outcome, ...]:
+    """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
+
+    def work(numbered: tuple[int, Batch]) -> Outcome:
+        number, batch = numbered
+        attempted = persist(lambda timeout: call(batch, timeout), limits=limits, pace=pace, clock=clock, jitter=jitter)
+        status, error = _judge(attempted.value, attempted.error)
+        req_id = attempted.value.req_id if attempted.value else None
+        return Outcome(number, batch, status, req_id, attempted.attempts, attempted.seconds, error)
+
+    numbered = tuple(enumerate(plan.batches, start=1))
+    outcomes = {number: _unanswered(number, batch) for number, batch in numbered}
+    patience = _Patience(limits.deadline, clock)
+    for index, outcome in as_completed(work, numbered, concurrency=concurrency, give_up=patience.is_over):
+        outcomes[index + 1] = outcome
+        on_outcome(outcome)
+    return tuple(outcomes.values())
+
+
+def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, ApiError | None]:
+    if receipt is None:
+        return "failed", error
+    if receipt.success_rate < _ALL:
+        return "partial", ApiError(
+            Failure.SERVER,
+            f"only {receipt.success_rate:g} % of the providers behind the service took it",
+            remedy="Run the step again for these URLs",
+        )
+    return "purged", None
+
+
+def _unanswered(number: int, batch: Batch) -> Outcome:
+    error = ApiError(Failure.TIMEOUT, "no answer before the run had to end; it may have been accepted or not")
+    return Outcome(number, batch, "failed", error=error)
+
+
+class _Patience:
+    """How long calls under way are waited for: to the deadline, or a few seconds after the run was told to stop."""
+
+    def __init__(self, deadline: float, clock: Clock) -> None:
+        self._end = deadline + _GRACE_AT_DEADLINE
+        self._clock = clock
+        self._stopping = False
+
+    def is_over(self) -> bool:
+        if self._clock.stopped() and not self._stopping:
+            self._stopping = True
+            self._end = min(self._end, self._clock.now() + _GRACE_AT_STOP)
+        return self._clock.now() >= self._end

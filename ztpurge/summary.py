@@ -1,0 +1,105 @@
+"""A report -> the job summary in GitHub's Markdown: a headline, a table of calls, the lists folded away. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ztpurge.messages import count, headline, skip_counts
+from ztpurge.untrusted import for_html, for_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ztpurge.purge import Outcome
+    from ztpurge.report import Report
+
+# GitHub shows nothing of a summary over 1 MiB: 5 lists and the table stay well below
+_LIST_BYTES = 120 * 1024
+_TABLE_BYTES = 200 * 1024
+_ICONS = {"purged": "✅", "nothing": "⚪", "partial": "❌", "failed": "❌", "dry-run": "📝"}
+_STATUS_ICONS = {"purged": "✅", "partial": "⚠️", "failed": "❌", "dry-run": "📝"}
+
+
+def render_summary(report: Report) -> str:
+    """Return the summary of a run, under 900 KiB whatever its size."""
+    parts = [
+        f"### {_ICONS[report.result]} ztpurge: {for_markdown(headline(report))}\n",
+        _calls(report.outcomes),
+        _folded("Not purged, maybe stale", report.maybe_stale, is_open=True),
+        _folded("Purged URLs", report.purged("urls")),
+        _folded("Purged directories", report.purged("dirs")),
+        _folded("To be purged", _planned(report)) if report.result == "dry-run" else "",
+        _folded(
+            "Left to the purge of a directory above",
+            [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded],
+        ),
+        _folded(
+            f"Skipped changed files: {skip_counts(report.mapped)}",
+            [f"{skip.path}  ({skip.reason})" for skip in report.mapped.skipped],
+        ),
+    ]
+    return "\n".join(filter(None, parts)) + "\n"
+
+
+def render_refusal(messages: Sequence[str]) -> str:
+    """Return the summary of a run that called nobody because it could not be understood."""
+    lines = [f"- {for_markdown(message)}" for message in messages]
+    return "\n".join(["### ❌ ztpurge: nothing was purged\n", *lines]) + "\n"
+
+
+def _calls(outcomes: Sequence[Outcome]) -> str:
+    if not outcomes:
+        return ""
+    rows, left = _within(map(_row, sorted(outcomes, key=lambda outcome: outcome.error is None)), _TABLE_BYTES)
+    return "\n".join(
+        [
+            "| call | host | entries | result | reqId | tries | time |",
+            "| ---: | :--- | ---: | :--- | :--- | ---: | ---: |",
+            *rows,
+            *([f"\n… and {count(left, 'more call')}."] if left else []),
+            "",
+        ]
+    )
+
+
+def _row(outcome: Outcome) -> str:
+    error = f": {for_markdown(str(outcome.error), limit=300)}" if outcome.error else ""
+    cells = (
+        str(outcome.number),
+        f"<code>{for_markdown(outcome.batch.host)}</code>",
+        f"{len(outcome.batch.entries)} {outcome.batch.kind}",
+        f"{_STATUS_ICONS[outcome.status]} {outcome.status}{error}",
+        f"<code>{for_markdown(outcome.req_id)}</code>" if outcome.req_id else "",
+        str(outcome.attempts),
+        f"{outcome.seconds:.2f} s",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _folded(title: str, lines: Sequence[str], *, is_open: bool = False) -> str:
+    if not lines:
+        return ""
+    # inside <pre> GitHub reads HTML, but no Markdown
+    shown, left = _within((for_html(line) for line in lines), _LIST_BYTES)
+    more = f"\n… and {left:,} more; <code>report-file</code> has them all" if left else ""
+    state = " open" if is_open else ""
+    heading = f"<summary>{for_html(title)} ({len(lines):,})</summary>"
+    listed = "\n".join(shown)
+    return f"<details{state}>{heading}\n\n<pre>{listed}{more}</pre>\n</details>\n"
+
+
+def _planned(report: Report) -> tuple[str, ...]:
+    return tuple(entry for batch in report.plan.batches for entry in batch.entries)
+
+
+def _within(lines: Iterable[str], budget: int) -> tuple[list[str], int]:
+    """Keep lines while they fit into so many bytes; also return how many were left."""
+    kept: list[str] = []
+    left = 0
+    for line in lines:
+        budget -= len(line.encode()) + 1
+        if budget > 0 and not left:
+            kept.append(line)
+        else:
+            left += 1
+    return kept, left

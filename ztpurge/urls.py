@@ -1,0 +1,101 @@
+"""URLs as the CDN keys its cache: the bytes that a browser would ask for.
+
+Pure. `mapping.py` decides which URLs a file has; this room only spells them.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, quote, urlsplit
+
+from ztpurge.errors import ZtpurgeError
+
+# RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"; quote() keeps unreserved by itself
+_PCHAR = "!$&'()*+,;=:@"
+_GIVEN_PATH = _PCHAR + "/%"
+_GIVEN_QUERY = _GIVEN_PATH + "?"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
+_MAX_LENGTH = 16_384
+
+
+def encode_path(path: str) -> str:
+    """Percent-encode each segment of a file's path once; bytes that are not UTF-8 come as surrogates (PEP 383)."""
+    return quote(path.encode("utf-8", "surrogateescape"), safe=_PCHAR + "/")
+
+
+def parse_url(text: str) -> str:
+    """Spell one full URL as a browser would request it; raise ZtpurgeError if it is not one that can be purged."""
+    parts = _split(text)
+    if "*" in parts.path:
+        raise ZtpurgeError("it holds a wildcard, and the CDN takes none", remedy="Name a directory in `dirs` instead")
+    query = "?" + quote(parts.query, safe=_GIVEN_QUERY, errors="surrogateescape") if "?" in text else ""
+    return _origin(parts) + (_path(parts) or "/") + query
+
+
+def parse_directory(text: str) -> str:
+    """Spell a directory's URL, with its closing slash; raise ZtpurgeError for what is not a directory."""
+    if "?" in text:
+        raise ZtpurgeError("a directory has no query", remedy="Name single URLs in `urls`")
+    url = parse_url(text)
+    return url if url.endswith("/") else url + "/"
+
+
+def parse_base(text: str) -> str:
+    """Spell a prefix that files are served under, with its closing slash; raise ZtpurgeError if it cannot be one."""
+    if "?" in text:
+        raise ZtpurgeError("a prefix has no query")
+    return parse_directory(text)
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL from this room, without its port: what the API counts as one domain."""
+    return urlsplit(url).hostname or ""
+
+
+def _split(text: str) -> SplitResult:
+    if len(text) > _MAX_LENGTH:
+        raise ZtpurgeError(f"it is longer than {_MAX_LENGTH} characters")
+    if _CONTROL.search(text) or "\\" in text:
+        raise ZtpurgeError("it holds a control character or a backslash", remedy="Percent-encode it")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ZtpurgeError(f"it is not a URL ({error})") from error
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        raise ZtpurgeError("it is not a full URL", remedy="Begin it with http:// or https:// and a host")
+    if "@" in parts.netloc:
+        raise ZtpurgeError("it holds a user name or a password", remedy="Take it out: a cache key has none")
+    if "#" in text:
+        raise ZtpurgeError("it holds a `#`, which no browser sends", remedy="Take it out, or write it as %23")
+    if port == 0:
+        raise ZtpurgeError("its port is 0")
+    return parts
+
+
+def _origin(parts: SplitResult) -> str:
+    host = _ascii_host(parts.netloc.rpartition(":")[0] if parts.port else parts.netloc.rstrip(":"))
+    port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def _ascii_host(host: str) -> str:
+    if not host.isascii():
+        import idna  # noqa: PLC0415 - comes with requests; few hosts need its tables
+
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError) as error:
+            raise ZtpurgeError(f"its host is not a domain name ({error})") from error
+    host = host.lower()
+    if not _HOST.fullmatch(host):
+        raise ZtpurgeError("its host is not a domain name")
+    return host
+
+
+def _path(parts: SplitResult) -> str:
+    if any(re.fullmatch(r"(\.|%2e){1,2}", segment, re.IGNORECASE) for segment in parts.path.split("/")):
+        raise ZtpurgeError("it holds a `.` or `..` segment", remedy="Write the path that it stands for")
+    return quote(parts.path, safe=_GIVEN_PATH, errors="surrogateescape")

@@ -1,0 +1,142 @@
+"""Door to the runner: its files, its log commands and standard output.
+
+What is said is decided elsewhere; here it is escaped, so that no text from outside can speak to the runner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from ztpurge.errors import ZtpurgeError
+from ztpurge.untrusted import for_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Level = Literal["error", "warning", "notice"]
+_MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
+
+
+class Workflow:
+    """The runner that started this step, as its environment describes it."""
+
+    def __init__(self, environ: Mapping[str, str], out: TextIO) -> None:
+        self._environ = environ
+        self._out = out
+
+    def mask(self, secret: str) -> None:
+        """Have the runner blot out a secret, line by line, in everything that is printed from here on."""
+        for line in filter(None, map(str.strip, secret.splitlines())):
+            self._write(f"::add-mask::{_escape(line)}")
+
+    def say(self, text: str = "") -> None:
+        """Print one line of the log."""
+        self._write(for_log(text))
+
+    def detail(self, text: str) -> None:
+        """Print a line that is shown when debug logging is on."""
+        if self._environ.get("RUNNER_DEBUG") == "1":
+            self._write(f"::debug::{_escape(for_log(text))}")
+
+    @contextlib.contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Fold the lines that are printed meanwhile away under a title."""
+        self._write(f"::group::{_escape(for_log(title))}")
+        yield
+        self._write("::endgroup::")
+
+    def annotate(self, level: Level, title: str, message: str) -> None:
+        """Put a message on the run's page; the runner keeps ten of a level."""
+        title = _escape(for_log(title)).replace(":", "%3A").replace(",", "%2C")
+        self._write(f"::{level} title={title}::{_escape(for_log(message, limit=_MAX_MESSAGE))}")
+
+    def set_outputs(self, outputs: Mapping[str, str]) -> None:
+        """Hand values to later steps; without GITHUB_OUTPUT there is nobody to hand them to.
+
+        One write of `name<<delimiter` entries without blank lines between them, which act and Forgejo need too.
+        """
+        entries = []
+        for name, value in outputs.items():
+            delimiter = f"ztpurge-{secrets.token_hex(16)}"
+            if delimiter in value or any(mark in name for mark in ("=", "<<", "\n")):
+                raise ValueError(name)
+            entries.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+        self._append("GITHUB_OUTPUT", "".join(entries))
+
+    def write_summary(self, markdown: str) -> None:
+        """Show Markdown on the run's page, where there is a GITHUB_STEP_SUMMARY."""
+        self._append("GITHUB_STEP_SUMMARY", markdown)
+
+    def list_file(self, name: str) -> Path:
+        """Return the path of a list, under the workspace or RUNNER_TEMP; raise ZtpurgeError if it cannot be read."""
+        temporary = self._environ.get("RUNNER_TEMP")
+        path = self._inside(
+            name, "workspace or RUNNER_TEMP", self._workspace, *([Path(temporary)] if temporary else [])
+        )
+        if not path.is_file():
+            raise ZtpurgeError(
+                f"there is no file {name!a}",
+                remedy="Write its path relative to the workspace; the container does not see the runner's own folders",
+            )
+        return path
+
+    def read_list(self, name: str) -> bytes:
+        """Return what a list file holds; raise ZtpurgeError if it cannot be read."""
+        try:
+            return self.list_file(name).read_bytes()
+        except OSError as error:
+            raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
+
+    def report_file(self, name: str) -> Path:
+        """Return the path that a report may be written to, under the workspace; raise ZtpurgeError if it may not."""
+        path = self._inside(name, "workspace", self._workspace)
+        if path.is_dir() or path == self._workspace:
+            raise ZtpurgeError(f"{name!a} is a folder", remedy="Name a file")
+        return path
+
+    def write_report(self, name: str, text: str) -> None:
+        """Write the report whole or not at all; raise ZtpurgeError if that fails."""
+        path = self.report_file(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as part:
+                part.write(text)
+            Path(part.name).chmod(0o644)
+            Path(part.name).replace(path)
+        except OSError as error:
+            raise ZtpurgeError(f"{name!a} cannot be written ({error.strerror})") from error
+
+    @property
+    def _workspace(self) -> Path:
+        return Path(self._environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+
+    def _inside(self, name: str, where: str, *folders: Path) -> Path:
+        try:
+            path = (self._workspace / name).resolve()
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ZtpurgeError(f"{name!a} is not a path") from error
+        if not any(path.is_relative_to(folder.resolve()) for folder in folders):
+            raise ZtpurgeError(f"{name!a} is outside the {where}", remedy="Name a file inside it")
+        return path
+
+    def _append(self, variable: str, text: str) -> None:
+        name = self._environ.get(variable)
+        if not name or not text:
+            return
+        try:
+            with Path(name).open("a", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            self.annotate("warning", "ztpurge", f"{variable} cannot be written ({error.strerror}); the run goes on")
+
+    def _write(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
