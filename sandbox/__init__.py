@@ -1,0 +1,8 @@
+"""A ZT CDN on loopback, to try the action on and to test it against."""
+
+from sandbox.cdn import Sandbox
+from sandbox.faults import Fault, parse_fault
+from sandbox.record import Call
+from sandbox.wire import Headers, Reply
+
+__all__ = ["Call", "Fault", "Headers", "Reply", "Sandbox", "parse_fault"]

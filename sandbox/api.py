@@ -1,0 +1,120 @@
+"""The CDN's API, from request to answer; connections, faults and the record of calls are left to the switchboard."""
+
+from dataclasses import dataclass
+
+from sandbox import answers, submissions
+from sandbox.accounts import Account
+from sandbox.answers import Refused, Shape
+from sandbox.cache import Cache
+from sandbox.clock import Clock, iso_date
+from sandbox.keys import Key
+from sandbox.submissions import Submission
+from sandbox.tasks import End, Tasks
+from sandbox.wire import Reply, Request
+
+PURGE = "/cdn_api/purge"
+PREFETCH = "/cdn_api/prefetch"
+TOKENS = "/cdn_api/tokens"
+REQ_STATUS = "/cdn_api/req_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a purge is to turn out: the success rate it is answered with, and the end of its task."""
+
+    rate: float = 100.0
+    end: End = "success"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to a call, and the id of the task that it made, if it made one."""
+
+    reply: Reply
+    req_id: str | None = None
+
+
+class Api:
+    """Takes calls for one account."""
+
+    def __init__(self, account: Account, cache: Cache, *, shape: Shape, propagation: float, clock: Clock) -> None:
+        self._account = account
+        self._cache = cache
+        self._tasks = Tasks()
+        self._shape = shape
+        self._propagation = propagation
+        self._clock = clock
+
+    def answer(self, request: Request, *, terms: Terms = Terms()) -> Answer:
+        """Carry out a call, or refuse it."""
+        try:
+            return self._dispatch(request, terms=terms)
+        except Refused as refusal:
+            return Answer(refusal.reply)
+
+    def _dispatch(self, request: Request, *, terms: Terms) -> Answer:
+        routes = {
+            ("POST", PURGE): lambda: self._purge(request, terms=terms),
+            ("POST", PREFETCH): lambda: self._prefetch(request, terms=terms),
+            ("POST", TOKENS): lambda: Answer(self._log_in(request)),
+            ("GET", REQ_STATUS): lambda: Answer(self._report(request)),
+        }
+        parent = request.path.rpartition("/")[0]
+        path = parent if parent == REQ_STATUS else request.path
+        if (request.method, path) in routes:
+            return routes[request.method, path]()
+        return Answer(answers.page(405 if any(path == known for _, known in routes) else 404))
+
+    def _authenticate(self, request: Request) -> None:
+        token = request.headers.get("X-Auth-Token", "")
+        if not token:
+            raise Refused(answers.unauthorized())
+        if not self._account.accepts(token):
+            raise Refused(answers.error(400, "invalid token"))
+
+    def _purge(self, request: Request, *, terms: Terms) -> Answer:
+        self._authenticate(request)
+        submission = submissions.read_submission(submissions.read_document(request))
+        keys = submissions.check(submission, owns=self._account.owns)
+        return self._accept(submission.kind, submission, keys=keys, terms=terms)
+
+    def _prefetch(self, request: Request, *, terms: Terms) -> Answer:
+        self._authenticate(request)
+        document = submissions.read_document(request)
+        if "urls" not in document:
+            raise Refused(answers.error(404, "can not found key 'urls'"))
+        submission = submissions.read_submission({"urls": document["urls"]})
+        keys = submissions.check(submission, owns=self._account.owns)
+        return self._accept("prefetch", submission, keys=keys, terms=terms)
+
+    def _accept(self, kind: str, submission: Submission, *, keys: tuple[Key, ...], terms: Terms) -> Answer:
+        now = self._clock()
+        due = now + self._propagation
+        if terms.end == "success":
+            self._cache.order(kind, keys, due=due)
+        task = self._tasks.add(kind, submission.entries, created_at=now, due=due, end=terms.end)
+        return Answer(answers.accepted(task.req_id, shape=self._shape, rate=terms.rate), task.req_id)
+
+    def _log_in(self, request: Request) -> Reply:
+        document = submissions.read_document(request)
+        keystone = document.get("auth")
+        form = keystone.get("passwordCredentials") if isinstance(keystone, dict) else None
+        credentials = form if isinstance(form, dict) and "username" not in document else document
+        token = self._account.log_in(credentials.get("username"), credentials.get("password"))
+        if token is None:
+            return answers.login_failed()
+        return answers.token_document(
+            token.text,
+            issued=iso_date(token.issued_at),
+            expires=iso_date(token.expires_at),
+            user=self._account.username,
+            project=self._account.project,
+        )
+
+    def _report(self, request: Request) -> Reply:
+        self._authenticate(request)
+        task = self._tasks.find(request.path.rpartition("/")[2])
+        if task is None:
+            return answers.error(404, "task id can not found")
+        user = self._account.username or "sandbox"
+        return answers.json_reply(200, task.document(self._clock(), user=user, project=self._account.project))

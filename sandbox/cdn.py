@@ -1,0 +1,149 @@
+"""The whole CDN on loopback, put together: origin, edge and API on three ports, for as long as it is entered."""
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sandbox.accounts import Account
+from sandbox.answers import Shape
+from sandbox.api import PURGE, Api
+from sandbox.cache import Cache
+from sandbox.client import fetch
+from sandbox.clock import Clock, steady_clock
+from sandbox.edge import Edge
+from sandbox.faults import Fault, Script
+from sandbox.keys import Key, key_of_url, split_url
+from sandbox.listener import Listener, serve_replies
+from sandbox.origin import Origin
+from sandbox.record import Call, Record, most_at_once, repeated_entries
+from sandbox.switchboard import Switchboard
+from sandbox.wire import Reply
+
+
+class Sandbox:
+    """A ZT CDN in front of a folder; its addresses are there while it is entered."""
+
+    def __init__(  # noqa: PLR0913  each is a setting of its own
+        self,
+        folder: str | Path,
+        *,
+        hosts: Iterable[str] = ("127.0.0.1", "localhost"),
+        token: str = "",
+        shape: Shape = "documented",
+        latency: float = 0.0,
+        propagation: float = 0.0,
+        faults: Iterable[Fault] = (),
+        username: str = "",
+        password: str = "",
+        token_lifetime: float = 86400.0,
+        bind: str = "127.0.0.1",
+        api_port: int = 0,
+        edge_port: int = 0,
+        origin_port: int = 0,
+        clock: Clock | None = None,
+        on_call: Callable[[Call], None] | None = None,
+    ) -> None:
+        clock = clock or steady_clock()
+        account = Account(
+            hosts=hosts,
+            token=token,
+            username=username,
+            password=password,
+            token_lifetime=token_lifetime,
+            clock=clock,
+        )
+        cache = Cache(clock)
+        self._closing = threading.Event()
+        self._script = Script(faults)
+        self._record = Record(on_call)
+        self._edge = Edge(cache, fetch=self._fetch_from_origin, owns=account.owns)
+        switchboard = Switchboard(
+            Api(account, cache, shape=shape, propagation=propagation, clock=clock),
+            script=self._script,
+            record=self._record,
+            shape=shape,
+            latency=latency,
+            closing=self._closing,
+            settle=self._edge.settle,
+        )
+        listen = partial(Listener, bind=bind)
+        self._origin_listener = listen(serve_replies(Origin(Path(folder)).answer), port=origin_port)
+        self._edge_listener = listen(serve_replies(self._edge.answer), port=edge_port)
+        self._api_listener = listen(switchboard.serve, port=api_port)
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self._origin_listener)
+            stack.enter_context(self._edge_listener)
+            stack.enter_context(self._api_listener)
+            stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @property
+    def api_url(self) -> str:
+        """Where the API listens."""
+        return self._api_listener.url
+
+    @property
+    def edge_url(self) -> str:
+        """Where visitors are served; the Host header chooses the site."""
+        return self._edge_listener.url
+
+    @property
+    def origin_url(self) -> str:
+        """Where the folder is served, uncached."""
+        return self._origin_listener.url
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Every call to the API in order of arrival, those under way included."""
+        return self._record.calls
+
+    @property
+    def purge_calls(self) -> tuple[Call, ...]:
+        """The calls to `/cdn_api/purge`."""
+        return tuple(call for call in self.calls if call.path.partition("?")[0] == PURGE)
+
+    @property
+    def most_at_once(self) -> int:
+        """How many calls to the API were under way at the busiest moment."""
+        return most_at_once(self.calls)
+
+    @property
+    def repeated(self) -> tuple[str, ...]:
+        """The entries that were sent again although the API had confirmed them."""
+        return repeated_entries(self.calls)
+
+    def add_faults(self, *faults: Fault) -> None:
+        """Append faults to the script."""
+        self._script.add(faults)
+
+    def wait_for_calls(self, count: int, *, timeout: float = 30.0) -> bool:
+        """Wait until so many calls to the API have arrived, and tell whether they did in time."""
+        return self._record.wait_for(count, timeout=timeout)
+
+    def get(self, url: str, *, method: str = "GET") -> Reply:
+        """Ask the edge for a URL, its path and query as they stand."""
+        host, target = split_url(url)
+        return fetch(self._edge_listener.address, host=host, target=target, method=method)
+
+    def get_from_origin(self, url: str) -> Reply:
+        """Ask the origin for a URL, past the edge."""
+        return self._fetch_from_origin(key_of_url(url))
+
+    def is_cached(self, url: str) -> bool:
+        """Tell whether the edge would answer a URL from its cache."""
+        return self._edge.is_cached(key_of_url(url))
+
+    def _fetch_from_origin(self, key: Key) -> Reply:
+        return fetch(self._origin_listener.address, host=key.host, target=key.target)

@@ -1,0 +1,116 @@
+"""The faults that a script can hold, their compact text, and who gets which; playing them is left to the switchboard.
+
+`Fault.kind` is one of `KINDS`, where each is explained.
+"""
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+KINDS = {
+    "status": "answer with `status` (503 unless told), `headers` and `body`; nothing is done",
+    "bad-status-line": "answer `HTTP/1.0 -1 UNKNOWN`, as for a provider out of reach; nothing is done",
+    "reset": "reset the connection instead of answering; nothing is done",
+    "reset-after": "do what is asked, then reset the connection instead of answering",
+    "hang": "answer nothing for `seconds`, then as usual if the client is still there",
+    "drip": "do what is asked, then answer byte by byte over `seconds`",
+    "truncated": "do what is asked, then send less than Content-Length announces",
+    "html": "answer 200 with an HTML page; nothing is done",
+    "no-reqid": "answer 200 without a reqId; nothing is done",
+    "ret": "answer 200 with a `ret` that is not 0; nothing is done",
+    "redirect": "answer 302 (or `status`) to `location`; nothing is done",
+    "huge": "answer 200 with several MB of JSON without a reqId; nothing is done",
+    "partial": "do what is asked, and answer with a reqId and a success rate of 50",
+    "task-failure": "accept the purge, whose task then ends in failure and leaves the cache as it is",
+    "task-stuck": "accept the purge, whose task then runs for ever and leaves the cache as it is",
+}
+
+_TEXT = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>.*?))?(\*(?P<times>\d+))?(@(?P<path>/\S*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong, how often, and for which calls: those to `path` or below it whose body contains `match`."""
+
+    kind: str
+    times: int = 1
+    path: str = "/cdn_api/purge"
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+    seconds: float = 1.0
+    match: str = ""
+    location: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown fault {self.kind!r}; there are: {', '.join(KINDS)}")
+        if self.times < 1:
+            raise ValueError(f"fault {self.kind}: it must happen at least once, not {self.times} times")
+        if self.seconds < 0:
+            raise ValueError(f"fault {self.kind}: {self.seconds} seconds is no length of time")
+        if self.kind == "redirect" and not self.location:
+            raise ValueError("fault redirect: it needs a location")
+
+    def fits(self, path: str, body: bytes) -> bool:
+        """Tell whether a call is one of those meant."""
+        below = path == self.path or path.startswith(self.path.rstrip("/") + "/")
+        return below and self.match.encode() in body
+
+
+class Script:
+    """Faults in order, each handed out as often as it says to the first calls that it fits."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._lock = threading.Lock()
+        self._left: list[Fault] = []
+        self.add(faults)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Append faults."""
+        with self._lock:
+            self._left += [fault for fault in faults for _ in range(fault.times)]
+
+    def take(self, path: str, body: bytes) -> Fault | None:
+        """Hand out the first fault that fits a call, and strike it off."""
+        with self._lock:
+            for index, fault in enumerate(self._left):
+                if fault.fits(path, body):
+                    return self._left.pop(index)
+        return None
+
+
+def parse_fault(text: str) -> Fault:
+    """Read `KIND[:VALUE][*TIMES][@PATH]`, such as `status:503*2`, `hang:5`, `reset@/cdn_api/tokens`."""
+    found = _TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
+    kind: str = found["kind"]
+    value: str = found["value"] or ""
+    times = int(found["times"] or 1)
+    path: str = found["path"] or "/cdn_api/purge"
+    if not value:
+        return Fault(kind, times=times, path=path)
+    match kind:
+        case "status":
+            return Fault(kind, times=times, path=path, status=_status(value))
+        case "hang" | "drip":
+            return Fault(kind, times=times, path=path, seconds=_seconds(kind, value))
+        case "redirect":
+            return Fault(kind, times=times, path=path, location=value)
+        case _:
+            Fault(kind)  # an unknown kind is the graver mistake
+            raise ValueError(f"fault {kind}: it takes no value, so {value!r} is one too many")
+
+
+def _status(value: str) -> int:
+    if not re.fullmatch(r"[1-9]\d\d", value, re.ASCII):
+        raise ValueError(f"fault status: {value!r} is not an HTTP status of three digits")
+    return int(value)
+
+
+def _seconds(kind: str, value: str) -> float:
+    if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
+        raise ValueError(f"fault {kind}: {value!r} is not a number of seconds")
+    return float(value)
