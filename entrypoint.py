@@ -6,8 +6,8 @@ import io
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 # -I keeps the workspace's modules out, and this folder with them
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -15,25 +15,31 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from ztpurge.clock import Clock
 from ztpurge.main import run
 
-if TYPE_CHECKING:
-    from types import FrameType
-
 
 def main() -> int:
     """Run the action in this process's environment and return its exit code."""
     clock = Clock()
-
-    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's form
-        if clock.stopped():
-            os._exit(128 + signum)
-        clock.stop()
-
-    # the first process of a container has no default handlers: SIGTERM would be ignored
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    _stop_at_signals(clock)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     return run(os.environ, sys.stdout, clock)
+
+
+def _stop_at_signals(clock: Clock) -> None:
+    """Bring the run to an orderly end at the first signal, to a sudden one at the second.
+
+    A thread that waits for signals, since a handler could interrupt whoever holds the clock's lock. Blocked signals
+    reach the first process of a container too, which has no default handlers.
+    """
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def wait() -> None:
+        signal.sigwait(signals)
+        clock.stop()
+        os._exit(128 + signal.sigwait(signals))
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -104,9 +104,8 @@ def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
 
 
 def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, str]:
-    auth = "Renew the token in the repository's secrets: the service's tokens expire within a day or so"
-    if status == 401 or text in {"invalid token", "Could not find token"}:
-        return Failure.AUTH, auth
+    if 401 in {status, _code(facts)} or text in {"invalid token", "Could not find token"}:
+        return Failure.AUTH, "Renew the token in the repository's secrets: tokens expire within a day or so"
     if status == 403:
         return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
     if status in {429, 503}:
@@ -115,8 +114,6 @@ def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, st
         return Failure.SERVER, ""
     if status >= 400:
         return Failure.REJECTED, "One of its URLs may be one that the CDN does not take"
-    if _code(facts) == 401:
-        return Failure.AUTH, auth
     return (Failure.SERVER, "") if facts.get("ret") else (Failure.UNREADABLE, "Check that `api-url` is the CDN's API")
 
 
@@ -127,9 +124,10 @@ def _error_text(facts: dict[str, Any]) -> str:
     return for_log(error, limit=300) if isinstance(error, str) else ""
 
 
-def _code(facts: dict[str, Any]) -> object:
+def _code(facts: dict[str, Any]) -> int | None:
     error = facts.get("error")
-    return error.get("code") if isinstance(error, dict) else None
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, int) else None
 
 
 def _excerpt(body: bytes) -> str:

@@ -8,7 +8,6 @@ import traceback
 from typing import TYPE_CHECKING, TextIO
 
 from ztpurge import __version__, messages
-from ztpurge.cdn import Cdn
 from ztpurge.changes.listed import parse_list
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
@@ -24,6 +23,7 @@ from ztpurge.workflow import Level, Workflow
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ztpurge.cdn import Cdn
     from ztpurge.changes import Change
     from ztpurge.clock import Clock
 
@@ -61,9 +61,10 @@ def _purge_what_changed(environ: Mapping[str, str], workflow: Workflow, clock: C
     _tell_plan(Report(mapped, plan), changes, workflow)
     if inputs.dry_run:
         outcomes = _pretend(plan, workflow)
+    elif plan.batches:
+        outcomes = _submit(plan, inputs, _connect(inputs, environ, clock), workflow, clock)
     else:
-        cdn = Cdn(inputs.api_url, inputs.token, environ=environ, clock=clock)
-        outcomes = _submit(plan, inputs, cdn, workflow, clock)
+        outcomes = ()
     return _tell(Report(mapped, plan, outcomes, clock.now() - began), inputs, workflow)
 
 
@@ -99,9 +100,15 @@ def _site(inputs: Inputs) -> Site:
     )
 
 
+def _connect(inputs: Inputs, environ: Mapping[str, str], clock: Clock) -> Cdn:
+    from ztpurge.cdn import Cdn  # noqa: PLC0415 - its imports are for runs that call somebody
+
+    return Cdn(inputs.api_url, inputs.token, environ=environ, clock=clock)
+
+
 def _submit(plan: Plan, inputs: Inputs, cdn: Cdn, workflow: Workflow, clock: Clock) -> tuple[Outcome, ...]:
     deadline = clock.now() + inputs.timeout
-    if inputs.delay and plan.batches:
+    if inputs.delay:
         workflow.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
         clock.sleep(inputs.delay)
 

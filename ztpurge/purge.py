@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
-from ztpurge.retry import Limits, persist
+from ztpurge.retry import Limits, no_answer, not_sent, persist
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
@@ -51,21 +51,28 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
     on_outcome: Callable[[Outcome], None],
 ) -> tuple[Outcome, ...]:
     """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
+    started: set[int] = set()
 
     def work(numbered: tuple[int, Batch]) -> Outcome:
         number, batch = numbered
+        started.add(number)
         attempted = persist(lambda timeout: call(batch, timeout), limits=limits, pace=pace, clock=clock, jitter=jitter)
         status, error = _judge(attempted.value, attempted.error)
         req_id = attempted.value.req_id if attempted.value else None
         return Outcome(number, batch, status, req_id, attempted.attempts, attempted.seconds, error)
 
     numbered = tuple(enumerate(plan.batches, start=1))
-    outcomes = {number: _unanswered(number, batch) for number, batch in numbered}
+    outcomes: dict[int, Outcome] = {}
     patience = _Patience(limits.deadline, clock)
     for index, outcome in as_completed(work, numbered, concurrency=concurrency, give_up=patience.is_over):
         outcomes[index + 1] = outcome
         on_outcome(outcome)
-    return tuple(outcomes.values())
+    for number, batch in numbered:
+        if number not in outcomes:
+            error = no_answer() if number in started else not_sent(stopped=clock.stopped())
+            outcomes[number] = Outcome(number, batch, "failed", error=error)
+            on_outcome(outcomes[number])
+    return tuple(outcomes[number] for number, _ in numbered)
 
 
 def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, ApiError | None]:
@@ -78,11 +85,6 @@ def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, Api
             remedy="Run the step again for these URLs",
         )
     return "purged", None
-
-
-def _unanswered(number: int, batch: Batch) -> Outcome:
-    error = ApiError(Failure.TIMEOUT, "no answer before the run had to end; it may have been accepted or not")
-    return Outcome(number, batch, "failed", error=error)
 
 
 class _Patience:

@@ -81,13 +81,26 @@ def persist(
     return Attempted(None, _out_of_time(error, stopped=clock.stopped()), attempts, clock.now() - began)
 
 
+def not_sent(*, stopped: bool) -> ApiError:
+    """Return the error of a call that was never made."""
+    return ApiError(Failure.TIMEOUT, f"not sent: {_why_over(stopped=stopped)}")
+
+
+def no_answer() -> ApiError:
+    """Return the error of a call that was under way when the run ended."""
+    return ApiError(Failure.TIMEOUT, "no answer before the run had to end; it may have been accepted or not")
+
+
+def _why_over(*, stopped: bool) -> str:
+    return "the run was cancelled" if stopped else "the run's `timeout` leaves no time for it"
+
+
 def _out_of_time(error: ApiError | None, *, stopped: bool) -> ApiError:
-    why = "the run was cancelled" if stopped else "the run's `timeout` leaves no time for a try"
     if error is None:
-        return ApiError(Failure.TIMEOUT, f"not sent: {why}")
+        return not_sent(stopped=stopped)
     return ApiError(
         error.failure,
-        f"{error.cause}; not tried again: {why}",
+        f"{error.cause}; not tried again: {_why_over(stopped=stopped)}",
         remedy=error.remedy,
         status=error.status,
         retry_after=error.retry_after,

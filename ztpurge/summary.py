@@ -66,10 +66,10 @@ def _row(outcome: Outcome) -> str:
     error = f": {for_markdown(str(outcome.error), limit=300)}" if outcome.error else ""
     cells = (
         str(outcome.number),
-        f"<code>{for_markdown(outcome.batch.host)}</code>",
+        f"`{outcome.batch.host}`",  # a host and a reqId hold no character that ends a code span
         f"{len(outcome.batch.entries)} {outcome.batch.kind}",
         f"{_STATUS_ICONS[outcome.status]} {outcome.status}{error}",
-        f"<code>{for_markdown(outcome.req_id)}</code>" if outcome.req_id else "",
+        f"`{outcome.req_id}`" if outcome.req_id else "",
         str(outcome.attempts),
         f"{outcome.seconds:.2f} s",
     )

@@ -46,8 +46,10 @@ class Workflow:
     def group(self, title: str) -> Iterator[None]:
         """Fold the lines that are printed meanwhile away under a title."""
         self._write(f"::group::{_escape(for_log(title))}")
-        yield
-        self._write("::endgroup::")
+        try:
+            yield
+        finally:
+            self._write("::endgroup::")
 
     def annotate(self, level: Level, title: str, message: str) -> None:
         """Put a message on the run's page; the runner keeps ten of a level."""

@@ -1,0 +1,77 @@
+"""What all tests share: no network but loopback, a clock that does not wait, a CDN on loopback."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from sandbox import Sandbox
+from ztpurge.clock import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+settings.register_profile("ztpurge", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ztpurge")
+
+TOKEN = "a-token-that-nobody-may-see"
+
+
+def _loopback_only(event: str, arguments: tuple[object, ...]) -> None:
+    if event != "socket.connect":
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not ipaddress.ip_address(address[0]).is_loopback:
+        raise AssertionError(f"a test tried to reach {address}")
+
+
+sys.addaudithook(_loopback_only)
+
+
+class FakeClock(Clock):
+    """A clock that stands still until somebody sleeps."""
+
+    def __init__(self, now: float = 1000.0) -> None:
+        super().__init__()
+        self._now = now
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def wall(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._now += seconds
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def token() -> str:
+    return TOKEN
+
+
+@pytest.fixture
+def cdn(tmp_path: Path) -> Iterator[Sandbox]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with Sandbox(folder, hosts=("static.example.com", "www.example.com"), token=TOKEN) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    return folder
