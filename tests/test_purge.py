@@ -1,0 +1,160 @@
+"""Every batch is attempted, results stay in plan order, and what did not get its turn is named."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ztpurge.answers import Receipt
+from ztpurge.errors import ApiError, Failure
+from ztpurge.pace import Pace
+from ztpurge.plan import Batch, Plan
+from ztpurge.purge import Outcome, purge
+from ztpurge.retry import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import FakeClock
+
+    Submit = Callable[..., tuple[Outcome, ...]]
+
+PLAN = Plan(tuple(Batch("urls", "a.example", (f"http://a.example/{number}",)) for number in range(5)))
+
+
+@pytest.fixture
+def told() -> list[Outcome]:
+    return []
+
+
+@pytest.fixture
+def submit(clock: FakeClock, told: list[Outcome]) -> Submit:
+    def submit(
+        call: Callable[[Batch, float], Receipt], *, concurrency: int = 1, timeout: float = 900, pace: float = 0
+    ) -> tuple[Outcome, ...]:
+        limits = Limits(retries=2, request_timeout=100, deadline=clock.now() + timeout)
+        return purge(
+            PLAN,
+            call=call,
+            concurrency=concurrency,
+            limits=limits,
+            pace=Pace(pace, clock),
+            clock=clock,
+            jitter=lambda: 1.0,
+            on_outcome=told.append,
+        )
+
+    return submit
+
+
+def accept(batch: Batch, _timeout: float) -> Receipt:
+    return Receipt(f"id-{batch.entries[0][-1]}")
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 9])
+def test_outcomes_come_in_plan_order(submit: Submit, told: list[Outcome], concurrency: int) -> None:
+    outcomes = submit(accept, concurrency=concurrency)
+    assert [(outcome.number, outcome.batch, outcome.status, outcome.req_id) for outcome in outcomes] == [
+        (number, batch, "purged", f"id-{number - 1}") for number, batch in enumerate(PLAN.batches, start=1)
+    ]
+    assert sorted(told, key=lambda outcome: outcome.number) == list(outcomes)
+
+
+def test_one_failure_hides_no_other(submit: Submit) -> None:
+    def call(batch: Batch, timeout: float) -> Receipt:
+        if batch.entries[0].endswith(("1", "3")):
+            raise ApiError(Failure.REJECTED, f"no to {batch.entries[0]}")
+        return accept(batch, timeout)
+
+    outcomes = submit(call)
+    assert [outcome.status for outcome in outcomes] == ["purged", "failed", "purged", "failed", "purged"]
+    assert [str(outcome.error) for outcome in outcomes if outcome.error] == [
+        "no to http://a.example/1",
+        "no to http://a.example/3",
+    ]
+
+
+def test_a_call_that_not_all_providers_took_is_partial(submit: Submit) -> None:
+    outcomes = submit(lambda batch, timeout: Receipt(accept(batch, timeout).req_id, success_rate=50.0))
+    assert {(outcome.status, outcome.req_id is None, outcome.attempts) for outcome in outcomes} == {
+        ("partial", False, 1)
+    }
+    assert "only 50 %" in str(outcomes[0].error)
+
+
+def test_tries_and_seconds_are_counted(submit: Submit, clock: FakeClock) -> None:
+    failures = iter([ApiError(Failure.SERVER, "x"), ApiError(Failure.SERVER, "x")])
+
+    def call(batch: Batch, timeout: float) -> Receipt:
+        for failure in failures:
+            raise failure
+        return accept(batch, timeout)
+
+    first = submit(call)[0]
+    assert (first.attempts, first.seconds, clock.slept) == (3, 3.0, [1.0, 2.0])
+
+
+def test_calls_start_at_least_the_pace_apart(submit: Submit, clock: FakeClock) -> None:
+    starts = []
+
+    def call(batch: Batch, timeout: float) -> Receipt:
+        starts.append(clock.now())
+        return accept(batch, timeout)
+
+    submit(call, pace=1.5)
+    assert starts == [1000.0, 1001.5, 1003.0, 1004.5, 1006.0]
+
+
+def test_what_did_not_get_its_turn_in_time_is_named(submit: Submit, clock: FakeClock, told: list[Outcome]) -> None:
+    def call(batch: Batch, timeout: float) -> Receipt:
+        clock.sleep(40)
+        return accept(batch, timeout)
+
+    outcomes = submit(call, timeout=100)
+    assert [(outcome.status, outcome.attempts) for outcome in outcomes] == [("purged", 1)] * 3 + [("failed", 0)] * 2
+    assert "not sent: the run's `timeout`" in str(outcomes[-1].error)
+    assert len(told) == 5
+
+
+def test_a_call_may_use_only_what_is_left_of_the_run(submit: Submit, clock: FakeClock) -> None:
+    timeouts = []
+
+    def call(batch: Batch, timeout: float) -> Receipt:
+        timeouts.append(timeout)
+        clock.sleep(60)
+        return accept(batch, timeout)
+
+    submit(call, timeout=150)
+    assert timeouts == [100, 90, 30]
+
+
+def test_what_is_under_way_at_the_end_may_have_been_accepted(
+    submit: Submit, clock: FakeClock, told: list[Outcome]
+) -> None:
+    released = threading.Event()
+
+    def call(batch: Batch, timeout: float) -> Receipt:
+        clock.sleep(1000)
+        released.wait(20)
+        return accept(batch, timeout)
+
+    outcomes = submit(call)
+    released.set()
+    assert [str(outcome.error).partition(";")[0] for outcome in outcomes] == [
+        "no answer before the run had to end",
+        *["not sent: the run's `timeout` leaves no time for it"] * 4,
+    ]
+    assert told == list(outcomes)
+
+
+def test_a_run_that_was_told_to_stop_starts_no_call(submit: Submit, clock: FakeClock) -> None:
+    def call(batch: Batch, timeout: float) -> Receipt:
+        if batch.entries[0].endswith("1"):
+            clock.stop()
+        return accept(batch, timeout)
+
+    outcomes = submit(call)
+    assert [outcome.status for outcome in outcomes] == ["purged"] * 2 + ["failed"] * 3
+    assert {str(outcome.error) for outcome in outcomes[2:]} == {"not sent: the run was cancelled"}
