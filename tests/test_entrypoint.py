@@ -96,7 +96,7 @@ def test_each_call_shows_as_one_line(run: Run, cdn: Sandbox) -> None:
     lines = sorted(line.rpartition("  ")[0] for line in step.log.splitlines() if line.startswith("["))
     assert lines == [
         f"[1/2] static.example.com  10 urls  reqId {ids[10]}",
-        f"[2/2] static.example.com   1 url   reqId {ids[1]}",
+        f"[2/2] static.example.com    1 url  reqId {ids[1]}",
     ]
 
 

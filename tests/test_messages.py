@@ -36,7 +36,7 @@ def test_counts_read_well(number: int, noun: str, text: str) -> None:
         ),
         pytest.param(
             Outcome(12, batch(1, "dirs"), "purged", "fa97", 3, 4.0),
-            "[12/12] a.example        1 dir   reqId fa97  3 tries  4.00 s",
+            "[12/12] a.example         1 dir  reqId fa97  3 tries  4.00 s",
             id="purged in the end",
         ),
         pytest.param(

@@ -55,7 +55,7 @@ def test_a_run_is_a_headline_a_table_and_folded_lists() -> None:
         "\n"
         "| call | host | entries | result | reqId | tries | time |\n"
         "| ---: | :--- | ---: | :--- | :--- | ---: | ---: |\n"
-        "| 1 | `a.example` | 2 urls | ✅ purged | `id-1` | 1 | 0.25 s |\n"
+        "| 1 | `a.example` | 2&nbsp;urls | ✅ purged | `id-1` | 1 | 0.25&nbsp;s |\n"
         "\n"
         "<details><summary>Purged URLs (2)</summary>\n"
         "\n"
@@ -96,6 +96,7 @@ def test_nothing_from_outside_is_markup(name: str, error: str) -> None:
         pytest.param("@someone #1", "@someone #1", id="mention and reference"),
         pytest.param("![x](http://y)", "![x](http://y)", id="image"),
         pytest.param("a|b", "a|b", id="cell border"),
+        pytest.param("it's <b>&amp;</b>", "it's <b>&amp;</b>", id="HTML"),
         pytest.param("a\nb", "a\\nb", id="line break"),
         pytest.param("www.example.com https://x.example", "www.example.com https://x.example", id="bare links"),
     ],
@@ -120,5 +121,5 @@ def test_a_summary_of_ten_thousand_fits(error: str) -> None:
 
 def test_a_refusal_names_each_problem() -> None:
     assert render_refusal(("token: missing", "files: `<b>`")) == (
-        "### ❌ ztpurge: nothing was purged\n\n- token&#58; missing\n- files&#58; &#96;&lt;b&gt;&#96;\n"
+        "### ❌ ztpurge: nothing was purged\n\n- token&#58; missing\n- files&#58; &#96;&#60;b&#62;&#96;\n"
     )

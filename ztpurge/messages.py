@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ztpurge.errors import InvalidInputs
     from ztpurge.mapping import Mapped
-    from ztpurge.plan import Plan
+    from ztpurge.plan import Batch, Plan
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
 
@@ -35,9 +35,12 @@ def outcome_line(outcome: Outcome, plan: Plan) -> str:
     total = len(plan.batches)
     number = f"[{outcome.number:{len(str(total))}}/{total}]"
     host = outcome.batch.host.ljust(max(len(batch.host) for batch in plan.batches))
-    entries = len(outcome.batch.entries)
-    size = f"{entries:2} {outcome.batch.kind if entries > 1 else outcome.batch.kind[:-1]}".ljust(7)
-    return f"{number} {host}  {size}  {_ending(outcome)}"
+    return f"{number} {host}  {size_of(outcome.batch):>7}  {_ending(outcome)}"
+
+
+def size_of(batch: Batch) -> str:
+    """Return `10 urls` or `1 dir`."""
+    return f"{len(batch.entries)} {batch.kind if len(batch.entries) > 1 else batch.kind[:-1]}"
 
 
 def _ending(outcome: Outcome) -> str:
@@ -61,8 +64,9 @@ def headline(report: Report) -> str:
         return f"Dry run: {_things(report.plan)} on {hosts} would be purged in {calls}; nothing was sent"
     if report.result == "purged":
         return f"{_things(report.plan)} purged on {hosts}, in {calls}"
-    left = len(report.failed_entries)
-    return f"{left:,} of {_things(report.plan)} NOT purged and maybe stale"
+    kinds = {batch.kind for batch in report.plan.batches}
+    nouns = " and ".join(plural for kind, plural in (("urls", "URLs"), ("dirs", "directories")) if kind in kinds)
+    return f"{len(report.failed_entries):,} of {report.plan.size:,} {nouns} NOT purged and maybe stale"
 
 
 def skip_counts(mapped: Mapped) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ztpurge.messages import count, headline, skip_counts
+from ztpurge.messages import count, headline, size_of, skip_counts
 from ztpurge.untrusted import for_html, for_markdown
 
 if TYPE_CHECKING:
@@ -63,15 +63,15 @@ def _calls(outcomes: Sequence[Outcome]) -> str:
 
 
 def _row(outcome: Outcome) -> str:
-    error = f": {for_markdown(str(outcome.error), limit=300)}" if outcome.error else ""
+    error = f": {for_markdown(outcome.error.cause, limit=300)}" if outcome.error else ""
     cells = (
         str(outcome.number),
         f"`{outcome.batch.host}`",  # a host and a reqId hold no character that ends a code span
-        f"{len(outcome.batch.entries)} {outcome.batch.kind}",
+        size_of(outcome.batch).replace(" ", "&nbsp;"),
         f"{_STATUS_ICONS[outcome.status]} {outcome.status}{error}",
         f"`{outcome.req_id}`" if outcome.req_id else "",
         str(outcome.attempts),
-        f"{outcome.seconds:.2f} s",
+        f"{outcome.seconds:.2f}&nbsp;s",
     )
     return f"| {' | '.join(cells)} |"
 
