@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test lint lock clean
+.PHONY: help demo test e2e lint lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -19,6 +19,9 @@ test: lint ## lint, types, tests with coverage
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
 
+e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
+	image/e2e.sh $(BIN)/python
+
 lint: $(VENV)/dev.stamp ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -26,7 +29,7 @@ lint: $(VENV)/dev.stamp ## style and types
 
 lock: ## write the lock files anew from the .in files
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-e2e; do \
 	  $(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-emit-index-url --no-emit-find-links --upgrade $$name.in -o $$name.txt || exit 1; done
 
@@ -45,3 +48,7 @@ $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
 $(VENV)/dev.stamp: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	@$(PIP) -r requirements-dev.txt
 	@touch $@ $(VENV)/run.stamp
+
+$(VENV)/e2e.stamp: requirements-e2e.txt $(VENV)/dev.stamp
+	@$(PIP) -r requirements-e2e.txt
+	@touch $@

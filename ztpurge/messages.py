@@ -65,8 +65,8 @@ def headline(report: Report) -> str:
     if report.result == "purged":
         return f"{_things(report.plan)} purged on {hosts}, in {calls}"
     kinds = {batch.kind for batch in report.plan.batches}
-    nouns = " and ".join(plural for kind, plural in (("urls", "URLs"), ("dirs", "directories")) if kind in kinds)
-    return f"{len(report.failed_entries):,} of {report.plan.size:,} {nouns} NOT purged and maybe stale"
+    noun = _NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
+    return f"{len(report.failed_entries):,} of {count(report.plan.size, noun)} NOT purged and maybe stale"
 
 
 def skip_counts(mapped: Mapped) -> str:

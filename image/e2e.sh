@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# e2e.sh PYTHON: build the action's image and a job's image, and run the tests that start them, with the Python of a
+# virtual environment. Where no Docker engine answers, the tool beside the repository provides one, with a stand-in for
+# the base image; elsewhere (GitHub's machines) the base is the pinned one.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+python=$1
+engine=../shared/tools/docker-engine
+pinned=$(sed -n 's/^ARG PYTHON_IMAGE=//p' Dockerfile)
+base=$pinned
+
+if ! docker version >/dev/null 2>&1; then
+  if [[ ! -x $engine ]]; then
+    echo "no Docker engine answers, and nothing here provides one: start one and try again" >&2
+    exit 1
+  fi
+  base=${pinned%@*} # a stand-in cannot have the digest
+  eval "$("$engine" "$base")"
+fi
+
+export ZTPURGE_IMAGE=ztpurge:e2e ZTPURGE_JOB_IMAGE=ztpurge-job:e2e
+docker build --quiet --network host --build-arg "PYTHON_IMAGE=$base" --tag "$ZTPURGE_IMAGE" .
+docker build --quiet --network host --build-arg "PYTHON_IMAGE=$base" --tag "$ZTPURGE_JOB_IMAGE" \
+  --file image/job.Dockerfile image
+"$python" -m pytest -q -m engine
