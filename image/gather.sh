@@ -1,6 +1,6 @@
 #!/bin/sh
 # gather.sh ROOT: put what ztpurge needs at run time, and nothing else, into the folder ROOT: the standard library without
-# what only people at a terminal, databases, tests and installers use; the shared libraries of what is left; CA
+# what only people at a terminal, databases, tests and installers use; the git binary; the shared libraries of both; CA
 # certificates. The interpreter is the copy in ztpurge's virtual environment. No shell, no pip, no package manager.
 set -eu
 root=$1
@@ -8,7 +8,8 @@ home=/opt/ztpurge
 python=$home/venv/bin/python3
 stdlib=$("$python" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 
-mkdir -p "$root$stdlib" "$root/etc" "$root/opt"
+mkdir -p "$root$stdlib" "$root/etc" "$root/opt" "$root/usr/bin"
+cp /usr/bin/git "$root/usr/bin/" # alone it compares commits; what it fetches and merges with stays behind
 tar -C "$stdlib" -cf - \
   --exclude='./config-*' --exclude=./curses --exclude=./dbm --exclude=./dist-packages --exclude=./ensurepip \
   --exclude=./idlelib --exclude=./pydoc_data --exclude=./site-packages --exclude=./sitecustomize.py --exclude=./sqlite3 \
@@ -21,7 +22,7 @@ find "$home/venv/bin" -mindepth 1 ! -name python3 -delete # scripts, and copies 
 cp -a "$home" "$root/opt/"
 
 # the loader's own path is named without an arrow in what ldd prints
-find "$root" -type f \( -name '*.so' -o -name '*.so.*' -o -path "*/bin/python3*" \) -exec ldd {} + |
+find "$root" -type f \( -name '*.so' -o -name '*.so.*' -o -path '*/bin/*' \) -exec ldd {} + |
   sed -n 's/.*=> \(\/[^ ]*\) .*/\1/p; s/^[[:space:]]*\(\/[^ ]*ld-linux[^ ]*\) .*/\1/p' | sort -u |
   while read -r library; do
     mkdir -p "$root${library%/*}"

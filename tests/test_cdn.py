@@ -13,7 +13,7 @@ from sandbox import Fault, Sandbox
 from ztpurge import __version__
 from ztpurge.cdn import Cdn
 from ztpurge.clock import Clock
-from ztpurge.errors import ApiError, Failure
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.plan import Batch
 
 if TYPE_CHECKING:
@@ -76,6 +76,24 @@ def test_the_body_has_one_key(token: str, kind: str) -> None:
     assert api.last_request.headers["X-Auth-Token"] == token
 
 
+def test_a_ca_bundle_that_is_not_there_is_named_before_anything_is_called(token: str) -> None:
+    with pytest.raises(ZtpurgeError, match="no file") as caught:
+        client("https://api.example", token, {"REQUESTS_CA_BUNDLE": "/no/such.pem"})
+    assert caught.value.place == "REQUESTS_CA_BUNDLE"
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://x/\xff", "//", "\x00"], ids=["open bracket", "not UTF-8", "empty", "NUL"]
+)
+def test_a_redirect_to_nowhere_is_a_redirect(cdn: Sandbox, token: str, location: str) -> None:
+    cdn.add_faults(
+        Fault("status", status=302, headers=(("Location", location), ("Content-Encoding", "gzip")), body="x")
+    )
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, token).purge(BATCH, 5)
+    assert caught.value.failure in {Failure.REDIRECT, Failure.UNREACHABLE, Failure.UNREADABLE}
+
+
 def test_cookies_of_the_api_are_not_kept(token: str) -> None:
     with requests_mock.Mocker() as api:
         api.post("http://api.example/cdn_api/purge", json={"reqId": "x"}, headers={"Set-Cookie": "a=b"})
@@ -99,8 +117,8 @@ def test_a_netrc_file_adds_nothing(token: str, tmp_path: Path, monkeypatch: pyte
     ("environ", "verify"),
     [
         pytest.param({}, True, id="the bundle that comes along"),
-        pytest.param({"REQUESTS_CA_BUNDLE": "/a.pem"}, "/a.pem", id="requests' variable"),
-        pytest.param({"CURL_CA_BUNDLE": "/b.pem"}, "/b.pem", id="curl's variable"),
+        pytest.param({"REQUESTS_CA_BUNDLE": __file__}, __file__, id="requests' variable"),
+        pytest.param({"CURL_CA_BUNDLE": __file__}, __file__, id="curl's variable"),
     ],
 )
 def test_a_company_s_ca_bundle_is_honoured(token: str, environ: dict[str, str], verify: bool | str) -> None:

@@ -17,11 +17,12 @@ from ztpurge.errors import ZtpurgeError
         pytest.param(["b", "a", "c/d"], ["b", "a", "c/d"], id="order kept"),
         pytest.param(["b", "a", "b", "./a"], ["b", "a"], id="each once"),
         pytest.param(["./a//b", "a/./c"], ["a/b", "a/c"], id="tidied"),
-        pytest.param([" a", "a ", "-a", "..a", "a..", "...", ".a"], [" a", "a ", "-a", "..a", "a..", "...", ".a"], id="odd"),
+        pytest.param([" a", "a ", "-a"], [" a", "a ", "-a"], id="blanks and a dash"),
+        pytest.param(["..a", "a..", "...", ".a"], ["..a", "a..", "...", ".a"], id="dots in names"),
         pytest.param(["a\nb", "caf\udce9", "\\"], ["a\nb", "caf\udce9", "\\"], id="any byte"),
         pytest.param(["A", "a"], ["A", "a"], id="case kept"),
     ],
-)  # fmt: skip
+)
 def test_changes_are_tidy(paths: list[str], tidy: list[str]) -> None:
     assert changes_of(paths) == tuple(map(Change, tidy))
 
@@ -55,7 +56,6 @@ def test_the_longest_path_is_taken() -> None:
     assert changes_of(["x" * 4096]) == (Change("x" * 4096),)
 
 
-@pytest.mark.xfail(strict=True, reason="each byte that is not UTF-8 counts as three")
 def test_length_counts_the_bytes_of_the_name() -> None:
     path = "/".join([b"\xd6\xd0".decode("utf-8", "surrogateescape") * 100] * 10)  # GBK: 10 folders of 200 bytes
     assert changes_of([path]) == (Change(path),)

@@ -118,19 +118,29 @@ def test_the_other_answer_shape_is_understood(tmp_path: Path, workspace: Path, t
 @pytest.mark.parametrize(
     "inputs",
     [
-        pytest.param({}, id="nothing given"),
-        pytest.param({"files": " \n\n"}, id="blank list"),
+        pytest.param({"base_url": ""}, id="nothing given"),
         pytest.param({"files": "[]"}, id="empty JSON list"),
+        pytest.param({"files_from": "empty"}, id="empty list in a file"),
         pytest.param({"files": "src/a.ts\nREADME.md", "root": "public"}, id="nothing under root"),
         pytest.param({"files": "a.map", "exclude": "*.map"}, id="everything excluded"),
-        pytest.param({"files": "", "dry_run": "true"}, id="dry run of nothing"),
+        pytest.param({"files": "[]", "dry_run": "true"}, id="dry run of nothing"),
     ],
 )
-def test_nothing_to_purge_is_green_and_calls_nobody(run: Run, cdn: Sandbox, inputs: dict[str, str]) -> None:
+def test_nothing_to_purge_is_green_and_calls_nobody(
+    run: Run, cdn: Sandbox, inputs: dict[str, str], workspace: Path
+) -> None:
+    (workspace / "public").mkdir()
+    (workspace / "empty").touch()
     step = run(**inputs)
     assert (step.exit_code, step.outputs["result"], step.outputs["req-ids"], cdn.calls) == (0, "nothing", "[]", ())
     assert "::notice title=ztpurge::Nothing to purge" in step.log
     assert "Nothing to purge" in step.summary
+
+
+def test_a_root_that_nothing_is_in_and_that_is_not_there_is_warned_of(run: Run) -> None:
+    step = run(files="public/a.css", root="pubilc")
+    assert step.exit_code == 0
+    assert "::warning title=ztpurge::Nothing to purge: 1 changed file skipped (1 outside root pubilc)" in step.log
 
 
 def test_skipped_files_are_named_with_their_reason(run: Run) -> None:
@@ -381,7 +391,7 @@ def test_hostile_names_neither_command_the_runner_nor_render(run: Run, workspace
         commands = {
             line.split("::")[1].split(" ")[0] for line in step.log.splitlines() if line.lstrip().startswith("::")
         }
-        assert commands <= {"add-mask", "group", "endgroup", "notice"}
+        assert commands <= {"add-mask", "group", "endgroup", "notice", "warning"}
         assert "##[" not in step.log
         assert not {"\r", "\x1b", "\u202e"} & set(step.log)
         assert not {"\r", "\x1b", "\u202e"} & set(step.summary)

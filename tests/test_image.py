@@ -196,7 +196,10 @@ def test_what_is_shipped_is_python_the_libraries_and_us(names: set[str]) -> None
     assert [
         name for name in names if name.endswith(("/pip", "/sh", "/bash", "/apt", "/gcc", "/tests", "/ensurepip"))
     ] == []
-    assert {name for name in names if "/bin/" in name and not name.endswith("/")} == {"opt/ztpurge/venv/bin/python3"}
+    assert {name for name in names if "/bin/" in name and not name.endswith("/")} == {
+        "opt/ztpurge/venv/bin/python3",
+        "usr/bin/git",
+    }
 
 
 def test_everything_shipped_is_compiled(names: set[str]) -> None:

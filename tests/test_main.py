@@ -39,7 +39,7 @@ def test_a_delay_is_waited_for_only_before_calls(tmp_path: Path, clock: FakeCloc
         "INPUT_TOKEN": "t",
         "INPUT_API-URL": "http://127.0.0.1:1",
         "INPUT_BASE-URL": "http://a.example",
-        "INPUT_FILES": files,
+        "INPUT_FILES": files or "[]",
         "INPUT_RETRIES": "0",
         "INPUT_DELAY": "30",
     }

@@ -6,7 +6,7 @@ import pytest
 
 from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
 from ztpurge.mapping import Mapped, Skip
-from ztpurge.messages import count, failure_messages, headline, outcome_line, plan_line, problem_messages
+from ztpurge.messages import count, failure_messages, headline, outcome_lines, plan_line, problem_messages
 from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
@@ -56,7 +56,7 @@ def test_counts_read_well(number: int, noun: str, text: str) -> None:
 )
 def test_a_call_is_one_aligned_line(outcome: Outcome, line: str) -> None:
     plan = Plan((batch(1, host="longer.example"),) * 12)
-    assert outcome_line(outcome, plan) == line
+    assert outcome_lines(plan)(outcome) == line
 
 
 def run(*outcomes: Outcome, mapped: Mapped | None = None) -> Report:

@@ -38,6 +38,7 @@ TREE = (
     "docs/a.html",
     "docs/api/index.html",
 )
+HTML = {path for path in TREE if path.endswith(".html")}
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def matched(lines: Iterable[str], paths: Iterable[str]) -> set[str]:
 @pytest.mark.parametrize(
     ("lines", "paths"),
     [
-        pytest.param(("*.html",), {path for path in TREE if path.endswith(".html")}, id="ending"),
-        pytest.param(("/*.html",), {path for path in TREE if path.endswith(".html") and "/" not in path}, id="top"),
+        pytest.param(("*.html",), HTML, id="ending"),
+        pytest.param(("/*.html",), {path for path in HTML if "/" not in path}, id="top"),
         pytest.param(("build/",), {"build/a.html", "build/deep/b.css", "src/build/a.html"}, id="folder only"),
         pytest.param(("build",), {path for path in TREE if "build" in path.split("/")}, id="file or folder"),
         pytest.param(("/build",), {"build", "build/a.html", "build/deep/b.css"}, id="anchored by a slash in front"),
@@ -81,9 +82,12 @@ def matched(lines: Iterable[str], paths: Iterable[str]) -> set[str]:
         pytest.param(("**/a.html",), {path for path in TREE if path.split("/")[-1] == "a.html"}, id="any depth"),
         pytest.param(("docs/**",), {"docs/a.html", "docs/api/index.html"}, id="all below"),
         pytest.param(("src/*",), {"src/build/a.html", "src/app.js", "src/lib/app.js"}, id="one asterisk, then below"),
-        pytest.param(("?.css", "[ab].html"), {"b.css", *(p for p in TREE if p.split("/")[-1] == "a.html")}, id="one"),
-        pytest.param(("*.html", "!a.html"), {"with space.html", "caf\u00e9.html", "line\nbreak.html"}
-                     | {"docs/api/index.html"}, id="taken back"),
+        pytest.param(
+            ("?.css", "[cd]ocs"), {"b.css", "build/deep/b.css", "docs/a.html", "docs/api/index.html"}, id="one"
+        ),
+        pytest.param(
+            ("*.html", "!*a.html"), HTML - {path for path in HTML if path.endswith("a.html")}, id="taken back"
+        ),
         pytest.param(("!a.html", "/a.html"), {"a.html"}, id="the last one decides"),
         pytest.param(("*", "!/*.css"), set(TREE) - {"b.css"}, id="all but"),
         pytest.param((r"\#a", r"\!a", r"\[a\]"), {"#a", "!a", "[a]"}, id="escaped"),
@@ -96,13 +100,12 @@ def matched(lines: Iterable[str], paths: Iterable[str]) -> set[str]:
         pytest.param(("break.html",), set(), id="not after a newline"),
         pytest.param(("nothing",), set(), id="nothing"),
     ],
-)  # fmt: skip
+)
 def test_patterns_match_what_git_ignores(ignored: Ignored, lines: tuple[str, ...], paths: set[str]) -> None:
     assert matched(lines, TREE) == paths
     assert ignored(lines, TREE) == paths
 
 
-@pytest.mark.xfail(strict=True, reason="pathspec takes back below a matched folder; git does not")
 @pytest.mark.parametrize(
     "lines",
     [
@@ -110,8 +113,11 @@ def test_patterns_match_what_git_ignores(ignored: Ignored, lines: tuple[str, ...
         pytest.param(("build", "!build/a.html"), id="folder by its name"),
     ],
 )
-def test_nothing_is_taken_back_below_a_matched_folder(ignored: Ignored, lines: tuple[str, ...]) -> None:
-    assert matched(lines, TREE) == ignored(lines, TREE)
+def test_unlike_git_a_pattern_takes_back_below_a_matched_folder_too(ignored: Ignored, lines: tuple[str, ...]) -> None:
+    """What users mean: git could not look into a folder that it ignores; here nothing hides a file."""
+    assert matched(lines, TREE) < ignored(lines, TREE)
+    taken_back = lines[1].removeprefix("!")
+    assert not matched(lines, TREE) & matched((taken_back,), TREE)
 
 
 @pytest.mark.xfail(strict=True, reason="in pathspec [!x] matches a slash; in git it does not")
@@ -120,13 +126,22 @@ def test_a_negated_class_matches_no_slash(ignored: Ignored) -> None:
     assert matched(["docs[!x]a.html"], TREE) == set()
 
 
-@pytest.mark.xfail(strict=True, raises=FutureWarning, reason="pathspec knows no [[:alpha:]] and makes Python warn")
-def test_a_class_by_name_is_that_class(ignored: Ignored) -> None:
-    assert ignored(["[[:alpha:]].css"], TREE) == {"b.css", "build/deep/b.css"}
-    assert matched(["[[:alpha:]].css"], TREE) == {"b.css", "build/deep/b.css"}
+@pytest.mark.xfail(strict=True, reason="pathspec takes it for `docs/**`; in git it matches folders alone")
+def test_two_asterisks_and_a_slash_match_folders(ignored: Ignored) -> None:
+    assert ignored(["docs/**/"], TREE) == {"docs/api/index.html"}
+    assert matched(["docs/**/"], TREE) == {"docs/api/index.html"}
 
 
-WORD = st.lists(st.sampled_from(["a", "b", ".", "*", "?", "[ab]", r"\a"]), min_size=1, max_size=4).map("".join)
+def test_a_class_by_name_is_refused() -> None:
+    with pytest.raises(ZtpurgeError, match="class by name"):
+        parse_patterns(("[[:alpha:]].css",))
+
+
+WORD = (
+    st.lists(st.sampled_from(["a", "b", ".", "*", "?", "[ab]", r"\a"]), min_size=1, max_size=4)
+    .map("".join)
+    .filter(lambda word: "**" not in word)
+)
 NAME = st.text("ab.\n ", min_size=1, max_size=4).filter(lambda name: name.strip(".\n ") == name)
 PATHS = st.sets(st.lists(NAME, min_size=1, max_size=3).map("/".join), min_size=1, max_size=20)
 PATTERN = st.builds(
@@ -134,7 +149,7 @@ PATTERN = st.builds(
     st.sampled_from(["", "/", "**/"]),
     st.lists(WORD | st.just("**"), min_size=1, max_size=3).map("/".join),
     st.sampled_from(["", "/", "/**"]),
-)
+).filter(lambda pattern: not pattern.endswith("**/"))  # see above
 
 
 @given(lines=st.lists(PATTERN, min_size=1, max_size=4), paths=PATHS)

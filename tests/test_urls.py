@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 ENCODED_PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-F]{2})*")
 SPELLED_URL = re.compile(
-    r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?/[A-Za-z0-9._~!$&'()*+,;=:@/%-]*(?:\?[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*)?"
+    r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?/[A-Za-z0-9._~!$&'()*+,;=:@/%|\[\]-]*"
+    r"(?:\?[A-Za-z0-9._~!$&()*+,;=:@/?%^`{|}\[\]-]*)?"
 )
-CHARACTERS = st.characters(exclude_categories=("Cs",))
+CHARACTERS = st.characters(codec="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,9 @@ def test_an_encoded_path_stands_for_the_same_bytes(raw: bytes) -> None:
         pytest.param("http://a.example/?", "http://a.example/?", id="empty query"),
         pytest.param("http://a.example/x?a=/?b&c=%20", "http://a.example/x?a=/?b&c=%20", id="query"),
         pytest.param("http://a.example/x?y=*", "http://a.example/x?y=*", id="asterisk in a query"),
-        pytest.param("http://a.example/x?\u00e9 ", "http://a.example/x?%C3%A9%20", id="query encoded"),
+        pytest.param(
+            "http://a.example/x?\u00e9'<[a]=1|2&b={}", "http://a.example/x?%C3%A9%27%3C[a]=1|2&b={}", id="query encoded"
+        ),
         pytest.param("http://a.example:80/x", "http://a.example/x", id="http port 80"),
         pytest.param("https://a.example:443/x", "https://a.example/x", id="https port 443"),
         pytest.param("https://a.example:80/x", "https://a.example:80/x", id="https port 80"),
@@ -77,8 +80,7 @@ def test_an_encoded_path_stands_for_the_same_bytes(raw: bytes) -> None:
         pytest.param("http://[2001:db8::1]:80/x", "http://[2001:db8::1]/x", id="IPv6, default port"),
         pytest.param("http://[2001:db8::1]:8080/x", "http://[2001:db8::1]:8080/x", id="IPv6, port"),
         pytest.param("http://a.example/a%20b%2fc%C3%A9", "http://a.example/a%20b%2fc%C3%A9", id="already encoded"),
-        pytest.param("http://a.example/\u00e9 [b]", "http://a.example/%C3%A9%20%5Bb%5D", id="path encoded"),
-        pytest.param("http://a.example/\udce9", "http://a.example/%E9", id="byte that is not UTF-8"),
+        pytest.param("http://a.example/\u00e9[b]|{}`", "http://a.example/%C3%A9[b]|%7B%7D%60", id="path encoded"),
         pytest.param("http://a.example//b//", "http://a.example//b//", id="doubled slashes"),
         pytest.param("http://a.example/.../.a/a..", "http://a.example/.../.a/a..", id="dots in names"),
         pytest.param("http://a.example/a;b=c:d@e", "http://a.example/a;b=c:d@e", id="pchar"),
@@ -109,6 +111,10 @@ def test_a_url_is_spelled_as_a_browser_requests_it(text: str, url: str) -> None:
         pytest.param("http://a.example/%2E", "`.` or", id="dot, encoded"),
         pytest.param("http://a.example/a\nb", "control character", id="newline"),
         pytest.param("http://a.example/a\tb", "control character", id="tab"),
+        pytest.param("http://a.example/\udce9", "control character", id="byte that is not UTF-8"),
+        pytest.param("http://a.example/a b", "a blank or several URLs", id="blank"),
+        pytest.param("http://a.example/ http://b.example/", "a blank or several URLs", id="several, blank between"),
+        pytest.param("http://a.example/a,http://b.example/", "a blank or several URLs", id="several, comma between"),
         pytest.param("http://a.example/a\x7fb", "control character", id="DEL"),
         pytest.param("\x00http://a.example/", "control character", id="NUL in front"),
         pytest.param("http://a.example\\x", "backslash", id="backslash"),
@@ -120,10 +126,10 @@ def test_a_url_is_spelled_as_a_browser_requests_it(text: str, url: str) -> None:
         pytest.param("http://[2001:db8::1/x", "not a URL", id="open bracket"),
         pytest.param("http://[zz]/x", "not a URL", id="no IPv6 address"),
         pytest.param("http://[fe80::1%25eth0]/x", "host is not a domain name", id="IPv6 zone"),
-        pytest.param("http://a b.example/x", "host is not a domain name", id="blank in host"),
+        pytest.param("http://a b.example/x", "a blank", id="blank in host"),
         pytest.param("http://-a.example/x", "host is not a domain name", id="leading dash"),
         pytest.param("http://a%2eexample/x", "host is not a domain name", id="encoded host"),
-        pytest.param(f"http://{'\u00e9' * 64}.example/", "host is not a domain name", id="IDN label too long"),
+        pytest.param("http://" + "\u00e9" * 64 + ".example/", "host is not a domain name", id="IDN label too long"),
         pytest.param("http://a.example/" + "x" * 16_400, "longer than 16384", id="too long"),
     ],
 )
@@ -149,7 +155,6 @@ def test_a_password_is_refused_and_not_repeated(parse: Callable[[str], str], tex
     assert "hunter2" not in str(raised.value)
 
 
-@pytest.mark.xfail(strict=True, reason="urlsplit's ValueError is quoted, and it holds the user info")
 @pytest.mark.parametrize(
     "text",
     [
@@ -166,7 +171,6 @@ def test_no_part_of_a_password_is_repeated(text: str) -> None:
     assert "hunter2" not in str(raised.value)
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="a lone surrogate ends the run with a traceback")
 @pytest.mark.parametrize("text", ["http://a.example/\ud800", "http://a.example/?\ud800"], ids=["path", "query"])
 def test_a_lone_surrogate_is_refused(text: str) -> None:
     with pytest.raises(ZtpurgeError):
@@ -200,7 +204,7 @@ def test_spelling_twice_changes_nothing(origin: tuple[str, str, str], path: str,
     try:
         url = parse_url(f"{scheme}://{host}{port}/{path}" + ("" if query is None else f"?{query}"))
     except ZtpurgeError:
-        assume(False)  # noqa: FBT003
+        assume(False)
     assert SPELLED_URL.fullmatch(url)
     assert parse_url(url) == url
 
@@ -221,7 +225,7 @@ def test_an_encoded_path_is_part_of_a_spelled_url(segments: list[bytes]) -> None
         pytest.param("http://A.example/x/", "http://a.example/x/", id="with its slash"),
         pytest.param("http://a.example/x", "http://a.example/x/", id="without its slash"),
         pytest.param("http://a.example", "http://a.example/", id="whole host"),
-        pytest.param("http://a.example/x y", "http://a.example/x%20y/", id="encoded"),
+        pytest.param("http://a.example/\u00e9", "http://a.example/%C3%A9/", id="encoded"),
     ],
 )
 @pytest.mark.parametrize("parse", [parse_directory, parse_base])

@@ -9,31 +9,30 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ztpurge.errors import ApiError, Failure
 from ztpurge.untrusted import for_log
 
+if TYPE_CHECKING:
+    from ztpurge.transport import Answer
+
 _REQ_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_CHECK_API_URL = "Check that `api-url` is the CDN's API"
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the API gave for an accepted call: the id to ask after it, and the percentage of providers that took it."""
+    """What the API gave for a call: the id to ask after it, and the percentage of providers that took it.
+
+    `success_rate` is None if the answer says something of it that cannot be read.
+    """
 
     req_id: str
-    success_rate: float = 100.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer as it came: header names in lower case, a body of bounded size."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
+    success_rate: float | None = 100.0
 
 
 def read_receipt(answer: Answer, *, now: float) -> Receipt:
@@ -50,8 +49,21 @@ def read_receipt(answer: Answer, *, now: float) -> Receipt:
     facts = wrapped if isinstance(wrapped, dict) else document
     ret = facts.get("ret")
     # the document: `ret` 0 is success, anything else failure, whatever the status; the other shape has no `ret`
-    if ret == 0 if ret is not None else answer.status < 300 and "error" not in facts:
-        return Receipt(_req_id(facts, answer), _success_rate(facts))
+    if ret is not None and ret != 0:
+        raise _refusal(answer, facts, now)
+    req_id = _req_id(facts)
+    if req_id and (ret == 0 or (answer.status < 300 and not facts.get("error"))):
+        return Receipt(req_id, _success_rate(facts))
+    if req_id:
+        # it made a task, so it is not to be sent again, but it did not go well either
+        return Receipt(req_id, None)
+    if ret == 0 or (answer.status < 300 and not facts.get("error")):
+        raise ApiError(
+            Failure.UNREADABLE,
+            f"the API answered {answer.status} without a reqId: {_excerpt(answer.body)}",
+            remedy=_CHECK_API_URL,
+            status=answer.status,
+        )
     raise _refusal(answer, facts, now)
 
 
@@ -60,7 +72,8 @@ def retry_after(text: str, *, now: float) -> float | None:
     if _SECONDS.fullmatch(text.strip()):
         return float(text)
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 
@@ -73,21 +86,26 @@ def _document(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _req_id(facts: dict[str, Any], answer: Answer) -> str:
+def _req_id(facts: dict[str, Any]) -> str | None:
     req_id = facts.get("reqId")
-    if isinstance(req_id, str) and _REQ_ID.fullmatch(req_id):
-        return req_id
-    raise ApiError(
-        Failure.UNREADABLE,
-        f"the API answered {answer.status} without a reqId: {_excerpt(answer.body)}",
-        remedy="Check that `api-url` is the CDN's API",
-        status=answer.status,
-    )
+    text = str(req_id) if isinstance(req_id, str | int) and not isinstance(req_id, bool) else ""
+    return text if _REQ_ID.fullmatch(text) else None
 
 
-def _success_rate(facts: dict[str, Any]) -> float:
-    rate = facts.get("success_rate", facts.get("successRate"))  # the document spells it both ways
-    return float(rate) if isinstance(rate, int | float) and 0 <= rate <= 100 else 100.0
+def _success_rate(facts: dict[str, Any]) -> float | None:
+    """Read the rate, which the document spells both ways: all if there is none, None if it is no percentage."""
+    rates = [facts[name] for name in ("success_rate", "successRate") if name in facts]
+    if not rates:
+        return 100.0
+    read = [_percentage(rate) for rate in rates]
+    return None if None in read else min(rate for rate in read if rate is not None)
+
+
+def _percentage(rate: object) -> float | None:
+    if isinstance(rate, str) and re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?\s*%?", rate):
+        rate = float(rate.rstrip("% "))
+    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
+    return float(rate) if is_number and 0 <= rate <= 100 else None  # type: ignore[operator, arg-type]
 
 
 def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
@@ -113,8 +131,9 @@ def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, st
     if status == 408 or status >= 500:
         return Failure.SERVER, ""
     if status >= 400:
-        return Failure.REJECTED, "One of its URLs may be one that the CDN does not take"
-    return (Failure.SERVER, "") if facts.get("ret") else (Failure.UNREADABLE, "Check that `api-url` is the CDN's API")
+        no_api = status == 404 and not facts
+        return Failure.REJECTED, _CHECK_API_URL if no_api else "One of its URLs may be one that the CDN does not take"
+    return (Failure.SERVER, "") if facts.get("ret") else (Failure.UNREADABLE, _CHECK_API_URL)
 
 
 def _error_text(facts: dict[str, Any]) -> str:

@@ -52,9 +52,20 @@ def read_token(text: str) -> str:
     return token
 
 
+def read_github_token(text: str) -> str:
+    """Read GitHub's token; without a runner nobody puts one in the place of the default's expression."""
+    return "" if text.startswith("${{") else read_token(text)
+
+
 def read_api_url(text: str) -> str:
     """Read the API's entry, without a closing slash."""
-    return parse_base(text.strip()).rstrip("/")
+    try:
+        url = parse_base(text.strip()).rstrip("/")
+    except ZtpurgeError as error:
+        raise ZtpurgeError(f"{_shown(text.strip())}: {error}") from error
+    if url.endswith("/cdn_api"):
+        raise ZtpurgeError(f"{_shown(url)} has /cdn_api at its end", remedy="Leave that out")
+    return url
 
 
 def read_root(text: str) -> str:
@@ -68,14 +79,20 @@ def read_root(text: str) -> str:
 def read_index_files(text: str) -> tuple[str, ...]:
     """Read the names of index files; `none` is no name."""
     names = read_list(text)
-    if any("/" in name for name in names):
-        raise ZtpurgeError("an index file is a name without a folder")
+    for name in names:
+        if "/" in name or "," in name:
+            raise ZtpurgeError(f"{name!a} is not the name of a file", remedy="Write one name a line, without a folder")
     return () if names == ("none",) else names
 
 
 def read_patterns(text: str) -> Patterns | None:
-    """Read patterns, None if there are none."""
-    return parse_patterns(read_list(text))
+    """Read patterns, None if there are none; blanks count as .gitignore has it."""
+    if text.strip().startswith("[") and text.strip().endswith("]") and '"' in text:
+        return parse_patterns(read_list(text))
+    lines = tuple(line.lstrip().removesuffix("\r") for line in text.split("\n") if line.strip())
+    if len(lines) == 1 and ", " in lines[0]:
+        raise ZtpurgeError(f"{lines[0]!a} may be one pattern or several", remedy="Write one pattern a line")
+    return parse_patterns(lines)
 
 
 def read_format(text: str) -> str:
@@ -85,16 +102,20 @@ def read_format(text: str) -> str:
     return text.strip()
 
 
+def _shown(url: str) -> str:
+    """Quote what was given for a URL, less what may be a password."""
+    return ascii(url.rpartition("@")[2][:200])
+
+
 def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     def read_lines(text: str) -> tuple[str, ...]:
         entries: dict[str, None] = {}
         problems: list[str] = []
         for entry in read_list(text):
             try:
-                entries[read(entry)] = None
+                entries[read(entry.strip())] = None
             except ZtpurgeError as error:
-                # what stands before an @ may be a password
-                problems.append(f"{entry.rpartition('@')[2][:200]!a}: {error}")
+                problems.append(f"{_shown(entry)}: {error}")
         if problems:
             raise ZtpurgeError("; ".join(problems))
         return tuple(entries)
@@ -144,6 +165,8 @@ class Inputs:
     files: str = _given(str)
     files_from: str = _given(str.strip)
     files_format: str = _given(read_format, "auto")
+    since: str = _given(str.strip, "event")
+    github_token: str = _given(read_github_token, "${{ github.token }}", secret=True)
     urls: tuple[str, ...] = _given(_lines(parse_url))
     dirs: tuple[str, ...] = _given(_lines(parse_directory))
     max_urls: int = _given(_count(1, 1_000_000), "10000")
@@ -156,6 +179,11 @@ class Inputs:
     dry_run: bool = _given(read_boolean, "false")
     fail_on_error: bool = _given(read_boolean, "true")
     report_file: str = _given(str.strip)
+
+    @property
+    def has_list(self) -> bool:
+        """Whether the changed files are given as a list."""
+        return bool(self.files.strip() or self.files_from)
 
 
 def table() -> dict[str, str]:
@@ -179,7 +207,7 @@ def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[Ztpu
         problems += problem
     inputs = Inputs(**values)
     broken = {problem.place for problem in problems}
-    checks = [*_contradictions(inputs), *(check(inputs) if check else ())]
+    checks = [*_contradictions(inputs, broken), *(check(inputs) if check else ())]
     problems += [problem for problem in checks if problem.place not in broken]
     if problems:
         raise InvalidInputs(tuple(problems))
@@ -198,8 +226,9 @@ def _read(read: Callable[[str], T], text: str, default: str, name: str) -> tuple
         return read(default), [error.at(name)]
 
 
-def _contradictions(inputs: Inputs) -> Iterator[ZtpurgeError]:
-    if not inputs.token and not inputs.dry_run:
+def _contradictions(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
+    """Yield what does not go together, judging by no input that is broken itself."""
+    if not inputs.token and not inputs.dry_run and "dry-run" not in broken:
         yield ZtpurgeError(
             "it is missing or empty",
             remedy="Pass a repository secret (runs for forks and Dependabot get none; `dry-run: true` needs none)",
@@ -207,11 +236,13 @@ def _contradictions(inputs: Inputs) -> Iterator[ZtpurgeError]:
         )
     if inputs.files.strip() and inputs.files_from:
         yield ZtpurgeError("it is given beside `files`", remedy="Give one of the two", place="files-from")
-    if (inputs.files.strip() or inputs.files_from) and not inputs.base_url:
+    if inputs.since != "event" and inputs.has_list:
+        yield ZtpurgeError("it is given beside a list of files", remedy="Give one of the two", place="since")
+    if (inputs.has_list or inputs.since != "event") and not inputs.base_url:
         yield ZtpurgeError(
             "it is missing, so the changed files have no URLs",
             remedy="Give the address that `root` is served under, as https://static.example.com/",
             place="base-url",
         )
-    if inputs.delay >= inputs.timeout:
+    if inputs.delay >= inputs.timeout and "timeout" not in broken:
         yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")

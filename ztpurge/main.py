@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import random
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from ztpurge import __version__, messages
-from ztpurge.changes.listed import parse_list
+from ztpurge.changes.event import read_event, read_run
+from ztpurge.changes.git import Git
+from ztpurge.changes.listed import is_split_at_blanks, parse_list
+from ztpurge.changes.since import find_changes
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
 from ztpurge.mapping import Site, map_changes
@@ -25,15 +29,28 @@ if TYPE_CHECKING:
 
     from ztpurge.cdn import Cdn
     from ztpurge.changes import Change
+    from ztpurge.changes.github import GitHub
     from ztpurge.clock import Clock
 
 REFUSED = 2  # the inputs cannot be used; nothing was called
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What all parts of a run need."""
+
+    inputs: Inputs
+    environ: Mapping[str, str]
+    workflow: Workflow
+    clock: Clock
+    limits: Limits
+
+
 def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     """Purge what changed, tell the runner, and return the exit code; never raises for what comes from outside."""
     workflow = Workflow(environ, out)
-    workflow.mask(environ.get("INPUT_TOKEN", ""))
+    for secret in ("INPUT_TOKEN", "INPUT_GITHUB-TOKEN"):
+        workflow.mask(environ.get(secret, ""))
     try:
         return _purge_what_changed(environ, workflow, clock)
     except InvalidInputs as error:
@@ -53,40 +70,55 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
 def _purge_what_changed(environ: Mapping[str, str], workflow: Workflow, clock: Clock) -> int:
     began = clock.now()
     workflow.say(f"ztpurge {__version__}")
-    inputs = parse(environ, check=lambda inputs: _check_files(inputs, workflow))
-    changes = _changes(inputs, workflow)
+    listed: list[tuple[Change, ...]] = []
+    inputs = parse(environ, check=lambda inputs: _check_files(inputs, workflow, listed))
+    limits = Limits(retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout)
+    step = _Step(inputs, environ, workflow, clock, limits)
+    changes = listed[0] if listed else _find_changes(step)
     mapped = map_changes(_site(inputs), changes)
     plan = make_plan([target.url for target in mapped.targets] + list(inputs.urls), inputs.dirs)
     raise_if_too_many(plan, inputs.max_urls)
     _tell_plan(Report(mapped, plan), changes, workflow)
-    if inputs.dry_run:
-        outcomes = _pretend(plan, workflow)
-    elif plan.batches:
-        outcomes = _submit(plan, inputs, _connect(inputs, environ, clock), workflow, clock)
-    else:
-        outcomes = ()
+    outcomes = _pretend(plan, workflow) if inputs.dry_run else _submit(plan, step)
     return _tell(Report(mapped, plan, outcomes, clock.now() - began), inputs, workflow)
 
 
-def _check_files(inputs: Inputs, workflow: Workflow) -> Iterator[ZtpurgeError]:
-    for name, value, look in (
-        ("files-from", inputs.files_from, workflow.list_file),
-        ("report-file", inputs.report_file, workflow.report_file),
-    ):
-        try:
-            if value:
-                look(value)
-        except ZtpurgeError as error:
-            yield error.at(name)
-
-
-def _changes(inputs: Inputs, workflow: Workflow) -> tuple[Change, ...]:
-    source = "files-from" if inputs.files_from else "files"
+def _check_files(inputs: Inputs, workflow: Workflow, listed: list[tuple[Change, ...]]) -> Iterator[ZtpurgeError]:
+    """Yield what is wrong with the files that the inputs name; leave the changes that they list in `listed`."""
     try:
-        listed = workflow.read_list(inputs.files_from) if inputs.files_from else os.fsencode(inputs.files)
-        return parse_list(listed, inputs.files_format)
+        if inputs.has_list:
+            listed.append(_listed_changes(inputs, workflow))
     except ZtpurgeError as error:
-        raise error.at(source) from error
+        yield error.at("files-from" if inputs.files_from else "files")
+    try:
+        if inputs.report_file:
+            workflow.report_file(inputs.report_file)
+    except ZtpurgeError as error:
+        yield error.at("report-file")
+
+
+def _find_changes(step: _Step) -> tuple[Change, ...]:
+    inputs, environ = step.inputs, step.environ
+    if not inputs.base_url:
+        return ()
+    payload = step.workflow.read_event()
+    event = read_event(environ.get("GITHUB_EVENT_NAME", ""), payload, environ.get("GITHUB_SHA", ""))
+    found = find_changes(
+        inputs.since,
+        event,
+        read_run(environ, payload),
+        checkout=Git(step.workflow.workspace, environ),
+        api=lambda: _connect_to_github(step),
+    )
+    step.workflow.say(messages.range_line(event.name, found))
+    return found.changes
+
+
+def _listed_changes(inputs: Inputs, workflow: Workflow) -> tuple[Change, ...]:
+    listed = workflow.read_list(inputs.files_from) if inputs.files_from else os.fsencode(inputs.files)
+    if is_split_at_blanks(listed, inputs.files_format):
+        workflow.annotate("warning", "ztpurge", messages.SPLIT_AT_BLANKS)
+    return parse_list(listed, inputs.files_format)
 
 
 def _site(inputs: Inputs) -> Site:
@@ -100,39 +132,57 @@ def _site(inputs: Inputs) -> Site:
     )
 
 
-def _connect(inputs: Inputs, environ: Mapping[str, str], clock: Clock) -> Cdn:
+def _connect_to_cdn(step: _Step) -> Cdn:
     from ztpurge.cdn import Cdn  # noqa: PLC0415 - its imports are for runs that call somebody
 
-    return Cdn(inputs.api_url, inputs.token, environ=environ, clock=clock)
+    return Cdn(step.inputs.api_url, step.inputs.token, environ=step.environ, clock=step.clock)
 
 
-def _submit(plan: Plan, inputs: Inputs, cdn: Cdn, workflow: Workflow, clock: Clock) -> tuple[Outcome, ...]:
-    deadline = clock.now() + inputs.timeout
-    if inputs.delay:
-        workflow.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
-        clock.sleep(inputs.delay)
+def _connect_to_github(step: _Step) -> GitHub:
+    from ztpurge.changes.github import GitHub  # noqa: PLC0415 - the same
+
+    token, environ = step.inputs.github_token, step.environ
+    if not (token and environ.get("GITHUB_API_URL") and environ.get("GITHUB_REPOSITORY")):
+        raise ZtpurgeError(
+            "the checkout lacks what is to be compared, and there is no `github-token` to ask GitHub's API with",
+            remedy="Check out with `fetch-depth: 0`, or give the list in `files-from`",
+            place="since",
+        )
+    return GitHub(environ, token, limits=step.limits, pace=Pace(0, step.clock), clock=step.clock)
+
+
+def _submit(plan: Plan, step: _Step) -> tuple[Outcome, ...]:
+    if not plan.batches:
+        return ()
+    cdn = _connect_to_cdn(step)
+    if step.inputs.delay:
+        step.workflow.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
+        step.clock.sleep(step.inputs.delay)
+
+    line = messages.outcome_lines(plan)
 
     def tell(outcome: Outcome) -> None:
-        workflow.say(messages.outcome_line(outcome, plan))
+        step.workflow.say(line(outcome))
         for entry in outcome.batch.entries:
-            workflow.detail(f"{outcome.status} {entry}")
+            step.workflow.detail(f"{outcome.status} {entry}")
 
     return purge(
         plan,
         call=cdn.purge,
-        concurrency=inputs.concurrency,
-        limits=Limits(retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=deadline),
-        pace=Pace(inputs.pace, clock),
-        clock=clock,
+        concurrency=step.inputs.concurrency,
+        limits=step.limits,
+        pace=Pace(step.inputs.pace, step.clock),
+        clock=step.clock,
         jitter=random.random,
         on_outcome=tell,
     )
 
 
 def _pretend(plan: Plan, workflow: Workflow) -> tuple[Outcome, ...]:
+    line = messages.outcome_lines(plan)
     outcomes = tuple(Outcome(number, batch, "dry-run") for number, batch in enumerate(plan.batches, start=1))
     for outcome in outcomes:
-        with workflow.group(messages.outcome_line(outcome, plan)):
+        with workflow.group(line(outcome)):
             for entry in outcome.batch.entries:
                 workflow.say(f"  {entry}")
     return outcomes
@@ -148,11 +198,16 @@ def _tell_plan(report: Report, changes: tuple[Change, ...], workflow: Workflow) 
 
 def _tell(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     workflow.say(messages.headline(report))
+    if report.maybe_stale:
+        with workflow.group("Not purged, maybe stale"):
+            for url in report.maybe_stale:
+                workflow.say(f"  {url}")
     level: Level = "error" if inputs.fail_on_error else "warning"
     for message in messages.failure_messages(report):
         workflow.annotate(level, "ztpurge", message)
     if report.result == "nothing":
-        workflow.annotate("notice", "ztpurge", messages.headline(report))
+        root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
+        workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))
     written = _write_report(report, inputs.report_file, workflow)
     values, emptied = fit(outputs(report, report_file=written))
     if emptied:

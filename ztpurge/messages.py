@@ -6,6 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ztpurge.changes.since import Found
     from ztpurge.errors import InvalidInputs
     from ztpurge.mapping import Mapped
     from ztpurge.plan import Batch, Plan
@@ -13,6 +16,10 @@ if TYPE_CHECKING:
     from ztpurge.report import Report
 
 MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
+SPLIT_AT_BLANKS = (
+    "the list separates names by blanks, so a name that holds a blank was read as several, and its URL stays stale; "
+    "if such names may come, have the list written as JSON or one name a line"
+)
 _NOUNS = {"urls": "URL", "dirs": "directory"}
 
 
@@ -20,6 +27,15 @@ def count(number: int, noun: str) -> str:
     """Return `1 file`, `2 files`, `3 directories`."""
     plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def range_line(event: str, found: Found) -> str:
+    """Return which commits were compared, and where."""
+    if found.range is None:
+        return f"{event}: the branch or tag was deleted"
+    base = found.range.base
+    compared = f"from {base[:12]} to {found.range.head[:12]}" if base else f"all files of {found.range.head[:12]}"
+    return f"{event}: {compared}, compared {found.place}"
 
 
 def plan_line(report: Report, changes: int) -> str:
@@ -30,12 +46,17 @@ def plan_line(report: Report, changes: int) -> str:
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
 
 
-def outcome_line(outcome: Outcome, plan: Plan) -> str:
-    """Return the log line of a call that ended, aligned with those of the other calls of the plan."""
+def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
+    """Return what makes the log line of a call that ended, aligned with those of the other calls of the plan."""
     total = len(plan.batches)
-    number = f"[{outcome.number:{len(str(total))}}/{total}]"
-    host = outcome.batch.host.ljust(max(len(batch.host) for batch in plan.batches))
-    return f"{number} {host}  {size_of(outcome.batch):>7}  {_ending(outcome)}"
+    digits = len(str(total))
+    width = max((len(batch.host) for batch in plan.batches), default=0)
+
+    def line(outcome: Outcome) -> str:
+        start = f"[{outcome.number:{digits}}/{total}] {outcome.batch.host:{width}}"
+        return f"{start}  {size_of(outcome.batch):>7}  {_ending(outcome)}"
+
+    return line
 
 
 def size_of(batch: Batch) -> str:

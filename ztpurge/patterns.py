@@ -32,6 +32,8 @@ def parse_patterns(lines: tuple[str, ...]) -> Patterns | None:
     import pathspec  # noqa: PLC0415 - 30 ms that a run without patterns need not pay
 
     for line in lines:
+        if "[[:" in line:
+            raise ZtpurgeError(f"`{line}` holds a class by name", remedy="Write the characters, as [a-z]")
         try:
             pathspec.GitIgnoreSpec.from_lines([line])
         except (ValueError, re.error) as error:

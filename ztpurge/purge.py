@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
-from ztpurge.retry import Limits, no_answer, not_sent, persist
+from ztpurge.retry import Attempted, Limits, no_answer, not_sent, persist
+from ztpurge.untrusted import for_log
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
     def work(numbered: tuple[int, Batch]) -> Outcome:
         number, batch = numbered
         started.add(number)
-        attempted = persist(lambda timeout: call(batch, timeout), limits=limits, pace=pace, clock=clock, jitter=jitter)
+        attempted = _attempt(lambda timeout: call(batch, timeout), limits, pace, clock, jitter)
         status, error = _judge(attempted.value, attempted.error)
         req_id = attempted.value.req_id if attempted.value else None
         return Outcome(number, batch, status, req_id, attempted.attempts, attempted.seconds, error)
@@ -75,14 +76,24 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
     return tuple(outcomes[number] for number, _ in numbered)
 
 
+def _attempt(
+    call: Callable[[float], Receipt], limits: Limits, pace: Pace, clock: Clock, jitter: Callable[[], float]
+) -> Attempted[Receipt]:
+    try:
+        return persist(call, limits=limits, pace=pace, clock=clock, jitter=jitter)
+    except Exception as error:  # noqa: BLE001 - whatever one call meets, the reqIds of the others must reach the report
+        return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(error))}"), 1, 0.0)
+
+
 def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, ApiError | None]:
     if receipt is None:
         return "failed", error
-    if receipt.success_rate < _ALL:
+    if receipt.success_rate is None or receipt.success_rate < _ALL:
+        rate = "an unknown part" if receipt.success_rate is None else f"only {receipt.success_rate:g} %"
         return "partial", ApiError(
             Failure.SERVER,
-            f"only {receipt.success_rate:g} % of the providers behind the service took it",
-            remedy="Run the step again for these URLs",
+            f"{rate} of the providers behind the service took it",
+            remedy="Run the job again",
         )
     return "purged", None
 

@@ -21,6 +21,7 @@ T = TypeVar("T")
 _MAY_SUCCEED_LATER = frozenset({Failure.BUSY, Failure.SERVER, Failure.UNREADABLE, Failure.UNREACHABLE, Failure.TIMEOUT})
 _FIRST_CEILING = 1.0  # seconds
 _LAST_CEILING = 60.0
+_LONGEST_HOLD = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,7 @@ def delay_after(error: ApiError, attempt: int, *, jitter: Callable[[], float]) -
     """
     if error.failure not in _MAY_SUCCEED_LATER:
         return None
-    if error.retry_after is not None:
-        return error.retry_after + jitter() * min(_FIRST_CEILING, error.retry_after)
-    return jitter() * min(_LAST_CEILING, _FIRST_CEILING * 2.0 ** min(attempt - 1, 10))
+    return (error.retry_after or 0.0) + jitter() * min(_LAST_CEILING, _FIRST_CEILING * 2.0 ** min(attempt - 1, 10))
 
 
 def persist(
@@ -63,18 +62,22 @@ def persist(
     attempts = 0
     error: ApiError | None = None
     while pace.wait_for_turn(limits.deadline):
+        left = limits.deadline - clock.now()
+        if left <= 0:
+            break
         attempts += 1
         try:
-            value = call(min(limits.request_timeout, limits.deadline - clock.now()))
+            value = call(min(limits.request_timeout, left))
         except ApiError as failed:
             error = failed
         else:
             return Attempted(value, None, attempts, clock.now() - began)
+        if error.retry_after:
+            # for all, but not so long that the others never get their turn: this one call may be what is refused
+            pace.hold(min(error.retry_after, _LONGEST_HOLD, (limits.deadline - clock.now()) / 2))
         delay = delay_after(error, attempts, jitter=jitter)
         if delay is None or attempts > limits.retries:
             return Attempted(None, error, attempts, clock.now() - began)
-        if error.retry_after is not None:
-            pace.hold(error.retry_after)
         if clock.now() + delay >= limits.deadline:
             break
         clock.sleep(delay)

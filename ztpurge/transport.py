@@ -1,4 +1,4 @@
-"""How `requests` reaches the API: answers bounded in total time, nothing taken from the surroundings unasked.
+"""How `requests` reaches an API: answers bounded in time and size, nothing taken from the surroundings unasked.
 
 The time-out of `requests` counts from one received byte to the next; a server that drips would keep a call for ever.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import http.client
 import io
 import time
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -16,18 +18,30 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from ztpurge import __version__
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
 
 _MOST_CONNECTIONS = 64
-_AT_ONCE = 0.001  # seconds; a socket takes 0 for "do not block"
+_CONNECT_TIMEOUT = 10.0  # seconds
+_CHUNK = 64 * 1024  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer as it came: header names in lower case, a body of bounded size."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
 
 
 def make_session(api_url: str, environ: Mapping[str, str]) -> requests.Session:
     """Return a session for many threads whose read time-out bounds an answer from its first byte to its last."""
-    session = requests.Session()
+    session = _Session()
     session.headers.update(
         {"User-Agent": f"ztpurge/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
     )
@@ -35,11 +49,80 @@ def make_session(api_url: str, environ: Mapping[str, str]) -> requests.Session:
     # .netrc in HOME, which other steps can write, add credentials
     session.trust_env = False
     session.proxies.update(requests.utils.get_environ_proxies(api_url, no_proxy=None))
-    session.verify = environ.get("REQUESTS_CA_BUNDLE") or environ.get("CURL_CA_BUNDLE") or True
+    session.verify = _ca_bundle(environ) if api_url.startswith("https:") else True
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
     for scheme in ("http://", "https://"):
         session.mount(scheme, _Adapter(pool_maxsize=_MOST_CONNECTIONS))
     return session
+
+
+def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        name = environ.get(variable)
+        if name and not Path(name).exists():
+            raise ZtpurgeError(
+                f"there is no file {name!a} here",
+                remedy="A container does not see the runner's files: put the bundle into the workspace",
+                place=variable,
+            )
+        if name:
+            return name
+    return True
+
+
+def exchange(  # noqa: PLR0913 - a request has that many parts
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    most: int,
+    data: str | None = None,
+) -> Answer:
+    """Send a request and return the answer, within `timeout` seconds and `most` bytes; no redirect is followed.
+
+    Raises ApiError: TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
+    """
+    try:
+        with session.request(
+            method,
+            url,
+            data=data,
+            headers=headers,
+            timeout=(min(_CONNECT_TIMEOUT, timeout), timeout),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            names_and_values = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status_code, names_and_values, _body(response, most))
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise ApiError(Failure.TIMEOUT, f"no answer within {timeout:g} s") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise ApiError(Failure.UNREACHABLE, f"the call broke off: {_origin_of(error)}") from error
+    except (OSError, ValueError, RuntimeError) as error:  # what the libraries let through of a malformed answer
+        raise ApiError(Failure.UNREADABLE, f"the answer cannot be read: {_origin_of(error)}") from error
+
+
+def _body(response: requests.Response, most: int) -> bytes:
+    body = bytearray()
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > most:
+            raise ApiError(Failure.UNREADABLE, f"the answer is longer than {most} bytes")
+    return bytes(body)
+
+
+def _origin_of(error: BaseException) -> str:
+    """Say what lies at the bottom of an error that libraries have wrapped several times."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return for_log(str(error).strip() or type(error).__name__, limit=200)
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Take no answer for a redirect: though told not to follow, requests would read body and target, unbounded."""
 
 
 class _BoundedReader(io.RawIOBase):
@@ -56,7 +139,10 @@ class _BoundedReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:  # noqa: ANN401 - as io.RawIOBase has it
         if self._end is not None:
-            self._socket.settimeout(max(self._end - time.monotonic(), _AT_ONCE))
+            left = self._end - time.monotonic()
+            if left <= 0:  # a socket with data waiting would never time out
+                raise TimeoutError
+            self._socket.settimeout(left)
         return self._stream.readinto(buffer)
 
     def close(self) -> None:

@@ -12,8 +12,10 @@ from ztpurge.errors import ZtpurgeError
 
 # RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"; quote() keeps unreserved by itself
 _PCHAR = "!$&'()*+,;=:@"
-_GIVEN_PATH = _PCHAR + "/%"
-_GIVEN_QUERY = _GIVEN_PATH + "?"
+# what browsers leave in a URL that is given whole: the URL standard's path and special-query percent-encode sets
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_GIVEN_PATH = _PRINTABLE.translate(dict.fromkeys(map(ord, '"#<>?^`{}')))
+_GIVEN_QUERY = _PRINTABLE.translate(dict.fromkeys(map(ord, "\"#'<>")))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
@@ -57,13 +59,15 @@ def host_of(url: str) -> str:
 def _split(text: str) -> SplitResult:
     if len(text) > _MAX_LENGTH:
         raise ZtpurgeError(f"it is longer than {_MAX_LENGTH} characters")
-    if _CONTROL.search(text) or "\\" in text:
+    if _CONTROL.search(text) or "\\" in text or not text.isprintable():
         raise ZtpurgeError("it holds a control character or a backslash", remedy="Percent-encode it")
+    if " " in text or re.search(r",https?:", text, re.IGNORECASE):
+        raise ZtpurgeError("it holds a blank or several URLs", remedy="Write one URL a line, a blank in it as %20")
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise ZtpurgeError(f"it is not a URL ({error})") from error
+        raise ZtpurgeError("it is not a URL that can be read") from error  # the error would quote a password
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ZtpurgeError("it is not a full URL", remedy="Begin it with http:// or https:// and a host")
     if "@" in parts.netloc:
@@ -88,7 +92,7 @@ def _ascii_host(host: str) -> str:
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError) as error:
-            raise ZtpurgeError(f"its host is not a domain name ({error})") from error
+            raise ZtpurgeError("its host is not a domain name") from error
     host = host.lower()
     if not _HOST.fullmatch(host):
         raise ZtpurgeError("its host is not a domain name")

@@ -6,10 +6,11 @@ What is said is decided elsewhere; here it is escaped, so that no text from outs
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Level = Literal["error", "warning", "notice"]
+_MAX_LIST = 64 << 20  # bytes; a million names
 _MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
 
 
@@ -76,9 +78,7 @@ class Workflow:
     def list_file(self, name: str) -> Path:
         """Return the path of a list, under the workspace or RUNNER_TEMP; raise ZtpurgeError if it cannot be read."""
         temporary = self._environ.get("RUNNER_TEMP")
-        path = self._inside(
-            name, "workspace or RUNNER_TEMP", self._workspace, *([Path(temporary)] if temporary else [])
-        )
+        path = self._inside(name, "workspace or RUNNER_TEMP", self.workspace, *([Path(temporary)] if temporary else []))
         if not path.is_file():
             raise ZtpurgeError(
                 f"there is no file {name!a}",
@@ -89,15 +89,21 @@ class Workflow:
     def read_list(self, name: str) -> bytes:
         """Return what a list file holds; raise ZtpurgeError if it cannot be read."""
         try:
-            return self.list_file(name).read_bytes()
+            with self.list_file(name).open("rb") as file:
+                listed = file.read(_MAX_LIST + 1)
         except OSError as error:
             raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
+        if len(listed) > _MAX_LIST:
+            raise ZtpurgeError(f"{name!a} is longer than {_MAX_LIST >> 20} MiB", remedy="Is it the list?")
+        return listed
 
     def report_file(self, name: str) -> Path:
         """Return the path that a report may be written to, under the workspace; raise ZtpurgeError if it may not."""
-        path = self._inside(name, "workspace", self._workspace)
-        if path.is_dir() or path == self._workspace:
+        path = self._inside(name, "workspace", self.workspace)
+        if path.is_dir() or path == self.workspace:
             raise ZtpurgeError(f"{name!a} is a folder", remedy="Name a file")
+        if ".git" in path.relative_to(self.workspace).parts:
+            raise ZtpurgeError(f"{name!a} is git's", remedy="Name another file")
         return path
 
     def write_report(self, name: str, text: str) -> None:
@@ -105,20 +111,32 @@ class Workflow:
         path = self.report_file(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as part:
-                part.write(text)
-            Path(part.name).chmod(0o644)
-            Path(part.name).replace(path)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ztpurge-") as folder:
+                part = Path(folder, "report")
+                part.write_text(text, encoding="utf-8")
+                part.replace(path)
         except OSError as error:
             raise ZtpurgeError(f"{name!a} cannot be written ({error.strerror})") from error
 
+    def read_event(self) -> dict[str, Any]:
+        """Return the payload of the event, empty if the runner gives none; raise ZtpurgeError if it cannot be read."""
+        name = self._environ.get("GITHUB_EVENT_PATH")
+        if not name:
+            return {}
+        try:
+            payload = json.loads(Path(name).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise ZtpurgeError(f"the event's payload cannot be read ({error})", place="GITHUB_EVENT_PATH") from error
+        return payload if isinstance(payload, dict) else {}
+
     @property
-    def _workspace(self) -> Path:
+    def workspace(self) -> Path:
+        """The folder that the runner checks repositories out into."""
         return Path(self._environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
 
     def _inside(self, name: str, where: str, *folders: Path) -> Path:
         try:
-            path = (self._workspace / name).resolve()
+            path = (self.workspace / name).resolve()
         except (OSError, ValueError, RuntimeError) as error:
             raise ZtpurgeError(f"{name!a} is not a path") from error
         if not any(path.is_relative_to(folder.resolve()) for folder in folders):

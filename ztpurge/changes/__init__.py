@@ -54,6 +54,8 @@ def _refusal(path: str) -> str | None:
         return "a folder, not a file"
     if "\0" in path:
         return "holds a NUL"
-    if len(path.encode("utf-8", "surrogatepass")) > _MAX_PATH:
-        return f"longer than {_MAX_PATH} bytes"
-    return None
+    try:
+        length = len(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:
+        return "not text"
+    return f"longer than {_MAX_PATH} bytes" if length > _MAX_PATH else None

@@ -1,0 +1,349 @@
+"""An answer is a receipt or a typed error, whatever a server sends."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ztpurge.answers import Receipt, read_receipt, retry_after
+from ztpurge.errors import ApiError, Failure
+from ztpurge.transport import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ID = "fa97b5d1-929f-11e5-b504-e03f4978b2ff"
+NOW = 1445412480.0  # Wed, 21 Oct 2015 07:28:00 GMT
+
+
+def answer(body: object, status: int = 200, **headers: str) -> Answer:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, names, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def refusal(answered: Answer) -> ApiError:
+    with pytest.raises(ApiError) as raised:
+        read_receipt(answered, now=NOW)
+    assert raised.value.status == answered.status
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "receipt"),
+    [
+        pytest.param(
+            {"zt_api": {"ret": 0, "msg": "OK", "reqId": ID, "success_rate": 100.0}}, 200, Receipt(ID), id="doc"
+        ),
+        pytest.param({"reqId": ID, "successRate": 100.0}, 200, Receipt(ID), id="seen"),
+        pytest.param(
+            {"zt_api": {"ret": 0, "reqId": ID, "successRate": 50.0}}, 200, Receipt(ID, 50.0), id="doc's table"
+        ),
+        pytest.param({"reqId": ID, "success_rate": 33}, 200, Receipt(ID, 33.0), id="seen, the other spelling"),
+        pytest.param({"reqId": ID, "successRate": 0}, 200, Receipt(ID, 0.0), id="no provider"),
+        pytest.param({"zt_api": {"reqId": ID}}, 200, Receipt(ID), id="wrapped without ret"),
+        pytest.param({"ret": 0, "reqId": ID}, 200, Receipt(ID), id="ret without wrapping"),
+        pytest.param({"zt_api": None, "reqId": ID}, 200, Receipt(ID), id="wrapping that is none"),
+        pytest.param({"reqId": ID}, 201, Receipt(ID), id="created"),
+        pytest.param({"reqId": 123}, 200, Receipt("123"), id="reqId as a number"),
+        pytest.param({"reqId": ID, "error": None}, 200, Receipt(ID), id="no error"),
+        pytest.param({"reqId": ID}, 500, Receipt(ID, None), id="reqId with 500: not sent again, not taken for done"),
+        pytest.param({"reqId": ID, "error": "x"}, 200, Receipt(ID, None), id="reqId with an error"),
+        pytest.param({"reqId": ID}, 202, Receipt(ID), id="accepted"),
+        pytest.param({"zt_api": {"ret": 0, "reqId": ID}}, 500, Receipt(ID), id="ret 0 whatever the status"),
+        pytest.param(b"\xef\xbb\xbf" + json.dumps({"reqId": ID}).encode(), 200, Receipt(ID), id="byte order mark"),
+    ],
+)
+def test_an_accepted_call_has_a_receipt(body: object, status: int, receipt: Receipt) -> None:
+    assert read_receipt(answer(body, status), now=NOW) == receipt
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [None, True, False, "", "all", [], {}, -1, 100.1, 10**400, float("inf"), float("nan")],
+    ids=lambda x: repr(x)[:9],
+)
+@pytest.mark.parametrize("name", ["success_rate", "successRate"])
+def test_a_rate_that_is_none_is_not_taken_for_all(name: str, rate: object) -> None:
+    assert read_receipt(answer({"reqId": ID, name: rate}), now=NOW) == Receipt(ID, None)
+
+
+@pytest.mark.parametrize(("rate", "percent"), [("50.0", 50.0), ("0%", 0.0), ("100 %", 100.0)])
+def test_a_rate_as_text_is_read(rate: str, percent: float) -> None:
+    assert read_receipt(answer({"reqId": ID, "successRate": rate}), now=NOW) == Receipt(ID, percent)
+
+
+def test_of_two_rates_the_worse_counts() -> None:
+    body = {"reqId": ID, "success_rate": 100.0, "successRate": 50}
+    assert read_receipt(answer(body), now=NOW) == Receipt(ID, 50.0)
+
+
+HTML = b"<!DOCTYPE HTML PUBLIC>\n<title>500 Internal Server Error</title>\n<h1>Oops</h1><p>Sorry\n"
+HTML_TEXT = "500 Internal Server Error Oops Sorry"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "failure", "cause"),
+    [
+        pytest.param(b"Unauthorized", 401, Failure.AUTH, "401: Unauthorized", id="no token"),
+        pytest.param({"error": "invalid token"}, 400, Failure.AUTH, "400: invalid token", id="bad or expired token"),
+        pytest.param(
+            {"error": "Could not find token"}, 404, Failure.AUTH, "404: Could not find token", id="token's user unknown"
+        ),
+        pytest.param(
+            {"error": {"code": 401, "message": "The request you made", "title": "Unauthorized"}},
+            200,
+            Failure.AUTH,
+            "200: The request you made",
+            id="wrong credentials",
+        ),
+        pytest.param(
+            {"error": "A single host name can only be submitted at a time"},
+            400,
+            Failure.REJECTED,
+            "400: A single host name can only be submitted at a time",
+            id="several hosts",
+        ),
+        pytest.param(
+            {"error": "a.example is not yours or not ready"},
+            403,
+            Failure.HOST,
+            "403: a.example is not yours or not ready",
+            id="host not on the account",
+        ),
+        pytest.param({"error": "can not found sp"}, 404, Failure.REJECTED, "404: can not found sp", id="no provider"),
+        pytest.param(b"<p>Bad\nRequest</p>", 400, Failure.REJECTED, "400: Bad Request", id="body was not JSON"),
+        pytest.param(
+            {"error": "bad url", "successRate": 50.0}, 400, Failure.REJECTED, "400: bad url", id="a provider refused"
+        ),
+        pytest.param({"error": "down", "successRate": 50.0}, 500, Failure.SERVER, "500: down", id="a provider failed"),
+        pytest.param(
+            {"error": "no route", "successRate": 0.0}, 599, Failure.SERVER, "599: no route", id="no provider reached"
+        ),
+        pytest.param(HTML, 500, Failure.SERVER, f"500: {HTML_TEXT}", id="bug in the server"),
+        pytest.param(b"slow down", 429, Failure.BUSY, "429: slow down", id="too many requests"),
+        pytest.param(b"", 503, Failure.BUSY, "503: nothing", id="unavailable"),
+        pytest.param(b"", 408, Failure.SERVER, "408: nothing", id="request timeout"),
+        pytest.param(b"", 502, Failure.SERVER, "502: nothing", id="bad gateway"),
+        pytest.param(b"", 504, Failure.SERVER, "504: nothing", id="gateway timeout"),
+        pytest.param({"error": "gone"}, 410, Failure.REJECTED, "410: gone", id="gone"),
+        pytest.param({"zt_api": {"ret": 1, "msg": "busy"}}, 200, Failure.SERVER, "200: busy", id="ret 1 with 200"),
+        pytest.param(
+            {"zt_api": {"ret": -1, "msg": "busy", "reqId": ID}},
+            200,
+            Failure.SERVER,
+            "200: busy",
+            id="ret -1 with a reqId",
+        ),
+        pytest.param({"ret": 5, "error": "no"}, 200, Failure.SERVER, "200: no", id="ret 5 without wrapping"),
+        pytest.param({"zt_api": {"ret": 1, "msg": "no"}}, 400, Failure.REJECTED, "400: no", id="ret 1 with 400"),
+        pytest.param(
+            {"zt_api": {"ret": 1, "msg": "invalid token"}},
+            200,
+            Failure.AUTH,
+            "200: invalid token",
+            id="ret 1, bad token",
+        ),
+        pytest.param({"error": "x"}, 200, Failure.UNREADABLE, "200: x", id="error with 200"),
+        pytest.param({"error": ["x"]}, 400, Failure.REJECTED, '400: {"error": ["x"]}', id="error of another type"),
+        pytest.param({"error": {"code": "401"}}, 400, Failure.REJECTED, '{"code": "401"}', id="code of another type"),
+        pytest.param({"zt_api": {"ret": [0]}}, 200, Failure.SERVER, "200: ", id="ret of another type"),
+        pytest.param({"zt_api": {"ret": "0", "reqId": ID}}, 200, Failure.SERVER, "200: ", id="ret as text"),
+        pytest.param(b'{"ret": NaN, "reqId": "x"}', 200, Failure.SERVER, "200: ", id="ret that is not a number"),
+    ],
+)
+def test_what_is_refused_has_its_failure(body: object, status: int, failure: Failure, cause: str) -> None:
+    error = refusal(answer(body, status))
+    assert error.failure is failure
+    assert cause in error.cause
+    assert error.cause.startswith(f"the API answered {status}: ")
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 399])
+def test_a_redirect_is_no_success(status: int) -> None:
+    error = refusal(answer({"zt_api": {"ret": 0, "reqId": ID}}, status, location="http://evil.example/"))
+    assert (error.failure, error.cause) == (Failure.REDIRECT, f"the API answered {status} and pointed elsewhere")
+    assert "api-url" in error.remedy
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"zt_api": {"ret": 0, "msg": "OK", "success_rate": 100.0}}, id="ret 0 without one"),
+        *(
+            pytest.param({"reqId": req_id}, id=name)
+            for name, req_id in {
+                "empty": "",
+                "null": None,
+                "boolean": True,
+                "fraction": 7.5,
+                "list": [ID],
+                "object": {"id": ID},
+                "newline": f"{ID}\n",
+                "newline and command": f"{ID}\n::error::x",
+                "old command": "a##[set-output name=x]y",
+                "blank": "a b",
+                "slash": "../../x",
+                "not ASCII": "\u0663",
+                "leading dash": "-a",
+                "too long": "a" * 129,
+                "10 kB": "a" * 10_000,
+            }.items()
+        ),
+        pytest.param(b"", id="empty body"),
+        pytest.param(HTML, id="HTML"),
+        pytest.param(b"OK", id="text"),
+        pytest.param(b"null", id="JSON null"),
+        pytest.param(b'["reqId"]', id="JSON list"),
+        pytest.param(b'"reqId"', id="JSON text"),
+        pytest.param(b'{"reqId": "x"', id="cut short"),
+        pytest.param(b'{"reqId": "\xff"}', id="not UTF-8"),
+        pytest.param(b"\xff\xfe\x00", id="binary"),
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(b'{"a":' * 100_000, id="deep objects"),
+        pytest.param(b'{"reqId": "x", "a": ' + b"9" * 10_000 + b"}", id="huge number"),
+    ],
+)
+def test_an_answer_without_a_usable_req_id_is_no_success(body: object) -> None:
+    error = refusal(answer(body))
+    assert error.failure is Failure.UNREADABLE
+    assert error.cause.startswith("the API answered 200 without a reqId: ")
+    assert error.cause.isprintable()
+    assert "##[" not in error.cause
+    assert len(error.cause) < 300
+
+
+@pytest.mark.parametrize("req_id", ["a", "7", ID, "A.b_c:d-e", "a" * 128])
+def test_a_req_id_is_taken_as_it_is(req_id: str) -> None:
+    assert read_receipt(answer({"reqId": req_id}), now=NOW) == Receipt(req_id)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("a\n::error::b", r"a\n::error::b", id="newline"),
+        pytest.param("##[error]b", r"#\#[error]b", id="old command"),
+        pytest.param("::error::b", r"\::error::b", id="command"),
+        pytest.param("\u202eb", r"\u202eb", id="bidi override"),
+        pytest.param("x" * 1000, f"{'x' * 300}... (1000 characters)", id="long"),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", '{{"message": {}}}'], ids=["text", "object"])
+def test_a_servers_words_are_made_safe(form: str, text: str, shown: str) -> None:
+    error = refusal(answer(b'{"error": ' + form.format(json.dumps(text)).encode() + b"}", 400))
+    assert error.cause == f"the API answered 400: {shown}"
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        pytest.param(b"<b>a</b>\r\n\t b", "a b", id="one line without tags"),
+        pytest.param(b"\x1b[31m##[error]\xff", r"\x1b[31m#\#[error]" + "\ufffd", id="hostile"),
+        pytest.param(b"x" * 5000, f"{'x' * 200}... (4000 characters)", id="long"),
+        pytest.param(b" \n<br>", "nothing", id="nothing"),
+    ],
+)
+def test_a_body_is_shown_in_part(body: bytes, shown: str) -> None:
+    assert refusal(answer(body, 500)).cause == f"the API answered 500: {shown}"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        pytest.param("0", 0.0, id="no pause"),
+        pytest.param("120", 120.0, id="seconds"),
+        pytest.param(" 7 ", 7.0, id="blanks"),
+        pytest.param("9999999999", 9999999999.0, id="centuries"),
+        pytest.param("Wed, 21 Oct 2015 07:28:30 GMT", 30.0, id="date"),
+        pytest.param("Wednesday, 21-Oct-15 07:28:30 GMT", 30.0, id="date, RFC 850"),
+        pytest.param("Wed, 21 Oct 2015 09:28:30 +0200", 30.0, id="date in another zone"),
+        pytest.param("Wed, 21 Oct 2015 07:27:59 GMT", 0.0, id="date gone by"),
+        pytest.param("", None, id="empty"),
+        pytest.param(" ", None, id="blank"),
+        pytest.param("soon", None, id="word"),
+        pytest.param("-5", None, id="negative"),
+        pytest.param("1.5", None, id="fraction"),
+        pytest.param("1e3", None, id="exponent"),
+        pytest.param("inf", None, id="infinite"),
+        pytest.param("\u0663", None, id="Arabic digit"),
+        pytest.param("9" * 400, None, id="too many digits"),
+        pytest.param("Wed, 21 Oct 2015 25:28:00 GMT", None, id="no such hour"),
+        pytest.param("Wed, 31 Feb 2015 07:28:00 GMT", None, id="no such day"),
+        pytest.param("Wed, 21 Oct 99999 07:28:00 GMT", None, id="no such year"),
+        pytest.param("Wed, 21 Oct 2015 07:28:00 +9999", None, id="no such zone"),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
+    assert retry_after(text, now=NOW) == seconds
+
+
+@pytest.fixture
+def _shanghai(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CST-8")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("_shanghai")
+@pytest.mark.parametrize(
+    "text", ["Wed Oct 21 07:28:30 2015", "Wed, 21 Oct 2015 07:28:30 -0000"], ids=["asctime", "-0000"]
+)
+def test_a_date_without_a_zone_is_utc(text: str) -> None:
+    assert retry_after(text, now=NOW) == 30.0
+
+
+DATE_PARTS = ["Wed", "21", "Oct", "2015", "07:28:00", "GMT", "+", "-0000", "-", ",", ":", ".", "(", "99999999999"]
+
+
+@given(st.text() | st.lists(st.sampled_from(DATE_PARTS)).map(" ".join))
+@settings(deadline=None)
+def test_any_retry_after_is_seconds_or_none(text: str) -> None:
+    seconds = retry_after(text, now=NOW)
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500, 503])
+def test_a_refusal_carries_the_pause(status: int) -> None:
+    assert refusal(answer({"error": "x"}, status, retry_after="7")).retry_after == 7.0
+    assert refusal(answer({"error": "x"}, status, retry_after="soon")).retry_after is None
+    assert refusal(answer({"error": "x"}, status)).retry_after is None
+
+
+KEYS = st.sampled_from(["zt_api", "ret", "msg", "reqId", "success_rate", "successRate", "error", "code", "message"])
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from([0, 401, ID, "invalid token"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=12,
+)
+BODIES = st.binary() | JSON.map(lambda value: json.dumps(value).encode())
+
+
+@given(
+    status=st.sampled_from([200, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers(-1, 999),
+    headers=st.dictionaries(st.just("retry-after"), st.text() | st.integers().map(str)),
+    body=BODIES | st.dictionaries(KEYS, JSON).map(lambda value: json.dumps({"zt_api": value}).encode()),
+)
+@settings(deadline=None)
+def test_any_answer_is_a_receipt_or_an_api_error(status: int, headers: dict[str, str], body: bytes) -> None:
+    try:
+        receipt = read_receipt(Answer(status, headers, body), now=NOW)
+    except ApiError as error:
+        assert error.status == status  # noqa: PT017 - either end is fine
+        assert "##[" not in str(error)  # noqa: PT017
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+    else:
+        assert receipt.req_id.isascii()
+        assert receipt.req_id.encode() in body
+        assert receipt.success_rate is None or 0 <= receipt.success_rate <= 100

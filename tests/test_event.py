@@ -1,0 +1,123 @@
+"""What an event says of the commits before and after; a range that cannot be told is never an empty one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ztpurge.changes.event import Event, Run, Start, read_event, read_run
+from ztpurge.errors import ZtpurgeError
+
+A, B, SHA = "a" * 40, "b" * 40, "c" * 40
+ZEROS = "0" * 40
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "event"),
+    [
+        pytest.param("push", {"before": A, "after": B}, Event("push", B, A), id="push"),
+        pytest.param("push", {"before": "a" * 64, "after": "b" * 64}, Event("push", "b" * 64, "a" * 64), id="SHA-256"),
+        pytest.param(
+            "push", {"before": A, "after": B, "forced": True}, Event("push", B, A), id="force push compares two points"
+        ),
+        pytest.param(
+            "push", {"before": ZEROS, "after": B, "created": True}, Event("push", B, Start.NOTHING_BEFORE), id="new ref"
+        ),
+        pytest.param("push", {"before": A, "after": ZEROS, "deleted": True}, Event("push", None, A), id="deleted ref"),
+        *(
+            pytest.param(
+                name,
+                {"pull_request": {"base": {"sha": A}, "head": {"sha": B}}},
+                Event(name, B, A),
+                id=name,
+            )
+            for name in ("pull_request", "pull_request_target")
+        ),
+        pytest.param(
+            "merge_group", {"merge_group": {"base_sha": A, "head_sha": B}}, Event("merge_group", B, A), id="merge_group"
+        ),
+        pytest.param(
+            "release", {"release": {"tag_name": "v2"}}, Event("release", SHA, Start.PREVIOUS_RELEASE), id="release"
+        ),
+        pytest.param(
+            "workflow_run",
+            {"workflow_run": {"head_sha": B}},
+            Event("workflow_run", B, Start.UNKNOWN),
+            id="workflow_run",
+        ),
+        *(
+            pytest.param(name, {}, Event(name, SHA, Start.UNKNOWN), id=name)
+            for name in ("workflow_dispatch", "schedule", "repository_dispatch", "an_event_of_next_year")
+        ),
+    ],
+)
+def test_events_name_two_commits(name: str, payload: dict[str, Any], event: Event) -> None:
+    assert read_event(name, payload, SHA) == event
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "sha", "place"),
+    [
+        pytest.param("push", {}, SHA, "before of the event push", id="no payload"),
+        pytest.param("push", {"before": A}, SHA, "after of the event push", id="half a payload"),
+        pytest.param("push", {"before": "main", "after": B}, SHA, "before of", id="not an id"),
+        pytest.param("push", {"before": f"{A}\n", "after": B}, SHA, "before of", id="line break"),
+        pytest.param("push", {"before": "--output=x", "after": B}, SHA, "before of", id="an option"),
+        pytest.param("pull_request", {"pull_request": None}, SHA, "pull_request.head.sha", id="null"),
+        pytest.param("pull_request", {"pull_request": {"head": B}}, SHA, "pull_request.head.sha", id="other shape"),
+        pytest.param("schedule", {}, "", "GITHUB_SHA", id="no GITHUB_SHA"),
+        pytest.param("", {}, "", "GITHUB_SHA", id="no event at all"),
+    ],
+)
+def test_a_payload_that_lacks_its_commits_is_refused(name: str, payload: dict[str, Any], sha: str, place: str) -> None:
+    with pytest.raises(ZtpurgeError, match=place) as caught:
+        read_event(name, payload, sha)
+    assert caught.value.place == "since"
+    assert "files-from" in caught.value.remedy
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+KEYS = st.sampled_from(["before", "after", "pull_request", "head", "base", "sha", "merge_group", "workflow_run"])
+NAMES = ["push", "pull_request", "merge_group", "workflow_run", "release", "schedule"]
+
+
+@given(st.sampled_from(NAMES), st.dictionaries(KEYS, JSON), st.text())
+def test_no_payload_breaks_the_reader(name: str, payload: dict[str, Any], sha: str) -> None:
+    try:
+        event = read_event(name, payload, sha)
+    except ZtpurgeError:
+        return
+    assert event.head is None or len(event.head) in {40, 64}
+
+
+@pytest.mark.parametrize(
+    ("environ", "payload", "run"),
+    [
+        pytest.param(
+            {"GITHUB_WORKFLOW_REF": "o/r/.github/workflows/purge.yml@refs/heads/main", "GITHUB_REF_NAME": "main"},
+            {},
+            Run("purge.yml", "main", ""),
+            id="push",
+        ),
+        pytest.param(
+            {"GITHUB_WORKFLOW_REF": "o/r/.github/workflows/p.yaml@refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"}
+            | {"GITHUB_HEAD_REF": "topic/a@b"},
+            {},
+            Run("p.yaml", "topic/a@b", ""),
+            id="pull request",
+        ),
+        pytest.param(
+            {"GITHUB_REF_NAME": "v2"}, {"release": {"tag_name": "v2"}}, Run("", "v2", "v2"), id="release, no workflow"
+        ),
+        pytest.param({}, {"release": "odd"}, Run("", "", ""), id="nothing"),
+    ],
+)
+def test_the_run_is_read_from_the_environment(environ: dict[str, str], payload: dict[str, Any], run: Run) -> None:
+    assert read_run(environ, payload) == run

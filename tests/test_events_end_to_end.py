@@ -1,0 +1,153 @@
+"""Whole runs with only `token` and `base-url`: what changed is found out from the event, the checkout or the API."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox.github import GitHubApi, Run
+from sandbox.runner import Step, run_step
+from tests.repositories import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sandbox import Sandbox
+
+    RunStep = Callable[..., Step]
+
+GITHUB_TOKEN = "gh-token-that-nobody-may-see"
+ZEROS = "0" * 40
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "site")
+
+
+@pytest.fixture
+def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
+    def run(
+        workspace: Path, name: str, payload: object, *, api: GitHubApi | None = None, sha: str = "", **inputs: str
+    ) -> Step:
+        event = tmp_path / "event.json"
+        event.write_text(json.dumps(payload))
+        given = {"token": token, "api_url": cdn.api_url, "base_url": "https://static.example.com/"}
+        given |= {"github_token": GITHUB_TOKEN if api else "", "root": "public", **inputs}
+        environ = {
+            "GITHUB_EVENT_NAME": name,
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_SHA": sha,
+            "GITHUB_REPOSITORY": "owner/site",
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
+            **({"GITHUB_API_URL": api.url} if api else {}),
+        }
+        return run_step(workspace, {key.replace("_", "-"): value for key, value in given.items()}, environ=environ)
+
+    return run
+
+
+def purged(cdn: Sandbox) -> list[str]:
+    return sorted(
+        entry.removeprefix("https://static.example.com/") for call in cdn.purge_calls for entry in call.entries
+    )
+
+
+def history(site: Repository) -> tuple[str, str]:
+    before = site.commit(
+        {"public/edited.css": "1", "public/old 春.html": "x" * 99, "public/gone/index.html": "1", "src/a": "1"}
+    )
+    after = site.commit(
+        {"public/edited.css": "2", "public/old 春.html": None, "public/new.html": "x" * 99, "src/a": "2"}
+        | {"public/gone/index.html": None}
+    )
+    return before, after
+
+
+CHANGED = ["edited.css", "gone/", "gone/index.html", "new.html", "old%20%E6%98%A5.html"]
+
+
+def test_a_push_purges_what_it_changed(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    before, after = history(site)
+    step = run(site.folder, "push", {"before": before, "after": after})
+    assert (step.exit_code, purged(cdn), step.outputs["skipped-count"]) == (0, CHANGED, "1")
+    assert f"push: from {before[:12]} to {after[:12]}, compared in the checkout" in step.log
+
+
+@pytest.mark.parametrize("depth", ["shallow", "none"])
+def test_without_the_commits_the_api_is_asked(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path, depth: str
+) -> None:
+    before, after = history(site)
+    if depth == "shallow":
+        workspace.rmdir()
+        site.git("clone", "--quiet", "--depth=1", f"file://{site.folder}", str(workspace))
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        step = run(workspace, "push", {"before": before, "after": after}, api=api)
+    assert (step.exit_code, purged(cdn)) == (0, CHANGED)
+    assert "compared through the API" in step.log
+    assert step.log.startswith("::add-mask::")
+    assert GITHUB_TOKEN not in step.log.replace(f"::add-mask::{GITHUB_TOKEN}", "")
+
+
+def test_a_shallow_checkout_without_a_token_is_red_and_says_what_to_do(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path
+) -> None:
+    before, after = history(site)
+    workspace.rmdir()
+    site.git("clone", "--quiet", "--depth=1", f"file://{site.folder}", str(workspace))
+    step = run(workspace, "push", {"before": before, "after": after})
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "::error title=ztpurge::since: " in step.log
+    assert "fetch-depth: 0" in step.log
+
+
+def test_a_new_branch_purges_all_its_files(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    head = site.commit({"public/a": "1", "public/b/c": "1", "src/d": "1"})
+    step = run(site.folder, "push", {"before": ZEROS, "after": head, "created": True})
+    assert (step.exit_code, purged(cdn)) == (0, ["a", "b/c"])
+    assert run(site.folder, "push", {"before": ZEROS, "after": head}, max_urls="1").exit_code == 2
+
+
+def test_a_deleted_branch_purges_nothing(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    head = site.commit({"public/a": "1"})
+    step = run(site.folder, "push", {"before": head, "after": ZEROS, "deleted": True})
+    assert (step.exit_code, step.outputs["result"], cdn.calls) == (0, "nothing", ())
+    assert "deleted" in step.log
+
+
+@pytest.mark.parametrize("name", ["workflow_dispatch", "schedule", "repository_dispatch"])
+def test_a_run_by_hand_needs_to_know_since_when(run: RunStep, cdn: Sandbox, site: Repository, name: str) -> None:
+    before, after = history(site)
+    step = run(site.folder, name, {}, sha=after)
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "does not say what was served before" in step.log
+    site.git("tag", "live", before)
+    assert run(site.folder, name, {}, sha=after, since="live").exit_code == 0
+    assert purged(cdn) == CHANGED
+
+
+def test_a_run_after_one_that_failed_purges_for_both(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    served = site.commit({"public/a": "1", "public/b": "1"})
+    failed = site.commit({"public/a": "2"})
+    head = site.commit({"public/b": "2"})
+    runs = (Run(failed, conclusion="failure"), Run(served))
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        step = run(site.folder, "push", {"before": failed, "after": head}, api=api, since="last-success")
+    assert (step.exit_code, purged(cdn)) == (0, ["a", "b"])
+    assert len(api.requests) == 1
+
+
+def test_an_event_that_cannot_be_read_is_red(run: RunStep, cdn: Sandbox, site: Repository, tmp_path: Path) -> None:
+    step = run(site.folder, "push", ["no", "object"])
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "before of the event push is not a commit" in step.log
+
+
+def test_urls_alone_need_no_event(run: RunStep, cdn: Sandbox, workspace: Path) -> None:
+    step = run(workspace, "schedule", {}, base_url="", urls="https://static.example.com/a")
+    assert (step.exit_code, purged(cdn)) == (0, ["a"])

@@ -1,0 +1,193 @@
+"""The checkout's objects say exactly what differs, whoever owns the workspace and whatever its configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repositories import ENVIRON, Repository
+from ztpurge.changes.git import Git
+from ztpurge.errors import ZtpurgeError
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")
+
+
+def checkout(folder: Path) -> Git:
+    return Git(folder, os.environ)
+
+
+ODD_NAMES = [
+    "a b",
+    "tab\there",
+    "line\nbreak",
+    'quo"te',
+    "back\\slash",
+    "caf\udce9",
+    "春.html",
+    "-rf",
+    "[slug].html",
+    ":(glob)*",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_any_name_comes_as_it_is(repository: Repository, name: str) -> None:
+    base = repository.commit({"same": "1"})
+    head = repository.commit({f"{name}/{name}": "1"})
+    assert checkout(repository.folder).differing_paths(base, head) == (f"{name}/{name}",)
+    assert checkout(repository.folder).differing_paths(head, base) == (f"{name}/{name}",)
+    assert set(checkout(repository.folder).differing_paths(None, head) or ()) == {"same", f"{name}/{name}"}
+
+
+def test_edits_deletions_and_both_names_of_a_rename(repository: Repository) -> None:
+    base = repository.commit({"edited": "1", "deleted": "2", "old": "3" * 100, "kept": "4"})
+    head = repository.commit({"edited": "9", "deleted": None, "old": None, "new": "3" * 100})
+    assert checkout(repository.folder).differing_paths(base, head) == ("deleted", "edited", "new", "old")
+
+
+def test_modes_and_links_count_submodules_do_not(repository: Repository) -> None:
+    base = repository.commit({"script": "1", "was-module": "x", "target": "1"})
+    (repository.folder / "script").chmod(0o755)
+    (repository.folder / "link").symlink_to("target")
+    (repository.folder / "was-module").unlink()
+    repository.git("add", "--all")
+    for name in ("module", "was-module"):
+        repository.git("update-index", "--add", "--cacheinfo", f"160000,{base},{name}")
+    repository.git("commit", "--quiet", "--message=modes")
+    head = repository.git("rev-parse", "HEAD")
+    assert checkout(repository.folder).differing_paths(base, head) == ("link", "script", "was-module")
+    assert checkout(repository.folder).differing_paths(None, head) == ("link", "script", "target")
+    assert set(checkout(repository.folder).differing_paths(base, head) or ()) == repository.truth(base, head)
+
+
+def test_a_force_push_compares_what_was_served_with_what_is(repository: Repository) -> None:
+    repository.commit({"a": "1"})
+    undone = repository.commit({"undone": "1", "a": "2"})
+    repository.git("reset", "--quiet", "--hard", "HEAD~1")
+    head = repository.commit({"b": "1"})
+    assert checkout(repository.folder).differing_paths(undone, head) == ("a", "b", "undone")
+
+
+def test_a_merge_compares_its_tree(repository: Repository) -> None:
+    base = repository.commit({"a": "1"})
+    repository.git("checkout", "--quiet", "-b", "topic")
+    repository.commit({"t": "1"})
+    repository.git("checkout", "--quiet", "main")
+    repository.commit({"m": "1"})
+    repository.git("merge", "--quiet", "--no-ff", "--message=merge", "topic")
+    assert checkout(repository.folder).differing_paths(base, repository.git("rev-parse", "HEAD")) == ("m", "t")
+
+
+def test_what_a_shallow_clone_lacks_is_none(repository: Repository, tmp_path: Path) -> None:
+    base = repository.commit({"a": "1"})
+    head = repository.commit({"a": "2"})
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(tmp_path / "shallow"))
+    shallow = checkout(tmp_path / "shallow")
+    assert shallow.differing_paths(base, head) is None
+    assert shallow.differing_paths(None, head) == ("a",)
+    assert shallow.resolve(base) is None
+
+
+@pytest.mark.parametrize(("filtered", "paths"), [("blob:none", ("a/b",)), ("tree:0", None)])
+def test_partial_clones_never_fetch(
+    repository: Repository, tmp_path: Path, filtered: str, paths: tuple[str, ...] | None
+) -> None:
+    repository.git("config", "uploadpack.allowFilter", "true")
+    base = repository.commit({"a/b": "1"})
+    head = repository.commit({"a/b": "2"})
+    clone = tmp_path / "partial"
+    repository.git(
+        "clone", "--quiet", "--no-checkout", f"--filter={filtered}", f"file://{repository.folder}", str(clone)
+    )
+    before = sorted(path.name for path in (clone / ".git/objects").rglob("*"))
+    assert checkout(clone).differing_paths(base, head) == paths
+    assert sorted(path.name for path in (clone / ".git/objects").rglob("*")) == before
+
+
+def test_where_there_is_no_repository_nothing_is_known(tmp_path: Path) -> None:
+    assert checkout(tmp_path).differing_paths(None, "a" * 40) is None
+    assert checkout(tmp_path).resolve("main") is None
+
+
+def test_without_git_nothing_is_known(repository: Repository, tmp_path: Path) -> None:
+    head = repository.commit({"a": "1"})
+    assert Git(repository.folder, {"PATH": str(tmp_path)}).differing_paths(None, head) is None
+
+
+def test_git_that_cannot_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ZtpurgeError, match="git rev-parse could not be run"):
+        checkout(tmp_path / "not-there\0").resolve("main")
+
+
+@pytest.mark.parametrize(
+    ("ref", "found"),
+    [
+        pytest.param("main", True, id="branch"),
+        pytest.param("v1", True, id="annotated tag"),
+        pytest.param("HEAD", True, id="HEAD"),
+        pytest.param("only-there", True, id="branch of the remote"),
+        pytest.param("none", False, id="not there"),
+        pytest.param("--all", False, id="an option"),
+        pytest.param("main..HEAD", False, id="a range"),
+        pytest.param("", False, id="empty"),
+    ],
+)
+def test_names_become_commits(repository: Repository, ref: str, found: bool) -> None:
+    head = repository.commit({"a": "1"})
+    repository.git("tag", "--annotate", "--message=v1", "v1")
+    repository.git("update-ref", "refs/remotes/origin/only-there", head)
+    assert checkout(repository.folder).resolve(ref) == (head if found else None)
+
+
+def test_programs_that_a_repository_configures_are_not_run(repository: Repository, tmp_path: Path) -> None:
+    witness = tmp_path / "witness"
+    script = tmp_path / "script"
+    script.write_text(f"#!/bin/sh\ntouch {witness}\n")
+    script.chmod(0o755)
+    base = repository.commit({"a.txt": "1", ".gitattributes": "*.txt diff=evil filter=evil"})
+    for setting in ("core.fsmonitor", "diff.external", "diff.evil.textconv", "filter.evil.smudge", "core.sshCommand"):
+        repository.git("config", setting, str(script))
+    head = repository.commit({"b": "1"})
+    witness.unlink(missing_ok=True)
+    assert checkout(repository.folder).differing_paths(base, head) == ("b",)
+    assert not witness.exists()
+
+
+def test_git_s_variables_of_a_workflow_change_nothing(repository: Repository, tmp_path: Path) -> None:
+    base = repository.commit({"a": "1"})
+    head = repository.commit({"a": "2"})
+    environ = {
+        "PATH": os.environ["PATH"],
+        "GIT_DIR": str(tmp_path),
+        "GIT_TRACE": str(tmp_path / "trace"),
+        "GIT_EXTERNAL_DIFF": "x",
+    }
+    assert Git(repository.folder, environ).differing_paths(base, head) == ("a",)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving files to another user takes root")
+def test_a_workspace_of_another_user_is_read_and_its_configuration_left_alone(repository: Repository) -> None:
+    base = repository.commit({"a": "1"})
+    head = repository.commit({"a": "2"})
+    configuration = (repository.folder / ".git/config").read_bytes()
+    subprocess.run(["chown", "-R", "1001:1001", repository.folder], check=True)
+    refused = subprocess.run(
+        ["git", "log"], cwd=repository.folder, env=ENVIRON, check=False, capture_output=True, text=True
+    )
+    assert "dubious ownership" in refused.stderr
+    assert checkout(repository.folder).differing_paths(base, head) == ("a",)
+    assert (repository.folder / ".git/config").read_bytes() == configuration
+
+
+def test_the_module_needs_no_http_client() -> None:
+    code = "import sys, ztpurge.changes.git; sys.exit('requests' in sys.modules)"
+    top = Path(__file__).resolve().parent.parent
+    assert subprocess.run([sys.executable, "-c", code], cwd=top, check=False).returncode == 0

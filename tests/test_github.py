@@ -1,0 +1,279 @@
+"""GitHub's API tells the same as the checkout, with as few calls as that takes, and says what it lacks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import Fault
+from sandbox.github import GitHubApi, Release, Run
+from tests.repositories import Repository
+from ztpurge.changes.git import Git
+from ztpurge.changes.github import GitHub
+from ztpurge.changes.trees import Entry, Tree, differing_paths
+from ztpurge.errors import ZtpurgeError
+from ztpurge.pace import Pace
+from ztpurge.retry import Limits
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import FakeClock
+    from ztpurge.clock import Clock
+
+GITHUB_TOKEN = "gh-token-that-nobody-may-see"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")
+
+
+def client(api: GitHubApi, clock: Clock, *, token: str = GITHUB_TOKEN, timeout: float = 900) -> GitHub:
+    limits = Limits(retries=2, request_timeout=10, deadline=clock.now() + timeout)
+    environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
+    return GitHub(environ, token, limits=limits, pace=Pace(0, clock), clock=clock)
+
+
+def serve(repository: Repository, **options: object) -> GitHubApi:
+    return GitHubApi(repository.folder, token=GITHUB_TOKEN, **options)  # type: ignore[arg-type]
+
+
+def test_two_calls_tell_what_differs(repository: Repository, clock: FakeClock) -> None:
+    base = repository.commit({"kept/a": "1", "edited/b": "1", "gone/c": "1", "old name": "x" * 99})
+    head = repository.commit({"edited/b": "2", "gone/c": None, "old name": None, "new/name": "x" * 99, "春/é": "1"})
+    with serve(repository) as api:
+        paths = client(api, clock).differing_paths(base, head)
+    assert set(paths) == {"edited/b", "gone/c", "old name", "new/name", "春/é"} == repository.truth(base, head)
+    assert [request.path for request in api.requests] == [
+        f"/repos/owner/site/git/trees/{sha}?recursive=1" for sha in (base, head)
+    ]
+
+
+def test_a_new_branch_takes_one_call(repository: Repository, clock: FakeClock) -> None:
+    head = repository.commit({"a": "1", "b/c": "1"})
+    with serve(repository) as api:
+        assert client(api, clock).differing_paths(None, head) == ("a", "b/c")
+    assert len(api.requests) == 1
+
+
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+def test_large_trees_are_read_level_by_level_where_they_differ(
+    repository: Repository, clock: FakeClock, flavour: str
+) -> None:
+    files: dict[str, str | None] = {
+        f"{top}/{low}/{name}": top + low for top in "abc" for low in "xyz" for name in range(4)
+    }
+    base = repository.commit(files)
+    head = repository.commit({"a/x/0": "2", "b/y/1": None})
+    limit = {"truncate_at": 10} if flavour == "github" else {"page_size": 10}
+    with serve(repository, flavour=flavour, **limit) as api:
+        assert client(api, clock).differing_paths(base, head) == ("a/x/0", "b/y/1")
+    if flavour == "github":
+        unchanged = {repository.git("rev-parse", f"{base}:{folder}") for folder in ("c", "a/y", "a/z", "b/x", "b/z")}
+        assert not [request for request in api.requests if any(sha in request.path for sha in unchanged)]
+
+
+def test_submodules_are_left_out_and_modes_count(repository: Repository, clock: FakeClock) -> None:
+    base = repository.commit({"script": "1"})
+    (repository.folder / "script").chmod(0o755)
+    (repository.folder / "link").symlink_to("script")
+    repository.git("add", "--all")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{base},module")
+    repository.git("commit", "--quiet", "--message=modes")
+    head = repository.git("rev-parse", "HEAD")
+    with serve(repository) as api:
+        assert client(api, clock).differing_paths(base, head) == ("link", "script")
+
+
+def test_a_name_that_the_api_cannot_spell_is_refused(repository: Repository, clock: FakeClock) -> None:
+    base = repository.commit({"a": "1"})
+    head = repository.commit({"caf\udce9.html": "1"})
+    with serve(repository) as api, pytest.raises(ZtpurgeError, match="cannot spell the name of caf") as caught:
+        client(api, clock).differing_paths(base, head)
+    assert "fetch-depth: 0" in caught.value.remedy
+
+
+FOLDERS = st.sampled_from(["", "a/", "a/b/", "c d/", "é/"])
+PATHS = st.builds(str.__add__, FOLDERS, st.sampled_from(["1", "2", "3.html", "x y", "[z]"]))
+COMMITS = st.lists(st.dictionaries(PATHS, st.sampled_from(["1", "2", None]), max_size=6), min_size=2, max_size=5)
+
+
+@given(COMMITS, st.booleans(), st.sampled_from([8, 1000]), st.sampled_from([4, 50]))
+@settings(max_examples=12)
+def test_checkout_api_and_git_agree_on_random_histories(
+    tmp_path_factory: pytest.TempPathFactory,
+    commits: list[dict[str, str | None]],
+    orphan: bool,
+    truncate_at: int,
+    page_size: int,
+) -> None:
+    from tests.conftest import FakeClock  # noqa: PLC0415 - only a type above
+
+    repository = Repository(tmp_path_factory.mktemp("history"))
+    made = []
+    for index, files in enumerate(commits):
+        if orphan and index == len(commits) - 1:
+            repository.git("checkout", "--quiet", "--orphan", "forced")  # a force push to an unrelated history
+        there = set(repository.git("ls-files", "-z").split("\0"))
+        made.append(repository.commit({path: text for path, text in files.items() if text or path in there}))
+    clock = FakeClock()
+    with (
+        serve(repository, truncate_at=truncate_at) as github,
+        serve(repository, flavour="gitea", page_size=page_size) as gitea,
+    ):
+        for base, head in ((made[0], made[-1]), (made[-1], made[0]), (None, made[-1]), (made[-2], made[-1])):
+            truth = repository.truth(base, head)
+            assert set(Git(repository.folder, os.environ).differing_paths(base, head) or ()) == truth
+            assert set(client(github, clock).differing_paths(base, head)) == truth
+            assert set(client(gitea, clock).differing_paths(base, head)) == truth
+
+
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+def test_names_become_commits(repository: Repository, clock: FakeClock, flavour: str) -> None:
+    head = repository.commit({"a": "1"})
+    repository.git("tag", "--annotate", "--message=v1", "v1")
+    repository.git("branch", "topic/x")
+    with serve(repository, flavour=flavour) as api:
+        github = client(api, clock)
+        assert [github.resolve(ref) for ref in (head, "v1", "topic/x", "main", "no such", "../../../user")] == [
+            *[head] * 4,
+            None,
+            None,
+        ]
+
+
+def test_the_last_success_is_our_own(repository: Repository, clock: FakeClock) -> None:
+    runs = (
+        Run("1" * 40, conclusion="failure"),
+        Run("2" * 40, branch="topic"),
+        Run("3" * 40, workflow="test.yml"),
+        Run("4" * 40, head_repository="fork/site"),
+        Run("5" * 40, event="pull_request"),
+        Run("6" * 40, conclusion="cancelled"),
+        Run("7" * 40, event="schedule"),
+        Run("8" * 40),
+    )
+    repository.commit({"a": "1"})
+    with serve(repository, runs=runs) as api:
+        github = client(api, clock)
+        assert github.last_success("purge.yml", "main") == "7" * 40
+        assert github.last_success("purge.yml", "topic") == "2" * 40
+        assert github.last_success("purge.yml", "other/branch") is None
+
+
+def test_the_previous_release_is_the_one_made_before(repository: Repository, clock: FakeClock) -> None:
+    releases = (
+        Release("v3", draft=True, created_at="2026-03-01T00:00:00Z"),
+        Release("v1.1", created_at="2026-02-20T00:00:00Z"),
+        Release("v2", created_at="2026-02-10T00:00:00Z"),
+        Release("v1", created_at="2026-01-01T00:00:00Z"),
+    )
+    repository.commit({"a": "1"})
+    with serve(repository, releases=releases) as api:
+        github = client(api, clock)
+        assert [github.previous_release(tag) for tag in ("v1.1", "v2", "v1", "not listed")] == [
+            "v2",
+            "v1",
+            None,
+            "v1.1",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("options", "token", "words"),
+    [
+        pytest.param({}, "wrong", ["answered 401", "`github-token`"], id="bad token"),
+        pytest.param({"permissions": ()}, GITHUB_TOKEN, ["answered 403", "contents: read"], id="no permission"),
+        pytest.param({"name": "owner/other"}, GITHUB_TOKEN, ["answered 404", "contents: read"], id="not found"),
+    ],
+)
+def test_refusals_say_what_to_do(
+    repository: Repository, clock: FakeClock, options: dict[str, object], token: str, words: list[str]
+) -> None:
+    head = repository.commit({"a": "1"})
+    with serve(repository, **options) as api, pytest.raises(ZtpurgeError) as caught:
+        client(api, clock, token=token).differing_paths(None, head)
+    assert [word for word in words if word not in str(caught.value)] == []
+    assert token not in str(caught.value)
+    assert len(api.requests) == 1
+
+
+def test_runs_take_a_permission_of_their_own(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository, permissions=("contents",)) as api, pytest.raises(ZtpurgeError, match="actions: read"):
+        client(api, clock).last_success("purge.yml", "main")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Fault("status", status=502, times=2), id="502 twice"),
+        pytest.param(Fault("reset"), id="reset"),
+        pytest.param(Fault("truncated"), id="cut off"),
+        pytest.param(Fault("html"), id="HTML"),
+        pytest.param(Fault("status", status=429, headers=(("Retry-After", "7"),)), id="429"),
+    ],
+)
+def test_hiccups_are_survived(repository: Repository, clock: FakeClock, fault: Fault) -> None:
+    head = repository.commit({"a": "1"})
+    with serve(repository, faults=(fault,)) as api:
+        assert client(api, clock).differing_paths(None, head) == ("a",)
+    assert len(api.requests) == fault.times + 1
+
+
+def test_a_rate_limit_is_waited_for_if_it_ends_in_time(repository: Repository, clock: FakeClock) -> None:
+    head = repository.commit({"a": "1"})
+    limited = Fault(
+        "status",
+        status=403,
+        headers=(("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1120")),
+        body='{"message": "API rate limit exceeded"}',
+    )
+    with serve(repository, faults=(limited,)) as api:
+        assert client(api, clock).differing_paths(None, head) == ("a",)
+    assert clock.now() >= 1120
+    with serve(repository, faults=(limited,)) as api, pytest.raises(ZtpurgeError, match="rate limit exceeded"):
+        client(api, type(clock)(), timeout=60).differing_paths(None, head)
+
+
+def test_a_redirect_does_not_take_the_token_along(repository: Repository, clock: FakeClock) -> None:
+    head = repository.commit({"a": "1"})
+    with serve(repository) as elsewhere:
+        redirect = Fault("redirect", location=f"{elsewhere.url}/repos/owner/site")
+        with serve(repository, faults=(redirect,)) as api, pytest.raises(ZtpurgeError, match="answered 30"):
+            client(api, clock).differing_paths(None, head)
+        assert elsewhere.requests == ()
+
+
+@pytest.mark.parametrize("answer", ["{}", "[]", '{"tree": 1}', '{"tree": [1]}', '{"tree": [{"path": "a"}]}', "null"])
+def test_answers_of_another_form_are_refused(repository: Repository, clock: FakeClock, answer: str) -> None:
+    odd = Fault("status", status=200, body=answer)
+    with serve(repository, faults=(odd,)) as api, pytest.raises(ZtpurgeError, match="no tree"):
+        client(api, clock).differing_paths(None, "a" * 40)
+
+
+TREES = {
+    ("base", True): Tree({"a": Entry("040000", "t1")}, truncated=True),
+    ("head", True): Tree({"a": Entry("040000", "t2")}),
+    ("base", False): Tree({"a": Entry("040000", "t1"), "f": Entry("100644", "x"), "now-folder": Entry("100644", "y")}),
+    ("head", False): Tree({"a": Entry("040000", "t2"), "f": Entry("100644", "x"), "now-folder": Entry("040000", "t3")}),
+    ("t1", True): Tree({"b": Entry("100644", "1")}),
+    ("t2", True): Tree({"b": Entry("100755", "1"), "m": Entry("160000", "2")}),
+    ("t3", True): Tree({"c": Entry("100644", "3")}),
+}
+
+
+def test_a_folder_that_the_api_cannot_list_is_refused(repository: Repository, clock: FakeClock) -> None:
+    head = repository.commit({f"big/{number}": "1" for number in range(9)})
+    with serve(repository, truncate_at=8) as api, pytest.raises(ZtpurgeError, match="cannot list all of big/"):
+        client(api, clock).differing_paths(None, head)
+
+
+def test_a_file_that_becomes_a_folder_is_gone_and_its_files_are_new() -> None:
+    paths = differing_paths("base", "head", lambda sha, recursive: TREES[sha, recursive])
+    assert sorted(paths) == ["a/b", "now-folder", "now-folder/c"]

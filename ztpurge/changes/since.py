@@ -1,0 +1,103 @@
+"""What changed since what was served before: the range that the event or `since` names, compared where it can be.
+
+The checkout is asked first, since it is quick and needs no permission; the API only for what the checkout lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ztpurge.changes import changes_of
+from ztpurge.changes.event import Range, Start
+from ztpurge.errors import ZtpurgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ztpurge.changes import Change
+    from ztpurge.changes.event import Event, Run
+
+_SAY_WHAT = "Say with `since` what to compare with (`last-success`, a commit, a tag), or give the list in `files-from`"
+
+
+class Checkout(Protocol):
+    """The objects of the checkout."""
+
+    def resolve(self, ref: str) -> str | None:
+        """Return the id of the commit that a name stands for; None if it is not there."""
+
+    def differing_paths(self, base: str | None, head: str) -> tuple[str, ...] | None:
+        """Return the paths that differ; None if the checkout lacks what it takes."""
+
+
+class Api(Protocol):
+    """The repository as the API shows it."""
+
+    def resolve(self, ref: str) -> str | None:
+        """Return the id of the commit that a name stands for; None if there is none."""
+
+    def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
+        """Return the paths that differ."""
+
+    def last_success(self, workflow: str, branch: str) -> str | None:
+        """Return the commit of the last successful run."""
+
+    def previous_release(self, tag: str) -> str | None:
+        """Return the tag of the release before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The changes, the range they come from (None: the ref is gone) and where it was compared."""
+
+    changes: tuple[Change, ...]
+    range: Range | None
+    place: str
+
+
+def find_changes(since: str, event: Event, run: Run, *, checkout: Checkout, api: Callable[[], Api]) -> Found:
+    """Find what changed; `api` is called only if it is needed. Raises ZtpurgeError for a range that cannot be told."""
+    if event.head is None:
+        return Found((), None, "nowhere")
+    compared = Range(_base(since, event, run, checkout, api), event.head)
+    if compared.base == compared.head:
+        return Found((), compared, "nowhere")
+    paths = checkout.differing_paths(compared.base, compared.head)
+    if paths is not None:
+        return Found(changes_of(paths), compared, "in the checkout")
+    return Found(changes_of(api().differing_paths(compared.base, compared.head)), compared, "through the API")
+
+
+def _base(since: str, event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> str | None:
+    if since == "event":
+        return _base_of_event(event, run, checkout, api)
+    if since != "last-success":
+        return _resolve(since, checkout, api)
+    if event.name == "workflow_run":
+        raise ZtpurgeError(
+            "`last-success` cannot be told for workflow_run, whose runs count for another commit than they serve",
+            remedy="Run ztpurge in the workflow that deploys, or name a commit or tag",
+            place="since",
+        )
+    return api().last_success(run.workflow, run.branch) or _base_of_event(event, run, checkout, api)
+
+
+def _base_of_event(event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> str | None:
+    if isinstance(event.base, str):
+        return event.base
+    if event.base is Start.NOTHING_BEFORE:
+        return None
+    if event.base is Start.PREVIOUS_RELEASE:
+        tag = api().previous_release(run.tag)
+        return _resolve(tag, checkout, api) if tag else None
+    raise ZtpurgeError(f"the event {event.name} does not say what was served before", remedy=_SAY_WHAT, place="since")
+
+
+def _resolve(ref: str, checkout: Checkout, api: Callable[[], Api]) -> str:
+    commit = checkout.resolve(ref) or api().resolve(ref)
+    if commit is None:
+        raise ZtpurgeError(
+            f"{ref[:200]!a} is no commit, tag or branch of the repository", remedy=_SAY_WHAT, place="since"
+        )
+    return commit

@@ -1,0 +1,87 @@
+"""Two commits' trees, read through an API -> the paths in which they differ. Pure but for the reader it is given.
+
+Exact, unlike GitHub's compare API, which starts at the merge base and stops at 300 files: entries are compared by
+mode and object id, as `git diff-tree` does, and sub-trees that are the same are never read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ztpurge.errors import ZtpurgeError
+from ztpurge.untrusted import for_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SUBMODULE = "160000"
+_FOLDER = "040000"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands under a name in a tree: git's mode and object id."""
+
+    mode: str
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree's entries by path; `truncated`: there are more than the API would list."""
+
+    entries: dict[str, Entry]
+    truncated: bool = False
+
+
+_NOTHING = Tree({})
+
+
+def differing_paths(
+    base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str = ""
+) -> Iterator[str]:
+    """Yield the paths of files that differ between two trees, deleted ones included, submodules left out.
+
+    `read(sha, recursive)` reads a tree or a commit's tree; None stands for a tree that is not there. All at once
+    where the API lists all; else level by level, into sub-trees that differ. Raises ZtpurgeError for a folder with
+    more entries than the API lists.
+    """
+    before, after = (read(sha, True) if sha else _NOTHING for sha in (base, head))
+    if before.truncated or after.truncated:
+        yield from _descend(base, head, read, prefix)
+        return
+    for path in _differing(before, after):
+        if _is_file(before.entries.get(path)) or _is_file(after.entries.get(path)):
+            yield prefix + path
+
+
+def _descend(base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str) -> Iterator[str]:
+    before, after = (read(sha, False) if sha else _NOTHING for sha in (base, head))
+    if before.truncated or after.truncated:
+        raise ZtpurgeError(
+            f"the API cannot list all of {for_log(prefix) or 'the top folder'}",
+            remedy="Check out with `fetch-depth: 0`, so that the API is not needed",
+            place="since",
+        )
+    for name in _differing(before, after):
+        old, new = before.entries.get(name), after.entries.get(name)
+        if _is_file(old) or _is_file(new):
+            yield prefix + name
+        old_folder, new_folder = _folder(old), _folder(new)
+        if old_folder or new_folder:
+            yield from differing_paths(old_folder, new_folder, read, f"{prefix}{name}/")
+
+
+def _differing(before: Tree, after: Tree) -> Iterator[str]:
+    for path in before.entries.keys() | after.entries.keys():
+        if before.entries.get(path) != after.entries.get(path):
+            yield path
+
+
+def _folder(entry: Entry | None) -> str | None:
+    return entry.sha if entry and entry.mode == _FOLDER else None
+
+
+def _is_file(entry: Entry | None) -> bool:
+    return entry is not None and entry.mode not in {_FOLDER, SUBMODULE}
