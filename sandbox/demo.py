@@ -40,15 +40,15 @@ def main() -> int:
     """Show the whole job; return 0 if the edge was stale before and is fresh afterwards."""
     with tempfile.TemporaryDirectory(prefix="ztpurge-demo-") as folder:
         workspace = Path(folder, "site")
-        commit(workspace, BEFORE, "The site as it was")
+        before = commit(workspace, BEFORE, "The site as it was")
         faults = (Fault("status", status=503, headers=(("Retry-After", "0"),)),)
         with Sandbox(
             workspace / "public", hosts=(HOST,), token=TOKEN, latency=0.2, propagation=0.5, faults=faults
         ) as cdn:
-            return show(cdn, workspace)
+            return show(cdn, workspace, before)
 
 
-def show(cdn: Sandbox, workspace: Path) -> int:
+def show(cdn: Sandbox, workspace: Path, before: str) -> int:
     """Warm the edge, push, purge, and look at the edge before and after."""
     title("1. A site behind the CDN; visitors have warmed the edge")
     urls = [url_of(name) for name in sorted(BEFORE)] + [url_of(""), url_of("news/")]
@@ -59,10 +59,8 @@ def show(cdn: Sandbox, workspace: Path) -> int:
     title("2. A push: files edited, one renamed, one deleted")
     (workspace / "public/img/old-logo.svg").rename(workspace / "public/img/logo.svg")
     (workspace / "public/about.html").unlink()
-    commit(workspace, EDITED, "Summer")
-    changed = git(workspace, "diff", "-z", "--no-renames", "--name-only", "HEAD~1", "HEAD")
-    (workspace / "changed-files").write_bytes(changed)
-    say(git(workspace, "diff", "--stat=70", "HEAD~1", "HEAD").decode())
+    after = commit(workspace, EDITED, "Summer")
+    say(git(workspace, "-c", "core.quotePath=false", "diff", "--stat=70", before, after).decode())
 
     title("3. The origin is new, the edge is not")
     stale = look(cdn, urls)
@@ -75,8 +73,8 @@ def show(cdn: Sandbox, workspace: Path) -> int:
             "api-url": cdn.api_url,
             "base-url": f"https://{HOST}/",
             "root": "public",
-            "files-from": "changed-files",
         },
+        environ=push_event(workspace.parent, before, after),
     )
     say(step.log)
     title("5. What later steps get")
@@ -92,6 +90,13 @@ def show(cdn: Sandbox, workspace: Path) -> int:
         return 0
     say(f"\nThe demo failed: exit code {step.exit_code}, {stale} stale before, {still_stale} after.")
     return 1
+
+
+def push_event(folder: Path, before: str, after: str) -> dict[str, str]:
+    """Return what the runner tells a step of a push."""
+    event = folder / "event.json"
+    event.write_text(json.dumps({"before": before, "after": after}))
+    return {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event), "GITHUB_SHA": after}
 
 
 def look(cdn: Sandbox, urls: Iterable[str]) -> int:
@@ -115,8 +120,8 @@ def show_outputs(step: Step) -> None:
         say(f"  {name:14} {value if len(value) < 100 else value[:96] + ' ...'}")
 
 
-def commit(workspace: Path, files: dict[str, str], message: str) -> None:
-    """Write files under `public/` and commit all that changed."""
+def commit(workspace: Path, files: dict[str, str], message: str) -> str:
+    """Write files under `public/`, commit all that changed, and return the commit's id."""
     for name, text in files.items():
         path = workspace / "public" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +131,7 @@ def commit(workspace: Path, files: dict[str, str], message: str) -> None:
     git(workspace, "add", "--all")
     who = ("-c", "user.name=demo", "-c", "user.email=demo@example.com", "-c", "commit.gpgsign=false")
     git(workspace, *who, "commit", "--quiet", "--message", message)
+    return git(workspace, "rev-parse", "HEAD").decode().strip()
 
 
 def git(workspace: Path, *arguments: str) -> bytes:

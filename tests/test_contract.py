@@ -62,7 +62,7 @@ def test_readme_has_each_output() -> None:
 
 def test_readme_names_every_list_format() -> None:
     meaning = rows(README, "Inputs")["files-format"][1]
-    assert set(re.findall(r"`([a-z]+)`", meaning)) == set(FORMATS)
+    assert set(re.findall(r"`([a-z-]+)`", meaning)) == set(FORMATS)
 
 
 @pytest.mark.skipif(not CONTRACT.exists(), reason="the contract lies beside the repository, not in it")

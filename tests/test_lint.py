@@ -18,6 +18,7 @@ WORKFLOW = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n     
     ("name", "text", "place"),
     [
         pytest.param("w.yml", WORKFLOW, ":6:23:", id="workflow"),
+        pytest.param("page.md", "```yaml\n- run: echo ${{ steps.b.outputs.c }}\n```\n", ":2:", id="steps"),
         pytest.param("page.md", f"# Page\n\n```yaml\n{WORKFLOW}```\n", ":9:23:", id="snippet"),
     ],
 )

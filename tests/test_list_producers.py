@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
-import re
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.producers import dorny, tj
 from tests.repositories import Repository
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-LETTERS = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}
-
-
-def quoted_by_git(name: str) -> str:
-    """Quote a name as git does with core.quotePath on (quote.c, checked against git in test_listed.py)."""
-    text = "".join(
-        LETTERS.get(byte) or (f"\\{byte:03o}" if byte < 32 or byte > 126 else chr(byte)) for byte in os.fsencode(name)
-    )
-    return f'"{text}"' if text != name else name
-
-
-def tj(
-    names: list[str], *, separator: str = " ", as_json: bool = False, escape_json: bool = True, safe: bool = True
-) -> str:
-    """Write a list as tj-actions/changed-files does: names from git, joined, quotes escaped, the rest made safe."""
-    quoted = [quoted_by_git(name) for name in names]
-    text = json.dumps(quoted, separators=(",", ":")) if as_json else separator.join(quoted)
-    if as_json and escape_json:
-        text = text.replace('"', '\\"')
-    return re.sub(r"[^\x20-\x7E]|[:*?<>|;`$()&!]", lambda found: "\\" + found[0], text) if safe else text
 
 
 def paths(text: str | bytes, list_format: str) -> list[str]:
@@ -96,21 +73,14 @@ def test_tj_in_the_form_to_recommend_needs_no_format() -> None:
     assert paths(text, "auto") == names == paths(text, "tj")
 
 
-def dorny_csv(names: list[str]) -> str:
-    """Write CSV as dorny/paths-filter does: a name in quotes where it needs them."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(names)
-    return out.getvalue().removesuffix("\n")
-
-
 @given(NAMES)
 def test_dorny_as_csv(names: list[str]) -> None:
-    assert paths(dorny_csv(names), "csv") == names
+    assert paths(dorny(names, "csv"), "csv") == names
 
 
 @given(NAMES)
 def test_dorny_and_jitterbit_as_json(names: list[str]) -> None:
-    assert paths(json.dumps(names), "json") == names
+    assert paths(dorny(names, "json"), "json") == names
 
 
 @pytest.mark.parametrize(

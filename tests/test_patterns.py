@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -137,19 +138,17 @@ def test_a_class_by_name_is_refused() -> None:
         parse_patterns(("[[:alpha:]].css",))
 
 
-WORD = (
-    st.lists(st.sampled_from(["a", "b", ".", "*", "?", "[ab]", r"\a"]), min_size=1, max_size=4)
-    .map("".join)
-    .filter(lambda word: "**" not in word)
+WORD = st.lists(st.sampled_from(["a", "b", ".", "*", "?", "[ab]", r"\a"]), min_size=1, max_size=4).map(
+    lambda pieces: re.sub(r"\*+", "*", "".join(pieces))
 )
-NAME = st.text("ab.\n ", min_size=1, max_size=4).filter(lambda name: name.strip(".\n ") == name)
+NAME = st.lists(st.sampled_from(["a", "b", ".a", "\nb", " a"]), min_size=1, max_size=3).map("".join)
 PATHS = st.sets(st.lists(NAME, min_size=1, max_size=3).map("/".join), min_size=1, max_size=20)
 PATTERN = st.builds(
     "{}{}{}".format,
     st.sampled_from(["", "/", "**/"]),
     st.lists(WORD | st.just("**"), min_size=1, max_size=3).map("/".join),
     st.sampled_from(["", "/", "/**"]),
-).filter(lambda pattern: not pattern.endswith("**/"))  # see above
+).map(lambda pattern: re.sub(r"\*\*/$", "**", pattern))  # see above
 
 
 @given(lines=st.lists(PATTERN, min_size=1, max_size=4), paths=PATHS)

@@ -1,0 +1,115 @@
+"""What finding the changed files costs: 1,000 among 100,000, from the checkout's objects, in one run.
+
+`.venv/bin/python -m benchmarks.changes`. Compares ztpurge's door to git and a whole dry run with git alone and, where
+it is installed, dulwich.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+from sandbox.runner import run_step
+from ztpurge.changes.git import Git
+
+FILES, CHANGED, RUNS = 100_000, 1_000, 9
+WHO = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "b"), ("EMAIL", "b@example.com"))
+}
+DULWICH = """
+import sys
+from dulwich.repo import Repo
+from dulwich.diff_tree import tree_changes
+repo = Repo(sys.argv[1])
+trees = [repo[commit.encode()].tree for commit in sys.argv[2:]]
+print(sum(1 for _ in tree_changes(repo.object_store, *trees)))
+"""
+
+
+def main() -> None:
+    """Make the repository, time each way in turn, print."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        base, head = make_history(folder)
+
+        def ours() -> int:
+            return len(Git(folder, os.environ).differing_paths(base, head) or ())
+
+        def git_alone() -> int:
+            command = ["git", "diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head]
+            environ = os.environ | {"GIT_INDEX_FILE": "/nonexistent/index"}
+            return subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True).stdout.count(b"\0")
+
+        def dulwich() -> int:
+            command = [sys.executable, "-c", DULWICH, str(folder), base, head]
+            return int(subprocess.run(command, check=True, capture_output=True).stdout)
+
+        def dry_run() -> int:
+            event = folder / "event.json"
+            event.write_text(f'{{"before": "{base}", "after": "{head}"}}')
+            environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event)}
+            step = run_step(folder, {"dry-run": "true", "base-url": "http://a.example"}, environ=environ)
+            return sum(call["entries"] for call in json.loads(step.outputs["requests"]))
+
+        ways: dict[str, Callable[[], int]] = {
+            "git alone": git_alone,
+            "ztpurge's door to git": ours,
+            "a process with dulwich": dulwich,
+            "a whole dry run": dry_run,
+        }
+        try:
+            dulwich()
+        except subprocess.CalledProcessError:
+            del ways["a process with dulwich"]
+        times: dict[str, list[float]] = {way: [] for way in ways}
+        for _ in range(RUNS):
+            for way, run in ways.items():
+                began = time.perf_counter()
+                assert run() == CHANGED
+                times[way].append(time.perf_counter() - began)
+        reference = statistics.median(times["git alone"])
+        for way, measured in times.items():
+            median = statistics.median(measured)
+            print(f"{way:24} {median * 1000:6.1f} ms  {median / reference:5.1f} x")
+        print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB")
+
+
+def make_history(folder: Path) -> tuple[str, str]:
+    """Make two commits without a work tree; return their ids."""
+
+    def git(*arguments: str, data: str = "") -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(
+            command, env=os.environ | WHO, input=data, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    git("init", "--quiet")
+    blobs = [git("hash-object", "-w", "--stdin", data=text) for text in ("old", "new")]
+    commits: list[str] = []
+    for changed in (0, 1):
+        lines = []
+        for number in range(FILES):
+            blob = blobs[changed and not number % (FILES // CHANGED)]
+            lines.append(f"100644 {blob}\t{number // 1000}/{number // 100 % 10}/file-{number}.html")
+        git("update-index", "--index-info", data="\n".join(lines) + "\n")
+        parents = [f"-p{commits[0]}"] if commits else []
+        commits.append(git("commit-tree", git("write-tree"), *parents, data="change"))
+    git("gc", "--quiet")
+    return commits[0], commits[1]
+
+
+if __name__ == "__main__":
+    main()
