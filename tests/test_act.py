@@ -148,7 +148,18 @@ def test_a_run_that_fails_is_red_and_its_outputs_reach_later_steps(push: Push) -
     assert "later: partial https://not-ours.example.com/b.css" in job.log
 
 
-def test_a_first_push_is_red_rather_than_nothing(push: Push, cdn: Sandbox) -> None:
-    _, run = push
+def test_a_first_push_purges_all_there_is(push: Push, cdn: Sandbox) -> None:
+    site, run = push
+    site.write("public/b/index.html", "new")
     job = run(before=ZEROS)
-    assert (job.exit_code, cdn.calls) == (1, ())
+    assert job.exit_code == 0, job.log
+    assert sorted(entry for call in cdn.purge_calls for entry in call.entries) == [
+        f"https://static.example.com/{name}" for name in ("a.css", "b/", "b/index.html")
+    ]
+
+
+def test_a_range_that_cannot_be_told_is_red(push: Push, cdn: Sandbox) -> None:
+    _, run = push
+    job = run(before="1" * 40)
+    assert (job.exit_code, cdn.calls) == (1, ()), job.log
+    assert "::error" in job.log or "since:" in job.log

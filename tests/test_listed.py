@@ -93,7 +93,7 @@ NAMES = st.one_of(st.binary(max_size=30), st.lists(PIECES).map(b"".join)).map(la
 @settings(deadline=None, max_examples=30)
 def test_any_names_come_back_from_git_as_they_are(repository: Path, names: set[bytes], folder: bytes) -> None:
     entries = [folder + name for name in names if name.strip(b" ") and name not in {b".", b".."}]
-    entries = [entry for entry in entries if b".git" not in entry.lower()]
+    entries = [entry for entry in entries if b".git" not in entry.lower() and not entry.startswith(b"\xef\xbb\xbf")]
     (repository / ".git/index").unlink(missing_ok=True)
     index = b"".join(b"100644 %040x\t%s\0" % (1, entry) for entry in entries)
     git(repository, "-c", "core.protectNTFS=false", "update-index", "-z", "--index-info", input_=index)
@@ -264,3 +264,7 @@ def test_a_name_that_git_quoted_is_not_taken_as_it_is_in_json(data: bytes) -> No
 
 def test_a_byte_order_mark_is_no_part_of_a_name() -> None:
     assert parse_list(b"\xef\xbb\xbfa.html\nb.html\n") == (Change("a.html"), Change("b.html"))
+
+
+def test_before_a_nul_a_byte_order_mark_is_part_of_the_name() -> None:
+    assert parse_list(b"\xef\xbb\xbfa.html\0", "nul") == (Change("\ufeffa.html"),)

@@ -18,7 +18,7 @@ _MARKUP = re.compile(r"""[!"#&'()*:<>@\[\\\]_`{|}~]|\bwww\.""", re.IGNORECASE)
 
 
 def for_log(text: str, *, limit: int = 2000) -> str:
-    """Return `text` as one printable line of at most `limit` characters that no runner takes for a command."""
+    """Return `text`, cut after `limit` characters, as one printable line that no runner takes for a command."""
     if len(text) > limit:
         text = f"{text[:limit]}... ({len(text)} characters)"
     line = text if text.isascii() and text.isprintable() else "".join(map(_shown, text))

@@ -35,7 +35,8 @@ def parse_list(data: bytes, list_format: str = "auto") -> tuple[Change, ...]:
     """Read a list in one of `FORMATS`; raise ZtpurgeError for what it cannot mean with certainty."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ZtpurgeError("it is written in UTF-16", remedy="Write it in UTF-8")
-    return changes_of(FORMATS[list_format](data.removeprefix(_BYTE_ORDER_MARK)))
+    is_text = list_format != "nul" and b"\0" not in data
+    return changes_of(FORMATS[list_format](data.removeprefix(_BYTE_ORDER_MARK) if is_text else data))
 
 
 def is_split_at_blanks(data: bytes, list_format: str) -> bool:
