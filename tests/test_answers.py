@@ -118,7 +118,7 @@ HTML_TEXT = "500 Internal Server Error Oops Sorry"
         pytest.param({"error": "can not found sp"}, 404, Failure.REJECTED, "404: can not found sp", id="no provider"),
         pytest.param(b"<p>Bad\nRequest</p>", 400, Failure.REJECTED, "400: Bad Request", id="body was not JSON"),
         pytest.param(
-            {"error": "bad url", "successRate": 50.0}, 400, Failure.REJECTED, "400: bad url", id="a provider refused"
+            {"error": "bad url", "successRate": 50.0}, 400, Failure.CONTENT, "400: bad url", id="a provider refused"
         ),
         pytest.param({"error": "down", "successRate": 50.0}, 500, Failure.SERVER, "500: down", id="a provider failed"),
         pytest.param(

@@ -11,7 +11,7 @@ import requests_mock
 
 from sandbox import Fault, Sandbox
 from ztpurge import __version__
-from ztpurge.cdn import Cdn
+from ztpurge.cdn import Cdn, Login
 from ztpurge.clock import Clock
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.plan import Batch
@@ -23,7 +23,7 @@ BATCH = Batch("urls", "static.example.com", ("http://static.example.com/a",))
 
 
 def client(url: str, token: str, environ: dict[str, str] | None = None) -> Cdn:
-    return Cdn(url, token, environ=environ or {}, clock=Clock())
+    return Cdn(url, Login(token), environ=environ or {}, clock=Clock())
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,13 @@ def client(url: str, token: str, environ: dict[str, str] | None = None) -> Cdn:
         pytest.param(Fault("status", status=503), Failure.BUSY, "answered 503", id="503"),
         pytest.param(Fault("status", status=429), Failure.BUSY, "answered 429", id="429"),
         pytest.param(Fault("status", status=502), Failure.SERVER, "answered 502", id="502"),
-        pytest.param(Fault("status", status=404), Failure.REJECTED, "answered 404", id="404"),
+        pytest.param(Fault("status", status=404, body="{}"), Failure.REJECTED, "answered 404", id="404"),
+        pytest.param(
+            Fault("status", status=400, body='{"error": "bad", "successRate": 50.0}'),
+            Failure.CONTENT,
+            "answered 400: bad",
+            id="a provider refused",
+        ),
         pytest.param(Fault("bad-status-line"), Failure.UNREACHABLE, "HTTP/1.0 -1 UNKNOWN", id="status line -1"),
         pytest.param(Fault("reset"), Failure.UNREACHABLE, "broke off", id="reset"),
         pytest.param(Fault("reset-after"), Failure.UNREACHABLE, "broke off", id="reset after the purge"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 TOKEN = "tok-3f9a"
 DEFAULTS: dict[str, Any] = {
+    "username": "",
+    "password": "",
     "api_url": "http://cdnapi.ztgame.com.cn",
     "base_url": (),
     "root": "",
@@ -67,6 +69,8 @@ def test_every_input_has_its_default() -> None:
 def test_the_table_names_every_input_with_its_default() -> None:
     assert table() == {
         "token": "",
+        "username": "",
+        "password": "",
         "api-url": "http://cdnapi.ztgame.com.cn",
         "base-url": "",
         "root": ".",
@@ -167,7 +171,7 @@ def test_patterns_are_read(name: str, text: str, lines: tuple[str, ...]) -> None
 
 def test_every_input_has_a_row_above() -> None:
     rows = {str(row.values[0]).replace("_", "-") for row in GIVEN}
-    assert rows | {"include", "exclude"} == set(table())
+    assert rows | {"include", "exclude", "username", "password"} == set(table())  # these have tests of their own
 
 
 @pytest.mark.parametrize("name", ["clean_urls", "dry_run", "fail_on_error"])
@@ -352,7 +356,12 @@ def test_every_problem_is_reported_at_once() -> None:
         dry_run="x",
         fail_on_error="x",
     )
-    assert set(problems) == set(table()) - {"files", "report-file"}  # these two cannot be wrong by themselves
+    assert set(problems) == set(table()) - {
+        "files",
+        "report-file",
+        "username",
+        "password",
+    }  # these cannot be wrong by themselves
 
 
 def test_a_broken_input_is_reported_once() -> None:
@@ -369,6 +378,27 @@ def test_a_broken_input_is_reported_once() -> None:
 )
 def test_a_broken_input_puts_no_other_at_fault(values: dict[str, str], place: str) -> None:
     assert list(problems_of(**values)) == [place]
+
+
+def test_a_name_and_a_password_stand_in_for_a_token() -> None:
+    inputs = read(token="", username=" name\n", password=" pass word ")
+    assert (inputs.username, inputs.password) == ("name", " pass word ")
+    assert "pass word" not in repr(inputs)
+
+
+@pytest.mark.parametrize(
+    ("values", "place", "words"),
+    [
+        pytest.param({"username": "n", "password": "p"}, "token", "given beside", id="token and both"),
+        pytest.param({"username": "n"}, "token", "given beside", id="token and name"),
+        pytest.param({"token": "", "username": "n"}, "password", "missing", id="no password"),
+        pytest.param({"token": "", "password": "p"}, "username", "missing", id="no name"),
+    ],
+)
+def test_a_login_is_a_token_or_both_of_name_and_password(values: dict[str, str], place: str, words: str) -> None:
+    problems = problems_of(**values)
+    assert list(problems) == [place]
+    assert words in problems[place]
 
 
 @pytest.mark.parametrize("token", ["", " \n"], ids=["empty", "blank"])

@@ -40,7 +40,7 @@ def workflow(tmp_path: Path, out: io.StringIO) -> Workflow:
     [
         pytest.param("abc", ["::add-mask::abc"], id="one line"),
         pytest.param(" abc\n", ["::add-mask::abc"], id="trimmed as the token is"),
-        pytest.param("a%b\nc", ["::add-mask::a%25b", "::add-mask::c"], id="line by line"),
+        pytest.param("a%b\nc", ["::add-mask::a%25b", "::add-mask::a%2525b", "::add-mask::c"], id="line by line"),
         pytest.param("\n", [], id="nothing to mask"),
     ],
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _REQ_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _CHECK_API_URL = "Check that `api-url` is the CDN's API"
+_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
 
 
@@ -65,6 +66,24 @@ def read_receipt(answer: Answer, *, now: float) -> Receipt:
             status=answer.status,
         )
     raise _refusal(answer, facts, now)
+
+
+def read_token(answer: Answer, *, now: float) -> str:
+    """Read the answer to a login: a Keystone v2 document; raise ApiError for everything but a token."""
+    document = _document(answer.body)
+    access = document.get("access")
+    token = access.get("token") if isinstance(access, dict) else None
+    text = token.get("id") if isinstance(token, dict) else None
+    if answer.status < 300 and isinstance(text, str) and _TOKEN.fullmatch(text):
+        return text
+    if answer.status < 300 and "error" not in document:
+        raise ApiError(Failure.UNREADABLE, "the API answered the login without a token", status=answer.status)
+    error = _refusal(answer, document, now)
+    if error.failure is not Failure.AUTH:
+        raise error
+    raise ApiError(
+        Failure.AUTH, error.cause, remedy="Check the secrets behind `username` and `password`", status=answer.status
+    )
 
 
 def retry_after(text: str, *, now: float) -> float | None:
@@ -131,9 +150,15 @@ def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, st
     if status == 408 or status >= 500:
         return Failure.SERVER, ""
     if status >= 400:
-        no_api = status == 404 and not facts
-        return Failure.REJECTED, _CHECK_API_URL if no_api else "One of its URLs may be one that the CDN does not take"
+        return _rejection(status, facts)
     return (Failure.SERVER, "") if facts.get("ret") else (Failure.UNREADABLE, _CHECK_API_URL)
+
+
+def _rejection(status: int, facts: dict[str, Any]) -> tuple[Failure, str]:
+    if {"success_rate", "successRate"} & facts.keys():  # only what a provider behind the service said has a rate
+        return Failure.CONTENT, "Check the URL: a provider behind the service does not take it"
+    no_api = status == 404 and not facts
+    return Failure.REJECTED, _CHECK_API_URL if no_api else "Check the URLs, and that the CDN knows their host"
 
 
 def _error_text(facts: dict[str, Any]) -> str:

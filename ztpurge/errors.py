@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import html
+from urllib.parse import quote, quote_plus
 
 
 class ZtpurgeError(Exception):
@@ -36,6 +38,7 @@ class Failure(enum.Enum):
 
     AUTH = "the token was refused"
     HOST = "the host is not the account's"
+    CONTENT = "a provider refused what was sent"
     REJECTED = "the request was rejected"
     REDIRECT = "the API redirected"
     BUSY = "the API asked for a pause"
@@ -43,6 +46,9 @@ class Failure(enum.Enum):
     UNREADABLE = "the answer cannot be used"
     UNREACHABLE = "the API could not be reached"
     TIMEOUT = "no answer in time"
+
+
+_FINAL = frozenset({Failure.AUTH, Failure.HOST, Failure.CONTENT, Failure.REJECTED, Failure.REDIRECT})
 
 
 class ApiError(ZtpurgeError):
@@ -61,3 +67,16 @@ class ApiError(ZtpurgeError):
         self.failure = failure
         self.status = status
         self.retry_after = retry_after
+
+    @property
+    def is_final(self) -> bool:
+        """Whether asking again for the same cannot help."""
+        return self.failure in _FINAL
+
+    def without(self, *secrets: str) -> ApiError:
+        """Return the same failure with secrets blotted out of what the server said."""
+        cause = self.cause
+        for secret in sorted(filter(None, secrets), key=len, reverse=True):
+            for spelling in {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret)}:
+                cause = cause.replace(spelling, "***")
+        return ApiError(self.failure, cause, remedy=self.remedy, status=self.status, retry_after=self.retry_after)

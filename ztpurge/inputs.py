@@ -155,6 +155,8 @@ class Inputs:
     """What a step asks for; a field's name with hyphens is the input's. Times are in seconds."""
 
     token: str = _given(read_token, secret=True)
+    username: str = _given(str.strip)
+    password: str = _given(str, secret=True)
     api_url: str = _given(read_api_url, "http://cdnapi.ztgame.com.cn")
     base_url: tuple[str, ...] = _given(_lines(parse_base))
     root: str = _given(read_root, ".")
@@ -228,12 +230,7 @@ def _read(read: Callable[[str], T], text: str, default: str, name: str) -> tuple
 
 def _contradictions(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
     """Yield what does not go together, judging by no input that is broken itself."""
-    if not inputs.token and not inputs.dry_run and "dry-run" not in broken:
-        yield ZtpurgeError(
-            "it is missing or empty",
-            remedy="Pass a repository secret (runs for forks and Dependabot get none; `dry-run: true` needs none)",
-            place="token",
-        )
+    yield from _login_problems(inputs, broken)
     if inputs.files.strip() and inputs.files_from:
         yield ZtpurgeError("it is given beside `files`", remedy="Give one of the two", place="files-from")
     if inputs.since != "event" and inputs.has_list:
@@ -246,3 +243,17 @@ def _contradictions(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
         )
     if inputs.delay >= inputs.timeout and "timeout" not in broken:
         yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")
+
+
+def _login_problems(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
+    if inputs.token and (inputs.username or inputs.password):
+        yield ZtpurgeError("it is given beside `username` or `password`", remedy="Give one of the two", place="token")
+    elif bool(inputs.username) != bool(inputs.password):
+        missing = "password" if inputs.username else "username"
+        yield ZtpurgeError("it is missing or empty", remedy="Pass both as repository secrets", place=missing)
+    elif not inputs.token and not inputs.username and not inputs.dry_run and "dry-run" not in broken:
+        yield ZtpurgeError(
+            "it is missing or empty",
+            remedy="Pass a repository secret (runs for forks and Dependabot get none; `dry-run: true` needs none)",
+            place="token",
+        )

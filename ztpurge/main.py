@@ -49,7 +49,7 @@ class _Step:
 def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     """Purge what changed, tell the runner, and return the exit code; never raises for what comes from outside."""
     workflow = Workflow(environ, out)
-    for secret in ("INPUT_TOKEN", "INPUT_GITHUB-TOKEN"):
+    for secret in ("INPUT_TOKEN", "INPUT_PASSWORD", "INPUT_GITHUB-TOKEN"):
         workflow.mask(environ.get(secret, ""))
     try:
         return _purge_what_changed(environ, workflow, clock)
@@ -133,9 +133,11 @@ def _site(inputs: Inputs) -> Site:
 
 
 def _connect_to_cdn(step: _Step) -> Cdn:
-    from ztpurge.cdn import Cdn  # noqa: PLC0415 - its imports are for runs that call somebody
+    from ztpurge.cdn import Cdn, Login  # noqa: PLC0415 - its imports are for runs that call somebody
 
-    return Cdn(step.inputs.api_url, step.inputs.token, environ=step.environ, clock=step.clock)
+    inputs = step.inputs
+    login = Login(inputs.token, inputs.username, inputs.password)
+    return Cdn(inputs.api_url, login, environ=step.environ, clock=step.clock, on_token=step.workflow.mask)
 
 
 def _connect_to_github(step: _Step) -> GitHub:

@@ -71,6 +71,8 @@ def _ending(outcome: Outcome) -> str:
     time = f"{outcome.seconds:.2f} s"
     if outcome.error is None:
         return f"reqId {outcome.req_id}{tries}  {time}"
+    if outcome.attempts == 0:
+        return f"NOT SENT  {outcome.error}"
     head = f"PARTIAL  reqId {outcome.req_id}" if outcome.req_id else "NOT PURGED"
     return f"{head}{tries}  {time}  {outcome.error}"
 

@@ -1,4 +1,8 @@
-"""A plan -> what became of each of its calls: several at once, every one attempted, in plan order."""
+"""A plan -> what became of each of its calls: several at once, in plan order, each that may succeed attempted.
+
+A batch that was refused for its content becomes several outcomes; a host or a token that was refused is not tried
+again for the other batches.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
+from ztpurge.narrow import narrow
 from ztpurge.retry import Attempted, Limits, no_answer, not_sent, persist
 from ztpurge.untrusted import for_log
 from ztpurge.workers import as_completed
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 Status = Literal["purged", "partial", "failed", "dry-run"]
 _ALL = 100.0
+_EVERYBODY = ""
 _GRACE_AT_DEADLINE = 0.5  # seconds, for what ends at the deadline to be told apart from what does not
 _GRACE_AT_STOP = 4.0  # seconds: the runner sends SIGTERM after 7.5 and SIGKILL after 10
 
@@ -53,27 +59,35 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
 ) -> tuple[Outcome, ...]:
     """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
     started: set[int] = set()
+    shut: dict[str, ApiError] = {}  # by host, or for everybody: what need not be asked again
 
-    def work(numbered: tuple[int, Batch]) -> Outcome:
+    def attempt(batch: Batch) -> Attempted[Receipt]:
+        error = shut.get(batch.host) or shut.get(_EVERYBODY)
+        if error:
+            return Attempted(None, error, 0, 0.0)
+        ended = _attempt(lambda timeout: call(batch, timeout), limits, pace, clock, jitter)
+        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH}:
+            shut[batch.host if ended.error.failure is Failure.HOST else _EVERYBODY] = ended.error
+        return ended
+
+    def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
         number, batch = numbered
         started.add(number)
-        attempted = _attempt(lambda timeout: call(batch, timeout), limits, pace, clock, jitter)
-        status, error = _judge(attempted.value, attempted.error)
-        req_id = attempted.value.req_id if attempted.value else None
-        return Outcome(number, batch, status, req_id, attempted.attempts, attempted.seconds, error)
+        return tuple(_outcome(number, *part) for part in narrow(batch, attempt(batch), attempt))
 
     numbered = tuple(enumerate(plan.batches, start=1))
-    outcomes: dict[int, Outcome] = {}
+    outcomes: dict[int, tuple[Outcome, ...]] = {}
     patience = _Patience(limits.deadline, clock)
-    for index, outcome in as_completed(work, numbered, concurrency=concurrency, give_up=patience.is_over):
-        outcomes[index + 1] = outcome
-        on_outcome(outcome)
+    for index, parts in as_completed(work, numbered, concurrency=concurrency, give_up=patience.is_over):
+        outcomes[index + 1] = parts
+        for outcome in parts:
+            on_outcome(outcome)
     for number, batch in numbered:
         if number not in outcomes:
             error = no_answer() if number in started else not_sent(stopped=clock.stopped())
-            outcomes[number] = Outcome(number, batch, "failed", error=error)
-            on_outcome(outcomes[number])
-    return tuple(outcomes[number] for number, _ in numbered)
+            outcomes[number] = (Outcome(number, batch, "failed", error=error),)
+            on_outcome(outcomes[number][0])
+    return tuple(outcome for number, _ in numbered for outcome in outcomes[number])
 
 
 def _attempt(
@@ -83,6 +97,12 @@ def _attempt(
         return persist(call, limits=limits, pace=pace, clock=clock, jitter=jitter)
     except Exception as error:  # noqa: BLE001 - whatever one call meets, the reqIds of the others must reach the report
         return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(error))}"), 1, 0.0)
+
+
+def _outcome(number: int, batch: Batch, ended: Attempted[Receipt]) -> Outcome:
+    status, error = _judge(ended.value, ended.error)
+    req_id = ended.value.req_id if ended.value else None
+    return Outcome(number, batch, status, req_id, ended.attempts, ended.seconds, error)
 
 
 def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, ApiError | None]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ztpurge.pace import Pace
 
 T = TypeVar("T")
-_MAY_SUCCEED_LATER = frozenset({Failure.BUSY, Failure.SERVER, Failure.UNREADABLE, Failure.UNREACHABLE, Failure.TIMEOUT})
 _FIRST_CEILING = 1.0  # seconds
 _LAST_CEILING = 60.0
 _LONGEST_HOLD = 60.0
@@ -49,7 +48,7 @@ def delay_after(error: ApiError, attempt: int, *, jitter: Callable[[], float]) -
     Exponential back-off with full jitter: evenly spread between 0 and a ceiling that doubles from 1 s to 60 s, so
     that many clients do not come back at once. A pause that the server asks for comes on top. `jitter`: 0 to 1.
     """
-    if error.failure not in _MAY_SUCCEED_LATER:
+    if error.is_final:
         return None
     return (error.retry_after or 0.0) + jitter() * min(_LAST_CEILING, _FIRST_CEILING * 2.0 ** min(attempt - 1, 10))
 

@@ -9,8 +9,10 @@ import contextlib
 import json
 import secrets
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
+from urllib.parse import quote, quote_plus
 
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
@@ -29,11 +31,13 @@ class Workflow:
     def __init__(self, environ: Mapping[str, str], out: TextIO) -> None:
         self._environ = environ
         self._out = out
+        self._lock = threading.Lock()  # a token is masked by the worker that got it
 
     def mask(self, secret: str) -> None:
-        """Have the runner blot out a secret, line by line, in everything that is printed from here on."""
+        """Have the runner blot out a secret, line by line and URL-encoded too, in all that is printed from here on."""
         for line in filter(None, map(str.strip, secret.splitlines())):
-            self._write(f"::add-mask::{_escape(line)}")
+            for spelling in dict.fromkeys((line, quote(line, safe=""), quote_plus(line))):
+                self._write(f"::add-mask::{_escape(spelling)}")
 
     def say(self, text: str = "") -> None:
         """Print one line of the log."""
@@ -154,8 +158,9 @@ class Workflow:
             self.annotate("warning", "ztpurge", f"{variable} cannot be written ({error.strerror}); the run goes on")
 
     def _write(self, line: str) -> None:
-        self._out.write(f"{line}\n")
-        self._out.flush()
+        with self._lock:
+            self._out.write(f"{line}\n")
+            self._out.flush()
 
 
 def _escape(text: str) -> str:
