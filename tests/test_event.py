@@ -108,13 +108,16 @@ def test_no_payload_breaks_the_reader(name: str, payload: dict[str, Any], sha: s
         ),
         pytest.param(
             {"GITHUB_WORKFLOW_REF": "o/r/.github/workflows/p.yaml@refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"}
-            | {"GITHUB_HEAD_REF": "topic/a@b"},
+            | {"GITHUB_EVENT_NAME": "pull_request"},
             {},
-            Run("p.yaml", "topic/a@b", ""),
+            Run("p.yaml", "7/merge", "", "pull_request"),
             id="pull request",
         ),
         pytest.param(
-            {"GITHUB_REF_NAME": "v2"}, {"release": {"tag_name": "v2"}}, Run("", "v2", "v2"), id="release, no workflow"
+            {"GITHUB_REF_NAME": "v2", "GITHUB_REF_TYPE": "tag", "GITHUB_EVENT_NAME": "release"},
+            {"release": {"tag_name": "v2"}},
+            Run("", "", "v2", "release"),
+            id="release, no workflow",
         ),
         pytest.param({}, {"release": "odd"}, Run("", "", ""), id="nothing"),
     ],

@@ -75,7 +75,7 @@ def test_a_push_purges_what_it_changed(run: RunStep, cdn: Sandbox, site: Reposit
     before, after = history(site)
     step = run(site.folder, "push", {"before": before, "after": after})
     assert (step.exit_code, purged(cdn), step.outputs["skipped-count"]) == (0, CHANGED, "1")
-    assert f"push: from {before[:12]} to {after[:12]}, compared in the checkout" in step.log
+    assert f"push: from {before[:12]} to {after[:12]}, by the checkout" in step.log
 
 
 @pytest.mark.parametrize("depth", ["shallow", "none"])
@@ -89,7 +89,7 @@ def test_without_the_commits_the_api_is_asked(
     with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
         step = run(workspace, "push", {"before": before, "after": after}, api=api)
     assert (step.exit_code, purged(cdn)) == (0, CHANGED)
-    assert "compared through the API" in step.log
+    assert "by GitHub's API" in step.log
     assert step.log.startswith("::add-mask::")
     assert GITHUB_TOKEN not in step.log.replace(f"::add-mask::{GITHUB_TOKEN}", "")
 
@@ -140,6 +140,25 @@ def test_a_run_after_one_that_failed_purges_for_both(run: RunStep, cdn: Sandbox,
         step = run(site.folder, "push", {"before": failed, "after": head}, api=api, since="last-success")
     assert (step.exit_code, purged(cdn)) == (0, ["a", "b"])
     assert len(api.requests) == 1
+
+
+def test_a_revert_of_what_a_failed_run_deployed_is_purged(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    served = site.commit({"public/a": "1"})
+    deployed = site.commit({"public/a": "2"})
+    head = site.commit({"public/a": "1"})
+    runs = (Run(deployed, conclusion="failure"), Run(served))
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        step = run(site.folder, "schedule", {}, sha=head, api=api, since="last-success")
+    assert (step.exit_code, purged(cdn)) == (0, ["a"])
+
+
+def test_without_a_base_url_it_is_said_that_files_are_not_looked_at(
+    run: RunStep, cdn: Sandbox, site: Repository
+) -> None:
+    before, after = history(site)
+    step = run(site.folder, "push", {"before": before, "after": after}, base_url="")
+    assert (step.exit_code, cdn.calls) == (0, ())
+    assert "::warning title=ztpurge::base-url is empty" in step.log
 
 
 def test_an_event_that_cannot_be_read_is_red(run: RunStep, cdn: Sandbox, site: Repository, tmp_path: Path) -> None:

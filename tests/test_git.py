@@ -131,7 +131,10 @@ def test_git_that_cannot_run_is_an_error(tmp_path: Path) -> None:
     [
         pytest.param("main", True, id="branch"),
         pytest.param("v1", True, id="annotated tag"),
-        pytest.param("HEAD", True, id="HEAD"),
+        pytest.param("HEAD", False, id="HEAD"),
+        pytest.param("main@{1.week.ago}", False, id="reflog, which begins with the checkout"),
+        pytest.param("main~1", False, id="an ancestor"),
+        pytest.param("v1^{}", False, id="peeled"),
         pytest.param("only-there", True, id="branch of the remote"),
         pytest.param("none", False, id="not there"),
         pytest.param("--all", False, id="an option"),
@@ -144,6 +147,28 @@ def test_names_become_commits(repository: Repository, ref: str, found: bool) -> 
     repository.git("tag", "--annotate", "--message=v1", "v1")
     repository.git("update-ref", "refs/remotes/origin/only-there", head)
     assert checkout(repository.folder).resolve(ref) == (head if found else None)
+
+
+def test_an_id_may_be_short(repository: Repository) -> None:
+    head = repository.commit({"a": "1"})
+    assert [checkout(repository.folder).resolve(head[:length]) for length in (7, 40)] == [head, head]
+
+
+def test_a_name_of_a_tag_and_a_branch_is_refused(repository: Repository) -> None:
+    repository.commit({"a": "1"})
+    repository.git("tag", "twice")
+    head = repository.commit({"a": "2"})
+    repository.git("branch", "twice")
+    with pytest.raises(ZtpurgeError, match="is a tag and a branch"):
+        checkout(repository.folder).resolve("twice")
+    repository.git("tag", "--force", "twice", head)
+    assert checkout(repository.folder).resolve("twice") == head
+
+
+def test_git_may_take_no_longer_than_the_run(repository: Repository) -> None:
+    head = repository.commit({"a": "1"})
+    with pytest.raises(ZtpurgeError, match="not in time"):
+        Git(repository.folder, os.environ, seconds_left=lambda: 0.0).differing_paths(None, head)
 
 
 def test_programs_that_a_repository_configures_are_not_run(repository: Repository, tmp_path: Path) -> None:

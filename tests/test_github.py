@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sandbox import Fault
 from sandbox.github import GitHubApi, Release, Run
 from tests.repositories import Repository
+from ztpurge.changes.event import Run as EventRun
 from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
 from ztpurge.changes.trees import Entry, Tree, differing_paths
@@ -91,8 +92,8 @@ def test_submodules_are_left_out_and_modes_count(repository: Repository, clock: 
 
 
 def test_a_name_that_the_api_cannot_spell_is_refused(repository: Repository, clock: FakeClock) -> None:
-    base = repository.commit({"a": "1"})
-    head = repository.commit({"caf\udce9.html": "1"})
+    base = repository.commit({"caf\udce9.html": "1"})
+    head = repository.commit({"a": "1"})  # whose names are another's business, but two alike might hide a change
     with serve(repository) as api, pytest.raises(ZtpurgeError, match="cannot spell the name of caf") as caught:
         client(api, clock).differing_paths(base, head)
     assert "fetch-depth: 0" in caught.value.remedy
@@ -147,7 +148,7 @@ def test_names_become_commits(repository: Repository, clock: FakeClock, flavour:
         ]
 
 
-def test_the_last_success_is_our_own(repository: Repository, clock: FakeClock) -> None:
+def test_the_last_success_is_our_own_and_runs_since_count(repository: Repository, clock: FakeClock) -> None:
     runs = (
         Run("1" * 40, conclusion="failure"),
         Run("2" * 40, branch="topic"),
@@ -161,27 +162,53 @@ def test_the_last_success_is_our_own(repository: Repository, clock: FakeClock) -
     repository.commit({"a": "1"})
     with serve(repository, runs=runs) as api:
         github = client(api, clock)
-        assert github.last_success("purge.yml", "main") == "7" * 40
-        assert github.last_success("purge.yml", "topic") == "2" * 40
-        assert github.last_success("purge.yml", "other/branch") is None
-
-
-def test_the_previous_release_is_the_one_made_before(repository: Repository, clock: FakeClock) -> None:
-    releases = (
-        Release("v3", draft=True, created_at="2026-03-01T00:00:00Z"),
-        Release("v1.1", created_at="2026-02-20T00:00:00Z"),
-        Release("v2", created_at="2026-02-10T00:00:00Z"),
-        Release("v1", created_at="2026-01-01T00:00:00Z"),
-    )
-    repository.commit({"a": "1"})
-    with serve(repository, releases=releases) as api:
-        github = client(api, clock)
-        assert [github.previous_release(tag) for tag in ("v1.1", "v2", "v1", "not listed")] == [
-            "v2",
-            "v1",
-            None,
-            "v1.1",
+        found = [
+            github.since_last_success(EventRun("purge.yml", branch, "", event))
+            for branch, event in (("main", "push"), ("topic", "push"), ("other/branch", "push"), ("", "schedule"))
         ]
+    assert found == [("7" * 40, "6" * 40, "1" * 40), ("2" * 40,), (), ("7" * 40,)]
+
+
+def test_the_last_success_is_found_behind_pages_of_other_runs(repository: Repository, clock: FakeClock) -> None:
+    runs = (*(Run(f"{number:040x}", head_repository="fork/site") for number in range(230)), Run("a" * 40))
+    repository.commit({"a": "1"})
+    with serve(repository, runs=runs) as api:
+        assert client(api, clock).since_last_success(EventRun("purge.yml", "main", "")) == ("a" * 40,)
+    assert len(api.requests) == 3
+
+
+def release(
+    tag: str, published: str | None, *, made: str = "2025-01-01T00:00:00Z", prerelease: bool = False
+) -> Release:
+    return Release(tag, draft=published is None, prerelease=prerelease, created_at=made, published_at=published)
+
+
+RELEASES = (
+    release("v3", None),
+    release("v2.1-rc", "2026-03-01T00:00:00Z", prerelease=True),
+    release("v1.9.1", "2026-02-20T00:00:00Z", made="2026-02-19T00:00:00Z"),
+    release("v2", "2026-02-25T00:00:00Z", made="2026-02-01T00:00:00Z"),  # its commit is older than the one before
+    release("v2-rc", "2026-02-22T00:00:00Z", prerelease=True),
+    release("v1", "2026-01-01T00:00:00Z"),
+)
+
+
+@pytest.mark.parametrize(
+    ("tag", "previous"),
+    [("v2", "v1.9.1"), ("v2.1-rc", "v2"), ("v2-rc", "v1.9.1"), ("v1.9.1", "v1"), ("v1", None)],
+)
+def test_the_previous_release_is_the_one_published_before(
+    repository: Repository, clock: FakeClock, tag: str, previous: str | None
+) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository, releases=RELEASES) as api:
+        assert client(api, clock).previous_release(tag) == previous
+
+
+def test_a_release_that_is_not_listed_is_refused(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository, releases=RELEASES) as api, pytest.raises(ZtpurgeError, match="lists no release 'v9'"):
+        client(api, clock).previous_release("v9")
 
 
 @pytest.mark.parametrize(
@@ -206,7 +233,7 @@ def test_refusals_say_what_to_do(
 def test_runs_take_a_permission_of_their_own(repository: Repository, clock: FakeClock) -> None:
     repository.commit({"a": "1"})
     with serve(repository, permissions=("contents",)) as api, pytest.raises(ZtpurgeError, match="actions: read"):
-        client(api, clock).last_success("purge.yml", "main")
+        client(api, clock).since_last_success(EventRun("purge.yml", "main", ""))
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_tj_as_json(names: list[str], escape_json: bool, safe: bool) -> None:
 
 
 @given(
-    st.lists(NAME.filter(lambda name: not {",", "|", ";"} & set(name)), min_size=2, max_size=5, unique=True),
+    st.lists(NAME.filter(lambda name: not set(",|;:#\t") & set(name)), min_size=2, max_size=5, unique=True),
     st.booleans(),
 )
 @example(["café.html", "a\\:b", "x y.html"], True)
@@ -46,7 +46,7 @@ def test_tj_one_name_a_line(names: list[str], safe: bool) -> None:
 
 
 @given(
-    st.lists(NAME.filter(lambda name: not {",", "|", ";", " "} & set(name)), min_size=1, max_size=5, unique=True),
+    st.lists(NAME.filter(lambda name: not set(",|;:#\t ") & set(name)), min_size=1, max_size=5, unique=True),
     st.booleans(),
 )
 @example(["café.html", "a(1).html", "$x.html"], True)
@@ -54,7 +54,7 @@ def test_tj_by_default(names: list[str], safe: bool) -> None:
     assert paths(tj(names, safe=safe), "tj") == names
 
 
-@pytest.mark.parametrize("separator", [",", "|", ";"])
+@pytest.mark.parametrize("separator", [",", "|", ";", ":", ":::", "#"])
 @pytest.mark.parametrize("safe", [True, False])
 def test_tj_with_a_separator_that_may_be_part_of_a_name(separator: str, safe: bool) -> None:
     with pytest.raises(ZtpurgeError, match="may be one name or several") as caught:
@@ -89,6 +89,9 @@ def test_dorny_and_jitterbit_as_json(names: list[str]) -> None:
         pytest.param("a.html,css/b c.css", "csv", ["a.html", "css/b c.css"], id="jitterbit, csv"),
         pytest.param("a.html b.html\n", "space", ["a.html", "b.html"], id="jitterbit, space-delimited"),
         pytest.param("a.html\n  b.html", "space", ["a.html", "b.html"], id="any white space"),
+        pytest.param(
+            "\u6d3b\u3000\u9875.html b\u00a0c", "space", ["\u6d3b\u3000\u9875.html", "b\u00a0c"], id="other blanks"
+        ),
         pytest.param("", "space", [], id="nothing"),
         pytest.param("", "csv", [], id="nothing as CSV"),
         pytest.param("", "tj", [], id="nothing of tj"),
@@ -116,6 +119,8 @@ def test_lists_of_other_producers(text: str, list_format: str, names: list[str])
         pytest.param("R100\told\n", "name-status", "has no path", id="rename without its new name"),
         pytest.param('["a.html"', "tj", "cannot be read", id="JSON cut short"),
         pytest.param('{"a": "b"}', "auto", "not an array of strings", id="JSON object"),
+        pytest.param("M\0a\0", "auto", "git's status", id="name-status -z"),
+        pytest.param(":100644 100644 1 2 M\0a\0", "auto", "git's status", id="raw diff -z"),
         pytest.param('["\\"caf\\\\303\\\\251\\""]', "json", "quoted as git quotes", id="git's quoting in JSON"),
     ],
 )

@@ -56,6 +56,14 @@ def test_the_major_tag_moves_and_versions_stay(repository: Path) -> None:
     assert release(repository, "v1.3.0").returncode != 0
 
 
+def test_a_release_can_be_made_again(repository: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    git(tmp_path, "clone", "--quiet", str(repository), str(again))
+    assert release(repository, "v1.2.3").returncode == release(again, "v1.2.3").returncode == 0
+    for tag in ("v1.2.3", "v1"):
+        assert git(again, "rev-parse", tag) == git(repository, "rev-parse", tag)
+
+
 @pytest.mark.parametrize(
     ("version", "image"),
     [

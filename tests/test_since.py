@@ -14,7 +14,7 @@ from ztpurge.errors import ZtpurgeError
 if TYPE_CHECKING:
     from ztpurge.changes.since import Found
 
-A, B, C = "a" * 40, "b" * 40, "c" * 40
+A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 
 
 @dataclass
@@ -32,7 +32,7 @@ class FakeCheckout:
 @dataclass
 class FakeApi:
     refs: dict[str, str] = field(default_factory=dict)
-    success: str | None = None
+    success: tuple[str, ...] = ()
     release: str | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -42,8 +42,8 @@ class FakeApi:
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
         return (f"api:{(base or 'nothing')[0]}{head[0]}",)
 
-    def last_success(self, workflow: str, branch: str) -> str | None:
-        self.asked.append((workflow, branch))
+    def since_last_success(self, run: Run) -> tuple[str, ...]:
+        self.asked.append((run.workflow, run.branch))
         return self.success
 
     def previous_release(self, tag: str) -> str | None:
@@ -56,6 +56,7 @@ NEW = Event("push", B, Start.NOTHING_BEFORE)
 GONE = Event("push", None, A)
 RELEASE = Event("release", B, Start.PREVIOUS_RELEASE)
 DISPATCH = Event("workflow_dispatch", B, Start.UNKNOWN)
+PULL = Event("pull_request", B, A)
 AFTER_RUN = Event("workflow_run", B, Start.UNKNOWN)
 
 
@@ -79,9 +80,27 @@ def find(since: str, event: Event, *, checkout: FakeCheckout | None = None, api:
             "event", RELEASE, None, FakeApi({"v1": C}, release="v1"), "checkout:cb", id="release, tag fetched"
         ),
         pytest.param("event", RELEASE, None, FakeApi(), "checkout:nb", id="first release"),
-        pytest.param("last-success", PUSH, None, FakeApi(success=C), "checkout:cb", id="last success"),
-        pytest.param("last-success", DISPATCH, None, FakeApi(success=C), "checkout:cb", id="last success, by hand"),
+        pytest.param(
+            "last-success",
+            PUSH,
+            None,
+            FakeApi(success=(C,)),
+            "checkout:cb checkout:ab",
+            id="last success, and what the push replaced",
+        ),
+        pytest.param("last-success", DISPATCH, None, FakeApi(success=(C,)), "checkout:cb", id="last success, by hand"),
         pytest.param("last-success", PUSH, None, FakeApi(), "checkout:ab", id="no success yet: the event's range"),
+        pytest.param(
+            "last-success",
+            PUSH,
+            FakeCheckout(complete=False),
+            FakeApi(success=(C, D, A)),
+            "api:cb api:db api:ab",
+            id="last success, and each run since that may have brought something to the edge",
+        ),
+        pytest.param(
+            "last-success", PUSH, None, FakeApi(success=(C, B)), "checkout:cb checkout:ab", id="this run itself"
+        ),
         pytest.param("v1", DISPATCH, FakeCheckout({"v1": C}), None, "checkout:cb", id="tag"),
         pytest.param("v1", DISPATCH, FakeCheckout(complete=False), FakeApi({"v1": C}), "api:cb", id="tag, shallow"),
         pytest.param("v1", AFTER_RUN, FakeCheckout({"v1": C}), None, "checkout:cb", id="after a run, from a tag"),
@@ -91,7 +110,7 @@ def test_two_commits_are_compared(
     since: str, event: Event, checkout: FakeCheckout | None, api: FakeApi | None, compared: str
 ) -> None:
     found = find(since, event, checkout=checkout, api=api)
-    assert [change.path for change in found.changes] == [compared]
+    assert [change.path for change in found.changes] == compared.split()
 
 
 def test_a_deleted_ref_changes_nothing() -> None:
@@ -100,11 +119,11 @@ def test_a_deleted_ref_changes_nothing() -> None:
 
 def test_the_same_commit_changes_nothing() -> None:
     found = find("v1", PUSH, checkout=FakeCheckout({"v1": B}))
-    assert (found.changes, found.range) == ((), Range(B, B))
+    assert (found.changes, found.range) == ((), Range((B,), B))
 
 
 def test_the_last_success_is_of_this_workflow_on_this_branch() -> None:
-    api = FakeApi(success=C)
+    api = FakeApi(success=(C,))
     find("last-success", PUSH, api=api)
     assert api.asked == [("purge.yml", "main")]
 
@@ -115,6 +134,7 @@ def test_the_last_success_is_of_this_workflow_on_this_branch() -> None:
         pytest.param("event", DISPATCH, "workflow_dispatch does not say", id="by hand"),
         pytest.param("event", AFTER_RUN, "workflow_run does not say", id="after a run"),
         pytest.param("last-success", AFTER_RUN, "cannot be told for workflow_run", id="last success after a run"),
+        pytest.param("last-success", PULL, "cannot be told for pull_request", id="last success of a pull request"),
         pytest.param("last-success", DISPATCH, "does not say", id="no success yet, by hand"),
         pytest.param("no-such", PUSH, "'no-such' is no commit", id="unknown ref"),
     ],

@@ -100,6 +100,9 @@ def _check_files(inputs: Inputs, workflow: Workflow, listed: list[tuple[Change, 
 def _find_changes(step: _Step) -> tuple[Change, ...]:
     inputs, environ = step.inputs, step.environ
     if not inputs.base_url:
+        step.workflow.annotate(
+            "warning" if not (inputs.urls or inputs.dirs) else "notice", "ztpurge", messages.NO_BASE_URL
+        )
         return ()
     payload = step.workflow.read_event()
     event = read_event(environ.get("GITHUB_EVENT_NAME", ""), payload, environ.get("GITHUB_SHA", ""))
@@ -107,7 +110,7 @@ def _find_changes(step: _Step) -> tuple[Change, ...]:
         inputs.since,
         event,
         read_run(environ, payload),
-        checkout=Git(step.workflow.workspace, environ),
+        checkout=Git(step.workflow.workspace, environ, seconds_left=lambda: step.limits.deadline - step.clock.now()),
         api=lambda: _connect_to_github(step),
     )
     step.workflow.say(messages.range_line(event.name, found))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ztpurge.report import Report
 
 MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
+NO_BASE_URL = "base-url is empty, so changed files are not looked at"
 SPLIT_AT_BLANKS = (
     "the list separates names by blanks, so a name that holds a blank was read as several, and its URL stays stale; "
     "if such names may come, have the list written as JSON or one name a line"
@@ -33,9 +34,10 @@ def range_line(event: str, found: Found) -> str:
     """Return which commits were compared, and where."""
     if found.range is None:
         return f"{event}: the branch or tag was deleted"
-    base = found.range.base
-    compared = f"from {base[:12]} to {found.range.head[:12]}" if base else f"all files of {found.range.head[:12]}"
-    return f"{event}: {compared}, compared {found.place}"
+    head = found.range.head[:12]
+    bases = ", ".join(base[:12] for base in found.range.bases)
+    compared = f"from {bases} to {head}" if bases else f"all files of {head}"
+    return f"{event}: {compared}, by {found.place}"
 
 
 def plan_line(report: Report, changes: int) -> str:

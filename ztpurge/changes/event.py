@@ -38,18 +38,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Which workflow runs (its file's name), on which branch, and for which tag if for a release."""
+    """Which workflow runs (its file's name), on which branch (empty: for a tag), and for which tag if for a release."""
 
     workflow: str
     branch: str
     tag: str
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Two commits to compare; `base` None: nothing was before, so that all files of `head` count as changed."""
+    """Commits to compare with `head`, what differs from any of them counts; none: all files of `head` are new."""
 
-    base: str | None
+    bases: tuple[str, ...]
     head: str
 
 
@@ -86,8 +87,9 @@ def read_run(environ: Mapping[str, str], payload: Mapping[str, Any]) -> Run:
     release = payload.get("release")
     return Run(
         workflow=environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2],
-        branch=environ.get("GITHUB_HEAD_REF") or environ.get("GITHUB_REF_NAME", ""),
+        branch="" if environ.get("GITHUB_REF_TYPE") == "tag" else environ.get("GITHUB_REF_NAME", ""),
         tag=str(release.get("tag_name", "")) if isinstance(release, dict) else "",
+        event=environ.get("GITHUB_EVENT_NAME", ""),
     )
 
 

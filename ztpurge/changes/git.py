@@ -1,12 +1,14 @@
 """Door to git: the exact two-point difference of two commits, from the objects of the checkout.
 
-Works in a workspace that belongs to somebody else, takes no setting from the user, the machine or the environment,
-writes nothing and never asks the network. Commits that the checkout lacks are no error here.
+Works in a workspace that belongs to somebody else, takes no setting from the user, the machine or the environment and
+runs no program that the repository names, writes nothing and never asks the network. Commits that the checkout lacks
+are no error here.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -14,10 +16,11 @@ from ztpurge.changes.trees import SUBMODULE
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-_TIMEOUT = 300.0  # seconds; 100,000 files take well under one
+_ID = re.compile(r"[0-9a-f]{7,64}")
+_NO_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|@\{|\.\.|^-")  # git-check-ref-format, and what would be an option
 _ABSENT = "000000"
 _SURROUNDINGS = {
     "LC_ALL": "C",
@@ -37,19 +40,34 @@ _SETTINGS = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", f"cor
 
 
 class Git:
-    """The checkout in a folder, if there is one."""
+    """The checkout in a folder, if there is one; `seconds_left` tells before each command how long it may take."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], *, seconds_left: Callable[[], float] = lambda: 300.0
+    ) -> None:
         self._folder = folder
+        self._seconds_left = seconds_left
         self._environ = {"PATH": environ.get("PATH", os.defpath)} | _SURROUNDINGS
 
     def resolve(self, ref: str) -> str | None:
-        """Return the id of the commit that a commit, tag or branch of the checkout names; None if it is not there."""
-        for name in (ref, f"refs/remotes/origin/{ref}"):
-            found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
-            if found:
-                return found.decode("ascii", "replace").strip()
-        return None
+        """Return the id of the commit that a commit's id, a tag or a branch names; None if the checkout lacks it.
+
+        No other expression is taken: a reflog, say, begins with the checkout. Raises ZtpurgeError for a name that a
+        tag and a branch share.
+        """
+        if _ID.fullmatch(ref):
+            return self._commit(ref)
+        if _NO_REF.search(ref) or not ref:
+            return None
+        tag = self._commit(f"refs/tags/{ref}")
+        branch = self._commit(f"refs/remotes/origin/{ref}") or self._commit(f"refs/heads/{ref}")
+        if tag and branch and tag != branch:
+            raise ZtpurgeError(f"{ref!a} is a tag and a branch", remedy="Give the commit's id", place="since")
+        return tag or branch
+
+    def _commit(self, name: str) -> str | None:
+        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        return found.decode("ascii", "replace").strip() if found else None
 
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...] | None:
         """Return the paths of files that differ, submodules left out; None if the checkout lacks what it takes.
@@ -71,13 +89,15 @@ class Git:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                timeout=_TIMEOUT,
+                timeout=max(self._seconds_left(), 0.0),
                 check=False,
             )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise ZtpurgeError(f"git {arguments[0]} could not be run ({error})", place="since") from error
+            raise ZtpurgeError(
+                f"git {arguments[0]} could not be run, or not in time ({error})", place="since"
+            ) from error
         return finished.stdout if finished.returncode == 0 else None
 
 

@@ -19,14 +19,16 @@ from ztpurge.transport import exchange, make_session
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from ztpurge.changes.event import Run
     from ztpurge.clock import Clock
     from ztpurge.pace import Pace
     from ztpurge.transport import Answer
 
 _MAX_ANSWER = 200_000_000  # bytes; 100,000 entries take some 30 MB
 _PAGE = 100
+_MOST_PAGES = 10
 _UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
 _CHECKOUT = "Check out with `fetch-depth: 0`, so that the API is not needed"
 
@@ -54,43 +56,68 @@ class GitHub:
 
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
         """Return the paths of files that differ between two commits; `base` None: all files of `head`."""
-        paths = tuple(sorted(differing_paths(base, head, self._tree)))
-        lossy = [path for path in paths if "\N{REPLACEMENT CHARACTER}" in path]
-        if lossy:
-            raise ZtpurgeError(
-                f"the API cannot spell the name of {for_log(lossy[0], limit=200)} and {len(lossy) - 1} more",
-                remedy=_CHECKOUT,
-                place="since",
-            )
-        return paths
+        return tuple(sorted(differing_paths(base, head, self._tree)))
 
-    def last_success(self, workflow: str, branch: str) -> str | None:
-        """Return the commit of the last successful run of a workflow on a branch; None if there was none."""
-        query = urlencode({"branch": branch, "status": "success", "per_page": _PAGE})
-        answer = self._get(f"actions/workflows/{quote(workflow, safe='')}/runs?{query}", permission="actions: read")
-        runs = answer.get("workflow_runs") if isinstance(answer, dict) else None
-        for run in runs if isinstance(runs, list) else ():
-            # a fork's branch may have the same name; its runs purge nothing
-            origin = run.get("head_repository") or {}
-            own = str(origin.get("full_name", "")).lower() == self._repository.lower()
-            if own and run.get("event") not in _UNSENT_EVENTS and isinstance(run.get("head_sha"), str):
-                return str(run["head_sha"])
-        return None
+    def since_last_success(self, run: Run) -> tuple[str, ...]:
+        """Return the commits of a workflow's last successful run on a branch and of its runs after that, oldest first.
+
+        For a tag, of its runs for the same event. Empty if no run has succeeded.
+        """
+        later: list[str] = []
+        query = {"branch": run.branch} if run.branch else {"event": run.event}
+        path = f"actions/workflows/{quote(run.workflow, safe='')}/runs"
+        for answer in self._pages(path, query, permission="actions: read"):
+            runs = answer.get("workflow_runs") if isinstance(answer, dict) else None
+            listed = [found for found in runs or () if self._is_own(found)]
+            # a re-run starts anew, though it stays where it was in the list
+            for found in sorted(listed, key=lambda found: str(found.get("run_started_at") or ""), reverse=True):
+                later.append(str(found["head_sha"]))
+                if found.get("conclusion") == "success":
+                    return tuple(dict.fromkeys(reversed(later)))
+            if not runs:
+                break
+        return ()
+
+    def _is_own(self, run: dict[str, Any]) -> bool:
+        """Say whether a run could purge: a fork's branch may have the same name, and pull requests serve nothing."""
+        origin = str((run.get("head_repository") or {}).get("full_name", ""))
+        own = origin.lower() == self._repository.lower() and run.get("event") not in _UNSENT_EVENTS
+        return own and isinstance(run.get("head_sha"), str)
 
     def previous_release(self, tag: str) -> str | None:
-        """Return the tag of the release before the one with `tag`; None if that is the first."""
-        answer = self._get(f"releases?{urlencode({'per_page': _PAGE})}", permission="contents: read")
+        """Return the tag of the release published before the one with `tag`; None if that is the first.
+
+        Drafts never count, prereleases only before a prerelease. Raises ZtpurgeError if there is no such release.
+        """
         releases = [
             release
-            for release in (answer if isinstance(answer, list) else [])
-            if isinstance(release.get("tag_name"), str) and not release.get("draft")
+            for answer in self._pages("releases", {}, permission="contents: read")
+            for release in (answer if isinstance(answer, list) else ())
+            if not release.get("draft")
         ]
-        this: dict[str, Any] = next((release for release in releases if release["tag_name"] == tag), {})
-        when = str(this.get("created_at", "9999"))
+        this = next((release for release in releases if release.get("tag_name") == tag), None)
+        if this is None:
+            raise ZtpurgeError(
+                f"the API lists no release {tag[:200]!a}",
+                remedy="Name with `since` the tag to compare with",
+                place="since",
+            )
+        when = _published(this) or "9999"
         earlier = [
-            release for release in releases if release["tag_name"] != tag and str(release.get("created_at")) < when
+            release
+            for release in releases
+            if release is not this and _published(release) < when and (this["prerelease"] or not release["prerelease"])
         ]
-        return max(earlier, key=lambda release: str(release.get("created_at")))["tag_name"] if earlier else None
+        return str(max(earlier, key=_published)["tag_name"]) if earlier else None
+
+    def _pages(self, path: str, query: dict[str, str], *, permission: str) -> Iterator[Any]:
+        """Yield the pages of a list until one is not full."""
+        for page in range(1, _MOST_PAGES + 1):
+            answer = self._get(f"{path}?{urlencode(query | {'per_page': _PAGE, 'page': page})}", permission=permission)
+            yield answer
+            listed = answer.get("workflow_runs") if isinstance(answer, dict) else answer
+            if not isinstance(listed, list) or len(listed) < _PAGE:
+                return
 
     def _tree(self, sha: str, recursive: bool) -> Tree:
         entries: dict[str, Entry] = {}
@@ -103,6 +130,11 @@ class GitHub:
                 entries |= {entry["path"]: Entry(entry["mode"], entry["sha"]) for entry in listed}
             except (TypeError, KeyError) as error:
                 raise ZtpurgeError(f"the API answered no tree for {sha}", remedy=_CHECKOUT, place="since") from error
+            lossy = next((entry["path"] for entry in listed if "\N{REPLACEMENT CHARACTER}" in entry["path"]), None)
+            if lossy:  # two such names may be spelled alike, and a change of one be missed
+                raise ZtpurgeError(
+                    f"the API cannot spell the name of {for_log(lossy, limit=200)}", remedy=_CHECKOUT, place="since"
+                )
             # GitHub cuts, Gitea pages
             if not answer.get("truncated") or "total_count" not in answer or not listed:
                 return Tree(entries, truncated=bool(answer.get("truncated")) and "total_count" not in answer)
@@ -131,6 +163,11 @@ class GitHub:
         return attempted.value
 
 
+def _published(release: dict[str, Any]) -> str:
+    """Return when a release was published, as text that sorts; its commit may be much older."""
+    return str(release.get("published_at") or release.get("created_at") or "")
+
+
 def _read(answer: Answer, permission: str, *, now: float) -> Any:  # noqa: ANN401 - JSON
     try:
         document = json.loads(answer.body)
@@ -146,7 +183,7 @@ def _read(answer: Answer, permission: str, *, now: float) -> Any:  # noqa: ANN40
 
 def _refusal(answer: Answer, cause: str, permission: str, now: float) -> ApiError:
     status = answer.status
-    pause = _pause(answer, now)
+    pause = 60.0 if "secondary rate limit" in cause else _pause(answer, now)
     if pause is not None:
         return ApiError(Failure.BUSY, cause, remedy=_CHECKOUT, status=status, retry_after=pause)
     if status == 401:

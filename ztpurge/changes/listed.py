@@ -49,6 +49,8 @@ def is_split_at_blanks(data: bytes, list_format: str) -> bool:
 
 def _read_auto(data: bytes) -> Iterator[str]:
     if b"\0" in data:
+        if re.match(rb":[0-7]{6} |" + _STATUS + rb"\0", data):
+            raise ZtpurgeError("its first entry may be a name or git's status of one", remedy=_SAY_WHICH)
         return _read_nul(data)
     text = data.strip()
     for opening, closing in (b"[]", b"{}"):
@@ -85,7 +87,7 @@ def _read_json(data: bytes) -> Iterator[str]:
 
 
 def _read_space(data: bytes) -> Iterator[str]:
-    for name in _decode(data).split():
+    for name in filter(None, re.split(r"[ \t\r\n]+", _decode(data))):
         if re.search(r"""["'\\]""", name):
             raise ZtpurgeError(
                 f"{name!a} holds a quote or a backslash, which may be part of the name or not",
@@ -148,7 +150,7 @@ def _read_tj(data: bytes) -> Iterator[str]:
     else:
         names = _TJ_WORD.findall(text)
     for name in names:
-        if not name.startswith(b'"') and re.search(rb"[,|;]", name) and not is_json:
+        if not name.startswith(b'"') and re.search(rb"[,|;:#\t]", name) and not is_json:
             raise ZtpurgeError(
                 f"{_decode(name)[:200]!a} may be one name or several", remedy='Use its `separator: "\\n"`'
             )

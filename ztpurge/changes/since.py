@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from ztpurge.changes import Change
     from ztpurge.changes.event import Event, Run
 
-_SAY_WHAT = "Say with `since` what to compare with (`last-success`, a commit, a tag), or give the list in `files-from`"
+_SAY_WHAT = (
+    "Say with `since` what to compare with: a commit or a tag, or `last-success` once this workflow has succeeded; "
+    "or give the list in `files-from`"
+)
+_OF_OTHER_COMMITS = frozenset({"workflow_run", "pull_request", "pull_request_target"})
 
 
 class Checkout(Protocol):
@@ -40,8 +44,8 @@ class Api(Protocol):
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
         """Return the paths that differ."""
 
-    def last_success(self, workflow: str, branch: str) -> str | None:
-        """Return the commit of the last successful run."""
+    def since_last_success(self, run: Run) -> tuple[str, ...]:
+        """Return the commits of the last successful run and of all that came after it; none if there was none."""
 
     def previous_release(self, tag: str) -> str | None:
         """Return the tag of the release before."""
@@ -60,27 +64,34 @@ def find_changes(since: str, event: Event, run: Run, *, checkout: Checkout, api:
     """Find what changed; `api` is called only if it is needed. Raises ZtpurgeError for a range that cannot be told."""
     if event.head is None:
         return Found((), None, "nowhere")
-    compared = Range(_base(since, event, run, checkout, api), event.head)
-    if compared.base == compared.head:
-        return Found((), compared, "nowhere")
-    paths = checkout.differing_paths(compared.base, compared.head)
-    if paths is not None:
-        return Found(changes_of(paths), compared, "in the checkout")
-    return Found(changes_of(api().differing_paths(compared.base, compared.head)), compared, "through the API")
+    bases = _bases(since, event, run, checkout, api)
+    compared = Range(tuple(base for base in dict.fromkeys(bases) if base is not None), event.head)
+    paths: dict[str, None] = {}
+    place = "the checkout"
+    for base in compared.bases or (None,):
+        differing = () if base == event.head else checkout.differing_paths(base, event.head)
+        if differing is None:
+            place = "GitHub's API"
+            differing = api().differing_paths(base, event.head)
+        paths |= dict.fromkeys(differing)
+    return Found(changes_of(paths), compared, place)
 
 
-def _base(since: str, event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> str | None:
+def _bases(since: str, event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> tuple[str | None, ...]:
     if since == "event":
-        return _base_of_event(event, run, checkout, api)
+        return (_base_of_event(event, run, checkout, api),)
     if since != "last-success":
-        return _resolve(since, checkout, api)
-    if event.name == "workflow_run":
+        return (_resolve(since, checkout, api),)
+    if event.name in _OF_OTHER_COMMITS:
         raise ZtpurgeError(
-            "`last-success` cannot be told for workflow_run, whose runs count for another commit than they serve",
+            f"`last-success` cannot be told for {event.name}, whose runs count for another commit than they serve",
             remedy="Run ztpurge in the workflow that deploys, or name a commit or tag",
             place="since",
         )
-    return api().last_success(run.workflow, run.branch) or _base_of_event(event, run, checkout, api)
+    earlier = api().since_last_success(run)
+    # what a run that failed may have brought to the edge counts, though a revert has undone it since
+    of_event = event.base if isinstance(event.base, str) else None
+    return (*earlier, of_event) if earlier else (_base_of_event(event, run, checkout, api),)
 
 
 def _base_of_event(event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> str | None:
@@ -98,6 +109,8 @@ def _resolve(ref: str, checkout: Checkout, api: Callable[[], Api]) -> str:
     commit = checkout.resolve(ref) or api().resolve(ref)
     if commit is None:
         raise ZtpurgeError(
-            f"{ref[:200]!a} is no commit, tag or branch of the repository", remedy=_SAY_WHAT, place="since"
+            f"{ref[:200]!a} is no commit, tag or branch of the repository, or the token may not see it",
+            remedy=_SAY_WHAT,
+            place="since",
         )
     return commit
