@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault, Sandbox
-from sandbox.runner import ENTRYPOINT, Step, run_step, step_environ
+from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -315,10 +315,12 @@ def test_a_pause_longer_than_the_run_is_not_waited_for(run: Run, cdn: Sandbox) -
     assert "`timeout` leaves no time for it" in step.log
 
 
-def test_the_run_ends_in_time_though_the_api_hangs(run: Run, cdn: Sandbox) -> None:
-    cdn.add_faults(Fault("hang", seconds=60))
-    step = run(files="a.css", timeout="1")
+@pytest.mark.parametrize("kind", ["hang", "drip"])
+def test_the_run_ends_in_time_though_the_api_hangs(run: Run, cdn: Sandbox, workspace: Path, kind: str) -> None:
+    cdn.add_faults(Fault(kind, seconds=60))
+    step = run(files="a.css", timeout="1", report_file="r.json")
     assert step.exit_code == 1
+    assert json.loads((workspace / "r.json").read_text())["seconds"] < 10  # of 60; generous, for a machine under load
     assert json.loads(step.outputs["failed-urls"]) == ["https://static.example.com/a.css"]
 
 
@@ -488,6 +490,13 @@ def test_a_cancelled_run_leaves_its_outputs(hanging: subprocess.Popen[str], numb
     assert "the run was cancelled" in log
     output = (tmp_path / "output").read_text()
     assert '["https://static.example.com/b.css","https://www.example.com/b.css"]' in output
+
+
+def test_a_kill_leaves_no_half_written_file(hanging: subprocess.Popen[str], tmp_path: Path) -> None:
+    hanging.kill()
+    hanging.wait()
+    output = tmp_path / "output"
+    assert read_outputs(output.read_bytes() if output.exists() else b"") == {}
 
 
 def test_a_second_signal_ends_at_once(hanging: subprocess.Popen[str]) -> None:
