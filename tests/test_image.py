@@ -13,6 +13,7 @@ import pytest
 
 from sandbox import Fault, Sandbox
 from sandbox.runner import read_outputs
+from tests.repositories import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -114,6 +115,22 @@ def test_a_step_purges_and_leaves_outputs_summary_and_report(start: Start, cdn: 
     assert "3 URLs purged" in step.summary()
     assert f"reqId {cdn.purge_calls[0].req_id}" in log
     assert json.loads((workspace / "out/report.json").read_text())["result"] == "purged"
+
+
+def test_a_push_is_found_out_in_a_checkout_of_another_user(start: Start, cdn: Sandbox, workspace: Path) -> None:
+    site = Repository(workspace)
+    before = site.commit({"public/old 春.html": "x" * 99, "public/kept": "1", "src/a": "1"})
+    after = site.commit({"public/old 春.html": None, "public/new.html": "x" * 99, "src/a": "2"})
+    (workspace / "event.json").write_text(json.dumps({"before": before, "after": after}))
+    subprocess.run(["chown", "-R", f"{RUNNER_UID}:{RUNNER_UID}", workspace], check=True)
+    environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "/github/workspace/event.json"}
+    step = start(root="public", environ=environ)
+    code, log = step.finish()
+    assert code == 0, log
+    assert [call.entries for call in cdn.purge_calls] == [
+        tuple(f"https://static.example.com/{name}" for name in ("new.html", "old%20%E6%98%A5.html"))
+    ]
+    assert "by the checkout" in log
 
 
 def test_a_failure_is_red_and_keeps_its_outputs(start: Start) -> None:

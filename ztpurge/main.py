@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 from ztpurge import __version__, messages
+from ztpurge.announce import announce, announce_bug, announce_dry_run, announce_plan, announce_refusal
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.git import Git
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
@@ -19,10 +20,9 @@ from ztpurge.mapping import Site, map_changes
 from ztpurge.pace import Pace
 from ztpurge.plan import Plan, make_plan, raise_if_too_many
 from ztpurge.purge import Outcome, purge
-from ztpurge.report import Report, exit_code, fit, outputs, refused_outputs, render_json
+from ztpurge.report import Report
 from ztpurge.retry import Limits
-from ztpurge.summary import render_refusal, render_summary
-from ztpurge.workflow import Level, Workflow
+from ztpurge.workflow import Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ztpurge.changes import Change
     from ztpurge.changes.github import GitHub
     from ztpurge.clock import Clock
-
-REFUSED = 2  # the inputs cannot be used; nothing was called
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +52,11 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     try:
         return _purge_what_changed(environ, workflow, clock)
     except InvalidInputs as error:
-        return _refuse(workflow, messages.problem_messages(error))
+        return announce_refusal(messages.problem_messages(error), workflow)
     except ZtpurgeError as error:
-        return _refuse(workflow, (f"{error.place}: {error}" if error.place else str(error),))
-    except Exception:  # noqa: BLE001 - a bug must still leave an annotation: the runner gives none
-        for line in traceback.format_exc().splitlines():
-            workflow.say(line)
-        workflow.annotate(
-            "error", "ztpurge", "ztpurge has a bug (the log has the traceback); what was purged is unknown"
-        )
-        workflow.set_outputs(refused_outputs())
-        return 1
+        return announce_refusal((f"{error.place}: {error}" if error.place else str(error),), workflow)
+    except Exception:  # noqa: BLE001 - a bug must still leave an annotation
+        return announce_bug(traceback.format_exc(), workflow)
 
 
 def _purge_what_changed(environ: Mapping[str, str], workflow: Workflow, clock: Clock) -> int:
@@ -78,9 +70,9 @@ def _purge_what_changed(environ: Mapping[str, str], workflow: Workflow, clock: C
     mapped = map_changes(_site(inputs), changes)
     plan = make_plan([target.url for target in mapped.targets] + list(inputs.urls), inputs.dirs)
     raise_if_too_many(plan, inputs.max_urls)
-    _tell_plan(Report(mapped, plan), changes, workflow)
+    announce_plan(Report(mapped, plan), changes, workflow)
     outcomes = _pretend(plan, workflow) if inputs.dry_run else _submit(plan, step)
-    return _tell(Report(mapped, plan, outcomes, clock.now() - began), inputs, workflow)
+    return announce(Report(mapped, plan, outcomes, clock.now() - began), inputs, workflow)
 
 
 def _check_files(inputs: Inputs, workflow: Workflow, listed: list[tuple[Change, ...]]) -> Iterator[ZtpurgeError]:
@@ -184,60 +176,6 @@ def _submit(plan: Plan, step: _Step) -> tuple[Outcome, ...]:
 
 
 def _pretend(plan: Plan, workflow: Workflow) -> tuple[Outcome, ...]:
-    line = messages.outcome_lines(plan)
     outcomes = tuple(Outcome(number, batch, "dry-run") for number, batch in enumerate(plan.batches, start=1))
-    for outcome in outcomes:
-        with workflow.group(line(outcome)):
-            for entry in outcome.batch.entries:
-                workflow.say(f"  {entry}")
+    announce_dry_run(outcomes, plan, workflow)
     return outcomes
-
-
-def _tell_plan(report: Report, changes: tuple[Change, ...], workflow: Workflow) -> None:
-    workflow.say(messages.plan_line(report, len(changes)))
-    if report.mapped.skipped:
-        with workflow.group(f"Skipped: {messages.skip_counts(report.mapped)}"):
-            for skip in report.mapped.skipped:
-                workflow.say(f"  {skip.path}  ({skip.reason})")
-
-
-def _tell(report: Report, inputs: Inputs, workflow: Workflow) -> int:
-    workflow.say(messages.headline(report))
-    if report.maybe_stale:
-        with workflow.group("Not purged, maybe stale"):
-            for url in report.maybe_stale:
-                workflow.say(f"  {url}")
-    level: Level = "error" if inputs.fail_on_error else "warning"
-    for message in messages.failure_messages(report):
-        workflow.annotate(level, "ztpurge", message)
-    if report.result == "nothing":
-        root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
-        workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))
-    written = _write_report(report, inputs.report_file, workflow)
-    values, emptied = fit(outputs(report, report_file=written))
-    if emptied:
-        where = f"see {written}" if written else "set `report-file` to have them in a file"
-        workflow.annotate(
-            "warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}"
-        )
-    workflow.set_outputs(values)
-    workflow.write_summary(render_summary(report))
-    return exit_code(report, fail_on_error=inputs.fail_on_error)
-
-
-def _write_report(report: Report, name: str, workflow: Workflow) -> str:
-    try:
-        if name:
-            workflow.write_report(name, render_json(report))
-    except ZtpurgeError as error:
-        workflow.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
-        return ""
-    return name
-
-
-def _refuse(workflow: Workflow, problems: tuple[str, ...]) -> int:
-    for problem in problems:
-        workflow.annotate("error", "ztpurge", problem)
-    workflow.set_outputs(refused_outputs())
-    workflow.write_summary(render_refusal(problems))
-    return REFUSED

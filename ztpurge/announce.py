@@ -1,0 +1,95 @@
+"""A run told to the runner: plan and outcomes in the log, annotations, step outputs, the job summary, the report file.
+
+What is said is decided in `messages.py`, `summary.py` and `report.py`; how it is written in `workflow.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ztpurge import messages
+from ztpurge.errors import ZtpurgeError
+from ztpurge.report import Report, exit_code, fit, outputs, refused_outputs, render_json
+from ztpurge.summary import render_refusal, render_summary
+
+if TYPE_CHECKING:
+    from ztpurge.changes import Change
+    from ztpurge.inputs import Inputs
+    from ztpurge.plan import Plan
+    from ztpurge.purge import Outcome
+    from ztpurge.workflow import Level, Workflow
+
+REFUSED = 2  # the inputs cannot be used; nothing was called
+
+
+def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflow) -> None:
+    """Say what is about to be done, and name what is skipped."""
+    workflow.say(messages.plan_line(report, len(changes)))
+    if report.mapped.skipped:
+        with workflow.group(f"Skipped: {messages.skip_counts(report.mapped)}"):
+            for skip in report.mapped.skipped:
+                workflow.say(f"  {skip.path}  ({skip.reason})")
+
+
+def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
+    """Say what was done, everywhere where somebody looks, and return the exit code."""
+    workflow.say(messages.headline(report))
+    if report.maybe_stale:
+        with workflow.group("Not purged, maybe stale"):
+            for url in report.maybe_stale:
+                workflow.say(f"  {url}")
+    level: Level = "error" if inputs.fail_on_error else "warning"
+    for message in messages.failure_messages(report):
+        workflow.annotate(level, "ztpurge", message)
+    if report.result == "nothing":
+        root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
+        workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))
+    written = _write_report(report, inputs.report_file, workflow)
+    values, emptied = fit(outputs(report, report_file=written))
+    if emptied:
+        where = f"see {written}" if written else "set `report-file` to have them in a file"
+        workflow.annotate(
+            "warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}"
+        )
+    workflow.set_outputs(values)
+    workflow.write_summary(render_summary(report))
+    return exit_code(report, fail_on_error=inputs.fail_on_error)
+
+
+def _write_report(report: Report, name: str, workflow: Workflow) -> str:
+    try:
+        if name:
+            workflow.write_report(name, render_json(report))
+    except ZtpurgeError as error:
+        workflow.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
+        return ""
+    return name
+
+
+def announce_refusal(problems: tuple[str, ...], workflow: Workflow) -> int:
+    """Say why nothing was called, and return the exit code."""
+    for problem in problems:
+        workflow.annotate("error", "ztpurge", problem)
+    workflow.set_outputs(refused_outputs())
+    workflow.write_summary(render_refusal(problems))
+    return REFUSED
+
+
+def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, workflow: Workflow) -> None:
+    """Name each URL that a real run would send, call by call."""
+    line = messages.outcome_lines(plan)
+    for outcome in outcomes:
+        with workflow.group(line(outcome)):
+            for entry in outcome.batch.entries:
+                workflow.say(f"  {entry}")
+
+
+def announce_bug(trace: str, workflow: Workflow) -> int:
+    """Show a traceback and leave an annotation, which the runner would not make by itself; return the exit code."""
+    for line in trace.splitlines():
+        workflow.say(line)
+    message = "ztpurge has a bug (the log has the traceback); what was purged is unknown"
+    workflow.annotate("error", "ztpurge", message)
+    workflow.set_outputs(refused_outputs())
+    workflow.write_summary(render_refusal((message,)))
+    return 1
