@@ -118,6 +118,7 @@ def test_a_step_purges_and_leaves_outputs_summary_and_report(start: Start, cdn: 
 
 
 def test_a_push_is_found_out_in_a_checkout_of_another_user(start: Start, cdn: Sandbox, workspace: Path) -> None:
+    os.chown(workspace, os.getuid(), os.getgid())
     site = Repository(workspace)
     before = site.commit({"public/old 春.html": "x" * 99, "public/kept": "1", "src/a": "1"})
     after = site.commit({"public/old 春.html": None, "public/new.html": "x" * 99, "src/a": "2"})
