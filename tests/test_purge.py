@@ -149,6 +149,38 @@ def test_what_is_under_way_at_the_end_may_have_been_accepted(
     assert told == list(outcomes)
 
 
+def test_what_a_split_batch_brought_until_the_end_is_kept(clock: FakeClock, told: list[Outcome]) -> None:
+    entries = tuple(f"http://a.example/{number}" for number in range(4))
+    released = threading.Event()
+
+    def call(batch: Batch, timeout: float) -> Receipt:
+        if batch.entries == entries:
+            raise ApiError(Failure.CONTENT, "one of them")
+        if batch.entries == entries[:2]:
+            return Receipt("first-half")
+        clock.sleep(1000)
+        released.wait(20)
+        raise ApiError(Failure.TIMEOUT, f"within {timeout}")
+
+    outcomes = purge(
+        Plan((Batch("urls", "a.example", entries),)),
+        call=call,
+        concurrency=1,
+        limits=Limits(retries=0, request_timeout=100, deadline=clock.now() + 900),
+        pace=Pace(0, clock),
+        clock=clock,
+        jitter=lambda: 0.0,
+        on_outcome=told.append,
+    )
+    released.set()
+    assert [(outcome.status, outcome.req_id, outcome.batch.entries) for outcome in outcomes] == [
+        ("purged", "first-half", entries[:2]),
+        ("failed", None, entries[2:]),
+    ]
+    assert "may have been accepted or not" in str(outcomes[1].error)
+    assert told == list(outcomes)
+
+
 def test_a_run_that_was_told_to_stop_starts_no_call(submit: Submit, clock: FakeClock) -> None:
     def call(batch: Batch, timeout: float) -> Receipt:
         if batch.entries[0].endswith("1"):

@@ -182,6 +182,14 @@ def test_a_login_is_masked_and_shown_nowhere(tmp_path: Path, workspace: Path) ->
     assert step.log.startswith("::add-mask::")
 
 
+def test_a_redirected_login_is_not_followed_nor_repeated(tmp_path: Path) -> None:
+    with Sandbox(tmp_path, hosts=(HOST,), username=NAME, password=PASSWORD) as cdn, Sandbox(tmp_path) as elsewhere:
+        cdn.add_faults(Fault("redirect", location=f"{elsewhere.api_url}/cdn_api/tokens", path="/cdn_api/tokens"))
+        (outcome,) = submit(cdn, make_plan(urls(1), ()), Login(username=NAME, password=PASSWORD))
+        assert (outcome.status, len(cdn.calls), elsewhere.calls) == ("failed", 1, ())
+    assert "pointed elsewhere" in str(outcome.error)
+
+
 @pytest.mark.parametrize("lifetime", [86400.0, 3.0])
 def test_a_login_purges(tmp_path: Path, lifetime: float) -> None:
     clock = itertools.count().__next__

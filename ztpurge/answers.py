@@ -38,13 +38,7 @@ class Receipt:
 
 def read_receipt(answer: Answer, *, now: float) -> Receipt:
     """Read the answer to a purge; raise ApiError for everything but an accepted one. `now`: seconds since 1970."""
-    if 300 <= answer.status < 400:
-        raise ApiError(
-            Failure.REDIRECT,
-            f"the API answered {answer.status} and pointed elsewhere",
-            remedy="Give the API's own address in `api-url`; redirects are not followed, lest the token leak",
-            status=answer.status,
-        )
+    _raise_if_redirect(answer)
     document = _document(answer.body)
     wrapped = document.get("zt_api")
     facts = wrapped if isinstance(wrapped, dict) else document
@@ -52,13 +46,12 @@ def read_receipt(answer: Answer, *, now: float) -> Receipt:
     # the document: `ret` 0 is success, anything else failure, whatever the status; the other shape has no `ret`
     if ret is not None and ret != 0:
         raise _refusal(answer, facts, now)
+    went_well = ret == 0 or (answer.status < 300 and not facts.get("error"))
     req_id = _req_id(facts)
-    if req_id and (ret == 0 or (answer.status < 300 and not facts.get("error"))):
-        return Receipt(req_id, _success_rate(facts))
     if req_id:
-        # it made a task, so it is not to be sent again, but it did not go well either
-        return Receipt(req_id, None)
-    if ret == 0 or (answer.status < 300 and not facts.get("error")):
+        # what made a task is not to be sent again, even if it did not go well
+        return Receipt(req_id, _success_rate(facts) if went_well else None)
+    if went_well:
         raise ApiError(
             Failure.UNREADABLE,
             f"the API answered {answer.status} without a reqId: {_excerpt(answer.body)}",
@@ -70,6 +63,7 @@ def read_receipt(answer: Answer, *, now: float) -> Receipt:
 
 def read_token(answer: Answer, *, now: float) -> str:
     """Read the answer to a login: a Keystone v2 document; raise ApiError for everything but a token."""
+    _raise_if_redirect(answer)
     document = _document(answer.body)
     access = document.get("access")
     token = access.get("token") if isinstance(access, dict) else None
@@ -95,6 +89,16 @@ def retry_after(text: str, *, now: float) -> float | None:
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, OverflowError):
         return None
+
+
+def _raise_if_redirect(answer: Answer) -> None:
+    if 300 <= answer.status < 400:
+        raise ApiError(
+            Failure.REDIRECT,
+            f"the API answered {answer.status} and pointed elsewhere",
+            remedy="Give the API's own address in `api-url`; redirects are not followed, lest the token leak",
+            status=answer.status,
+        )
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import traceback
@@ -103,7 +104,7 @@ def _find_changes(step: _Step) -> tuple[Change, ...]:
         event,
         read_run(environ, payload),
         checkout=Git(step.workflow.workspace, environ, seconds_left=lambda: step.limits.deadline - step.clock.now()),
-        api=lambda: _connect_to_github(step),
+        api=functools.cache(lambda: _connect_to_github(step)),
     )
     step.workflow.say(messages.range_line(event.name, found))
     return found.changes

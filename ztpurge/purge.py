@@ -6,7 +6,8 @@ again for the other batches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
@@ -58,22 +59,15 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
     on_outcome: Callable[[Outcome], None],
 ) -> tuple[Outcome, ...]:
     """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
-    started: set[int] = set()
-    shut: dict[str, ApiError] = {}  # by host, or for everybody: what need not be asked again
-
-    def attempt(batch: Batch) -> Attempted[Receipt]:
-        error = shut.get(batch.host) or shut.get(_EVERYBODY)
-        if error:
-            return Attempted(None, error, 0, 0.0)
-        ended = _attempt(lambda timeout: call(batch, timeout), limits, pace, clock, jitter)
-        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH}:
-            shut[batch.host if ended.error.failure is Failure.HOST else _EVERYBODY] = ended.error
-        return ended
+    ended_parts: dict[int, list[Outcome]] = {}  # of each batch that was begun, in the order of its entries
+    attempt = _Attempts(call, limits, pace, clock, jitter).attempt
 
     def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
         number, batch = numbered
-        started.add(number)
-        return tuple(_outcome(number, *part) for part in narrow(batch, attempt(batch), attempt))
+        parts = ended_parts[number] = []
+        for part in narrow(batch, attempt(batch), attempt):
+            parts.append(_outcome(number, *part))  # noqa: PERF401 - each is to be found at once if the run has to end
+        return tuple(parts)
 
     numbered = tuple(enumerate(plan.batches, start=1))
     outcomes: dict[int, tuple[Outcome, ...]] = {}
@@ -84,19 +78,46 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
             on_outcome(outcome)
     for number, batch in numbered:
         if number not in outcomes:
-            error = no_answer() if number in started else not_sent(stopped=clock.stopped())
-            outcomes[number] = (Outcome(number, batch, "failed", error=error),)
-            on_outcome(outcomes[number][0])
+            error = no_answer() if number in ended_parts else not_sent(stopped=clock.stopped())
+            outcomes[number] = _cut_short(number, batch, tuple(ended_parts.get(number, ())), error)
+            for outcome in outcomes[number]:
+                on_outcome(outcome)
     return tuple(outcome for number, _ in numbered for outcome in outcomes[number])
 
 
-def _attempt(
-    call: Callable[[float], Receipt], limits: Limits, pace: Pace, clock: Clock, jitter: Callable[[], float]
-) -> Attempted[Receipt]:
-    try:
-        return persist(call, limits=limits, pace=pace, clock=clock, jitter=jitter)
-    except Exception as error:  # noqa: BLE001 - whatever one call meets, the reqIds of the others must reach the report
-        return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(error))}"), 1, 0.0)
+def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: ApiError) -> tuple[Outcome, ...]:
+    """Keep what the parts of a batch brought until the run had to end; the rest failed."""
+    done = sum(len(outcome.batch.entries) for outcome in ended)
+    rest = replace(batch, entries=batch.entries[done:])
+    return (*ended, Outcome(number, rest, "failed", error=error)) if rest.entries else ended
+
+
+class _Attempts:
+    """Calls that know what need not be asked again: a host that is not the account's, a token that was refused."""
+
+    def __init__(
+        self,
+        call: Callable[[Batch, float], Receipt],
+        limits: Limits,
+        pace: Pace,
+        clock: Clock,
+        jitter: Callable[[], float],
+    ) -> None:
+        self._call = call
+        self._persist = partial(persist, limits=limits, pace=pace, clock=clock, jitter=jitter)
+        self._shut: dict[str, ApiError] = {}  # by host, or for everybody
+
+    def attempt(self, batch: Batch) -> Attempted[Receipt]:
+        error = self._shut.get(batch.host) or self._shut.get(_EVERYBODY)
+        if error:
+            return Attempted(None, error, 0, 0.0)
+        try:
+            ended = self._persist(lambda timeout: self._call(batch, timeout))
+        except Exception as bug:  # noqa: BLE001 - whatever one call meets, the others' reqIds must reach the report
+            return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}"), 1, 0.0)
+        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH}:
+            self._shut[batch.host if ended.error.failure is Failure.HOST else _EVERYBODY] = ended.error
+        return ended
 
 
 def _outcome(number: int, batch: Batch, ended: Attempted[Receipt]) -> Outcome:

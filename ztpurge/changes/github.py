@@ -74,8 +74,6 @@ class GitHub:
                 later.append(str(found["head_sha"]))
                 if found.get("conclusion") == "success":
                     return tuple(dict.fromkeys(reversed(later)))
-            if not runs:
-                break
         return ()
 
     def _is_own(self, run: dict[str, Any]) -> bool:
