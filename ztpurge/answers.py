@@ -1,4 +1,4 @@
-"""What the API answered -> a receipt, or a typed error.
+"""What the API answered -> a receipt, a token or a task, or a typed error.
 
 Pure. The two shapes and the table of errors: the vendor's page on purging (2015) and what the service was seen to
 answer; where the two differ, both are accepted. An answer without a reqId is never a success.
@@ -10,8 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ztpurge.errors import ApiError, Failure
 from ztpurge.untrusted import for_log
@@ -23,6 +22,14 @@ _REQ_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _CHECK_API_URL = "Check that `api-url` is the CDN's API"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
+_BETWEEN_URLS = re.compile(r",(?=https?://)")  # a URL may hold a comma itself
+_CUT_AT = 255  # characters; a longer list of entries was seen to be cut there
+
+State = Literal["done", "failed", "pending"]
+TaskKind = Literal["urls", "dirs", "prefetch"]
+# `wait`, `init`, `prepare`, `run`, `unknow` (sic) and whatever else may come: still under way
+_ENDS: dict[str, State] = {"success": "done", "failure": "failed", "error": "failed", "delete": "failed"}
+_TASK_KINDS: dict[str, TaskKind] = {"0": "dirs", "1": "urls", "2": "prefetch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,25 @@ class Receipt:
 
     req_id: str
     success_rate: float | None = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the service says of a reqId: the state, its own word for it, and what was asked for as far as it lists it.
+
+    `is_cut`: it may list less than was asked for.
+    """
+
+    state: State
+    word: str
+    kind: TaskKind = "urls"
+    entries: tuple[str, ...] = ()
+    is_cut: bool = False
+
+
+def read_req_id(text: str) -> str | None:
+    """Return a reqId, None for what cannot be one."""
+    return text if _REQ_ID.fullmatch(text) else None
 
 
 def read_receipt(answer: Answer, *, now: float) -> Receipt:
@@ -61,6 +87,41 @@ def read_receipt(answer: Answer, *, now: float) -> Receipt:
     raise _refusal(answer, facts, now)
 
 
+def read_task(answer: Answer, req_id: str, *, now: float) -> Task:
+    """Read the answer to a question for a reqId; raise ApiError for everything but a task of that id."""
+    _raise_if_redirect(answer)
+    document = _document(answer.body)
+    wrapped = document.get("zt_api")
+    facts = wrapped if isinstance(wrapped, dict) else document
+    task = facts.get("task")
+    word = task.get("taskStatus") if isinstance(task, dict) else None
+    if answer.status < 300 and isinstance(task, dict) and isinstance(word, str) and word:
+        if task.get("taskId", req_id) != req_id:
+            raise ApiError(Failure.UNREADABLE, "the API answered with another task than the one asked for")
+        return _task(word, task)
+    if answer.status < 300 and not facts.get("error"):
+        raise ApiError(Failure.UNREADABLE, f"the API answered {answer.status} without a task: {_excerpt(answer.body)}")
+    error = _refusal(answer, facts, now)
+    if answer.status == 404 and facts.get("error") and error.failure is Failure.REJECTED:
+        remedy = "Check the reqId, and that it was made with the same account"
+        raise ApiError(Failure.UNKNOWN_TASK, error.cause, remedy=remedy, status=404)
+    raise error
+
+
+def _task(word: str, task: dict[str, Any]) -> Task:
+    content = task.get("taskContent")
+    content = content if isinstance(content, str) else ""
+    is_cut = len(content) >= _CUT_AT
+    entries = tuple(filter(None, _BETWEEN_URLS.split(content)))
+    return Task(
+        _ENDS.get(word, "pending"),
+        for_log(word, limit=40),
+        _TASK_KINDS.get(str(task.get("taskType")), "urls"),
+        entries[:-1] if is_cut else entries,
+        is_cut,
+    )
+
+
 def read_token(answer: Answer, *, now: float) -> str:
     """Read the answer to a login: a Keystone v2 document; raise ApiError for everything but a token."""
     _raise_if_redirect(answer)
@@ -84,6 +145,8 @@ def retry_after(text: str, *, now: float) -> float | None:
     """Read a Retry-After header (RFC 9110, 10.2.3), seconds or a date, as seconds from `now`; None if neither."""
     if _SECONDS.fullmatch(text.strip()):
         return float(text)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms for what seldom comes
+
     try:
         date = parsedate_to_datetime(text)
         return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)

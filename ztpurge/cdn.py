@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
 
-from ztpurge.answers import Receipt, read_receipt, read_token
+from ztpurge.answers import Receipt, Task, read_receipt, read_task, read_token
 from ztpurge.errors import ApiError, Failure
 from ztpurge.tokens import Tokens
 from ztpurge.transport import exchange, make_session
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ztpurge.plan import Batch
     from ztpurge.transport import Answer
 
+T = TypeVar("T")
 _MAX_ANSWER = 256 * 1024  # bytes; the longest documented answer has under 200
 _REMEDIES = {
     Failure.TIMEOUT: "If that lasts, raise `request-timeout`: the service asks each provider behind the host in turn",
@@ -56,26 +58,42 @@ class Cdn:
         self._tokens = Tokens(login.token, log_in=self._log_in if login.username else None, on_new=on_token)
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:
-        """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError.
+        """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError."""
+        return self._submit("/cdn_api/purge", {batch.kind: batch.entries}, timeout)
 
-        A token that was refused is replaced once, where there is a password to get another with.
-        """
+    def prefetch(self, batch: Batch, timeout: float) -> Receipt:
+        """Have the edges fetch the URLs of a batch anew; as `purge` otherwise."""
+        return self._submit("/cdn_api/prefetch", {"urls": batch.entries}, timeout)
+
+    def status(self, req_id: str, timeout: float) -> Task:
+        """Ask what became of a purge or prefetch, within `timeout` seconds; raise ApiError."""
+        path = f"/cdn_api/req_status/{quote(req_id, safe='')}"
+
+        def ask(token: str, seconds: float) -> Task:
+            return read_task(self._exchange("GET", path, seconds, token=token), req_id, now=self._clock.wall())
+
+        return self._with_token(ask, timeout)
+
+    def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
+        def submit(token: str, seconds: float) -> Receipt:
+            return read_receipt(self._exchange("POST", path, seconds, body=body, token=token), now=self._clock.wall())
+
+        return self._with_token(submit, timeout)
+
+    def _with_token(self, call: Callable[[str, float], T], timeout: float) -> T:
+        """Call with the token; one that was refused is replaced once, where there is a password to get another with."""
         end = self._clock.now() + timeout
         token = self._tokens.get(timeout)
         try:
-            return self._purge(batch, token, end)
+            return call(token, end - self._clock.now())
         except ApiError as error:
             another = self._tokens.replace(token, timeout) if error.failure is Failure.AUTH else None
             if another is None:
                 raise error.without(token) from None
         try:
-            return self._purge(batch, another, end)
+            return call(another, end - self._clock.now())
         except ApiError as error:
             raise error.without(token, another) from None
-
-    def _purge(self, batch: Batch, token: str, end: float) -> Receipt:
-        answer = self._post("/cdn_api/purge", {batch.kind: batch.entries}, end - self._clock.now(), token=token)
-        return read_receipt(answer, now=self._clock.wall())
 
     def _log_in(self, timeout: float) -> str:
         """Get a token; one body serves both of the documented forms."""
@@ -86,21 +104,24 @@ class Cdn:
             "auth": {"passwordCredentials": {"username": name, "password": password}},
         }
         try:
-            answer = self._post("/cdn_api/tokens", body, timeout)
+            answer = self._exchange("POST", "/cdn_api/tokens", timeout, body=body)
             return read_token(answer, now=self._clock.wall())
         except ApiError as error:
             raise error.without(password) from None
 
-    def _post(self, path: str, body: Mapping[str, object], timeout: float, *, token: str = "") -> Answer:
+    def _exchange(
+        self, method: str, path: str, timeout: float, *, body: Mapping[str, object] | None = None, token: str = ""
+    ) -> Answer:
         if timeout <= 0:
             raise ApiError(Failure.TIMEOUT, "no time was left for the call")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
             return exchange(
                 self._session,
-                "POST",
+                method,
                 self._api_url + path,
-                data=json.dumps(body, separators=(",", ":")),
-                headers={"Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})},
+                data=None if body is None else json.dumps(body, separators=(",", ":")),
+                headers=headers | ({"X-Auth-Token": token} if token else {}),
                 timeout=timeout,
                 most=_MAX_ANSWER,
             )

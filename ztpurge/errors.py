@@ -40,6 +40,7 @@ class Failure(enum.Enum):
     HOST = "the host is not the account's"
     CONTENT = "a provider refused what was sent"
     REJECTED = "the request was rejected"
+    UNKNOWN_TASK = "the service does not know the reqId"
     REDIRECT = "the API redirected"
     BUSY = "the API asked for a pause"
     SERVER = "the API failed"
@@ -48,7 +49,9 @@ class Failure(enum.Enum):
     TIMEOUT = "no answer in time"
 
 
-_FINAL = frozenset({Failure.AUTH, Failure.HOST, Failure.CONTENT, Failure.REJECTED, Failure.REDIRECT})
+_FINAL = frozenset(
+    {Failure.AUTH, Failure.HOST, Failure.CONTENT, Failure.REJECTED, Failure.UNKNOWN_TASK, Failure.REDIRECT}
+)
 
 
 class ApiError(ZtpurgeError):

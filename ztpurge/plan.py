@@ -14,13 +14,13 @@ from ztpurge.urls import host_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-Kind = Literal["urls", "dirs"]
+Kind = Literal["urls", "dirs", "prefetch"]
 BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one domain
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One call: up to ten URLs or directories of one host."""
+    """One call: up to ten URLs (to purge or to prefetch) or directories of one host."""
 
     kind: Kind
     host: str
@@ -52,20 +52,31 @@ def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
     """Plan the purge of URLs and directories as `urls.py` spells them; hosts and entries keep their given order."""
     directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
     folded: list[Folded] = []
-    by_host: dict[str, dict[Kind, list[str]]] = {}
+    entries: list[tuple[Kind, str]] = []
     for kind, entry in [*_each("urls", dict.fromkeys(urls)), *_each("dirs", dirs)]:
         above = _directory_above(entry, directories, itself=kind == "urls")
         if above:
             folded.append(Folded(entry, above))
         else:
-            by_host.setdefault(host_of(entry), {"urls": [], "dirs": []})[kind].append(entry)
-    batches = [
-        Batch(kind, host, tuple(entries[start : start + BATCH_SIZE]))
+            entries.append((kind, entry))
+    return Plan(_batches(entries), tuple(folded))
+
+
+def plan_prefetch(urls: Iterable[str]) -> Plan:
+    """Plan the prefetch of URLs, by the same limits."""
+    return Plan(_batches(_each("prefetch", dict.fromkeys(urls))))
+
+
+def _batches(entries: Iterable[tuple[Kind, str]]) -> tuple[Batch, ...]:
+    by_host: dict[str, dict[Kind, list[str]]] = {}
+    for kind, entry in entries:
+        by_host.setdefault(host_of(entry), {"urls": [], "dirs": [], "prefetch": []})[kind].append(entry)
+    return tuple(
+        Batch(kind, host, tuple(listed[start : start + BATCH_SIZE]))
         for host, kinds in by_host.items()
-        for kind, entries in kinds.items()
-        for start in range(0, len(entries), BATCH_SIZE)
-    ]
-    return Plan(tuple(batches), tuple(folded))
+        for kind, listed in kinds.items()
+        for start in range(0, len(listed), BATCH_SIZE)
+    )
 
 
 def raise_if_too_many(plan: Plan, max_urls: int) -> None:

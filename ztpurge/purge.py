@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
 from ztpurge.narrow import narrow
+from ztpurge.patience import Patience
 from ztpurge.retry import Attempted, Limits, no_answer, not_sent, persist
 from ztpurge.untrusted import for_log
 from ztpurge.workers import as_completed
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from ztpurge.pace import Pace
     from ztpurge.plan import Batch, Plan
 
-Status = Literal["purged", "partial", "failed", "dry-run"]
+Status = Literal["purged", "partial", "pending", "failed", "dry-run", "done"]
 _ALL = 100.0
 _EVERYBODY = ""
-_GRACE_AT_DEADLINE = 0.5  # seconds, for what ends at the deadline to be told apart from what does not
-_GRACE_AT_STOP = 4.0  # seconds: the runner sends SIGTERM after 7.5 and SIGKILL after 10
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a batch; `number` counts from 1 in plan order, `seconds` includes the pauses between tries.
 
-    `purged`: accepted. `partial`: accepted, but not by all providers behind the service. `failed`: no reqId.
+    `purged`: accepted and, if that was waited for, done. `partial`: accepted, but not by all providers behind the
+    service. `pending`: accepted, and still under way when the time for it was over. `failed`: not accepted, or the
+    service reports a failure of it. `done`: for a reqId of another step.
     """
 
     number: int
@@ -71,7 +72,7 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
 
     numbered = tuple(enumerate(plan.batches, start=1))
     outcomes: dict[int, tuple[Outcome, ...]] = {}
-    patience = _Patience(limits.deadline, clock)
+    patience = Patience(limits.deadline, clock)
     for index, parts in as_completed(work, numbered, concurrency=concurrency, give_up=patience.is_over):
         outcomes[index + 1] = parts
         for outcome in parts:
@@ -137,18 +138,3 @@ def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, Api
             remedy="Run the job again",
         )
     return "purged", None
-
-
-class _Patience:
-    """How long calls under way are waited for: to the deadline, or a few seconds after the run was told to stop."""
-
-    def __init__(self, deadline: float, clock: Clock) -> None:
-        self._end = deadline + _GRACE_AT_DEADLINE
-        self._clock = clock
-        self._stopping = False
-
-    def is_over(self) -> bool:
-        if self._clock.stopped() and not self._stopping:
-            self._stopping = True
-            self._end = min(self._end, self._clock.now() + _GRACE_AT_STOP)
-        return self._clock.now() >= self._end

@@ -6,7 +6,7 @@ repeated. What a call is stays with `cdn.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ztpurge.errors import ApiError, Failure
@@ -30,6 +30,10 @@ class Limits:
     retries: int
     request_timeout: float
     deadline: float
+
+    def until(self, deadline: float) -> Limits:
+        """Return the same limits with another end."""
+        return replace(self, deadline=deadline)
 
 
 @dataclass(frozen=True, slots=True)
