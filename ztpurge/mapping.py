@@ -8,6 +8,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from ztpurge.urls import encode_path
 
@@ -69,6 +70,24 @@ def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
             suffixes = [encode_path(path) for path in _served_paths(site, served)]
             targets += [Target(base + suffix, change.path) for base in site.base_urls for suffix in suffixes]
     return Mapped(tuple(targets), tuple(skipped))
+
+
+def sources_of(site: Site, url: str) -> tuple[str, ...]:
+    """Return the paths of the files that may be served under a URL of the site, the one that takes precedence first.
+
+    The inverse of `map_changes`: the file of that very name, else the folder's index in the order of `index_files`,
+    else, with `clean_urls`, the page without its ending. Empty for a URL that no file can have. Of several base URLs
+    the longest counts, as a server has it.
+    """
+    base = max((base for base in site.base_urls if url.startswith(base)), key=len, default=None)
+    if base is None or "?" in url:
+        return ()
+    served = unquote_to_bytes(url.removeprefix(base)).decode("utf-8", "surrogateescape")
+    names = [f"{served}{name}" for name in site.index_files] if served.endswith("/") or not served else [served]
+    if site.clean_urls and served and not served.endswith("/"):
+        names += [served + ending for ending in _PAGE_ENDINGS]
+        names += [f"{served}/{name}" for name in site.index_files]
+    return tuple(posixpath.join(site.root, name) for name in names)
 
 
 def _below_root(path: str, root: str) -> str | None:

@@ -5,6 +5,7 @@ The time-out of `requests` counts from one received byte to the next; a server t
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import time
@@ -23,7 +24,7 @@ from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _MOST_CONNECTIONS = 64
 _CONNECT_TIMEOUT = 10.0  # seconds
@@ -70,6 +71,25 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An HTTP answer whose body is still to be read: its bytes as they were sent, compressed if they were."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: Iterator[bytes]
+
+
+@contextlib.contextmanager
+def receive(session: requests.Session, url: str, *, headers: Mapping[str, str], timeout: float) -> Iterator[Incoming]:
+    """Get a URL and hand over the answer, to be read within `timeout` seconds; no redirect is followed.
+
+    Raises ApiError, while the body is read too: TIMEOUT, UNREACHABLE or UNREADABLE.
+    """
+    with _typed_errors(timeout), _request(session, "GET", url, headers=headers, timeout=timeout) as response:
+        yield Incoming(response.status_code, _named(response), _chunks(response, decode=False))
+
+
 def exchange(  # noqa: PLR0913 - a request has that many parts
     session: requests.Session,
     method: str,
@@ -84,33 +104,62 @@ def exchange(  # noqa: PLR0913 - a request has that many parts
 
     Raises ApiError: TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
     """
+    with (
+        _typed_errors(timeout),
+        _request(session, method, url, headers=headers, timeout=timeout, data=data) as response,
+    ):
+        return Answer(response.status_code, _named(response), _body(response, most))
+
+
+def _request(  # noqa: PLR0913 - the same
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    data: str | None = None,
+) -> requests.Response:
+    return session.request(
+        method,
+        url,
+        data=data,
+        headers=headers,
+        timeout=(min(_CONNECT_TIMEOUT, timeout), timeout),
+        allow_redirects=False,
+        stream=True,
+    )
+
+
+@contextlib.contextmanager
+def _typed_errors(timeout: float) -> Iterator[None]:
+    """Raise what the libraries raise as an ApiError."""
     try:
-        with session.request(
-            method,
-            url,
-            data=data,
-            headers=headers,
-            timeout=(min(_CONNECT_TIMEOUT, timeout), timeout),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            names_and_values = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, names_and_values, _body(response, most))
+        yield
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise ApiError(Failure.TIMEOUT, f"no answer within {timeout:g} s") from error
+        raise ApiError(Failure.TIMEOUT, f"no answer within {timeout:.3g} s") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
         raise ApiError(Failure.UNREACHABLE, f"the call broke off: {_origin_of(error)}") from error
     except (OSError, ValueError, RuntimeError) as error:  # what the libraries let through of a malformed answer
         raise ApiError(Failure.UNREADABLE, f"the answer cannot be read: {_origin_of(error)}") from error
 
 
+def _named(response: requests.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
 def _body(response: requests.Response, most: int) -> bytes:
     body = bytearray()
-    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+    for chunk in _chunks(response, decode=True):
         body += chunk
         if len(body) > most:
             raise ApiError(Failure.UNREADABLE, f"the answer is longer than {most} bytes")
     return bytes(body)
+
+
+def _chunks(response: requests.Response, *, decode: bool) -> Iterator[bytes]:
+    while chunk := response.raw.read1(_CHUNK, decode_content=decode):
+        yield chunk
 
 
 def _origin_of(error: BaseException) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.trees import SUBMODULE
+from ztpurge.changes.trees import SUBMODULE, Entry
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 _ID = re.compile(r"[0-9a-f]{7,64}")
@@ -76,17 +77,40 @@ class Git:
         """
         if base is None:
             listed = self._run("ls-tree", "-r", "-z", "--full-tree", head)
-            return None if listed is None else tuple(_listed_paths(listed))
+            return None if listed is None else tuple(path for path, _, _ in _listed(listed))
         listed = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", base, head, "--")
         return None if listed is None else tuple(_changed_paths(listed))
 
-    def _run(self, *arguments: str) -> bytes | None:
+    def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry] | None:
+        """Return the files that a commit has at those of the paths where there is one; None if it is not there.
+
+        The size is None for a file whose content the checkout lacks.
+        """
+        listed = self._run("ls-tree", "-r", "-z", "--full-tree", commit)
+        if listed is None:
+            return None
+        wanted = frozenset(paths)
+        found = {path: Entry(mode, sha) for path, mode, sha in _listed(listed) if path in wanted}
+        sizes = self._sizes(dict.fromkeys(entry.sha for entry in found.values()))
+        return {path: replace(entry, size=sizes.get(entry.sha)) for path, entry in found.items()}
+
+    def blob(self, sha: str) -> bytes | None:
+        """Return the content of a small file by its blob id; None if the checkout lacks it."""
+        return self._run("cat-file", "blob", sha)
+
+    def _sizes(self, ids: Iterable[str]) -> dict[str, int]:
+        asked = "".join(f"{sha}\n" for sha in ids).encode()
+        answers = self._run("cat-file", "--batch-check=%(objectname) %(objectsize)", data=asked) if asked else b""
+        pairs = (line.split(" ") for line in (answers or b"").decode("ascii", "replace").splitlines())
+        return {sha: int(size) for sha, size in pairs if size.isdecimal()}
+
+    def _run(self, *arguments: str, data: bytes | None = None) -> bytes | None:
         try:
             finished = subprocess.run(
                 ["git", *_SETTINGS, *arguments],
                 cwd=self._folder,
                 env=self._environ,
-                stdin=subprocess.DEVNULL,
+                input=data or b"",
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 timeout=max(self._seconds_left(), 0.0),
@@ -110,9 +134,10 @@ def _changed_paths(raw: bytes) -> Iterator[str]:
             yield path.decode("utf-8", "surrogateescape")
 
 
-def _listed_paths(raw: bytes) -> Iterator[str]:
-    """Read `git ls-tree -z`: `MODE TYPE SHA<tab>PATH`, each ended by NUL."""
+def _listed(raw: bytes) -> Iterator[tuple[str, str, str]]:
+    """Read `git ls-tree -z`, `MODE TYPE SHA<tab>PATH`, each ended by NUL; yield path, mode and id of each file."""
     for line in raw.split(b"\0")[:-1]:
         facts, _, path = line.partition(b"\t")
-        if not facts.startswith(SUBMODULE.encode()):
-            yield path.decode("utf-8", "surrogateescape")
+        mode, _, sha = facts.decode("ascii").split(" ")
+        if mode != SUBMODULE:
+            yield path.decode("utf-8", "surrogateescape"), mode, sha

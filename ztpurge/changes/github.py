@@ -6,20 +6,22 @@ Forgejo's API serves too as far as it has the same calls (trees in pages).
 
 from __future__ import annotations
 
+import base64
+import functools
 import json
 import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ztpurge.answers import retry_after
-from ztpurge.changes.trees import Entry, Tree, differing_paths
+from ztpurge.changes.trees import Entry, Tree, differing_paths, find_files
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.retry import Limits, persist
 from ztpurge.transport import exchange, make_session
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ztpurge.changes.event import Run
     from ztpurge.clock import Clock
@@ -44,6 +46,8 @@ class GitHub:
         self._pace = pace
         self._clock = clock
         self._session = make_session(self._api, environ)
+        # several commits are compared with one head, whose files are then looked up
+        self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
 
     def resolve(self, ref: str) -> str | None:
         """Return the id of the commit that a commit, tag or branch names; None if there is none."""
@@ -57,6 +61,18 @@ class GitHub:
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
         """Return the paths of files that differ between two commits; `base` None: all files of `head`."""
         return tuple(sorted(differing_paths(base, head, self._tree)))
+
+    def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
+        """Return the files that a commit has at those of the paths where there is one."""
+        return find_files(commit, paths, self._tree)
+
+    def blob(self, sha: str) -> bytes:
+        """Return the content of a small file by its blob id; raise ZtpurgeError if the API does not give it."""
+        answer = self._get(f"git/blobs/{sha}", permission="contents: read")
+        try:
+            return base64.b64decode(answer["content"])
+        except (TypeError, KeyError, ValueError) as error:
+            raise ZtpurgeError(f"the API answered no file for {sha}", remedy=_CHECKOUT, place="verify") from error
 
     def since_last_success(self, run: Run) -> tuple[str, ...]:
         """Return the commits of a workflow's last successful run on a branch and of its runs after that, oldest first.
@@ -117,7 +133,7 @@ class GitHub:
             if not isinstance(listed, list) or len(listed) < _PAGE:
                 return
 
-    def _tree(self, sha: str, recursive: bool) -> Tree:
+    def _read_tree(self, sha: str, recursive: bool) -> Tree:
         entries: dict[str, Entry] = {}
         page = 1
         while True:
@@ -125,7 +141,7 @@ class GitHub:
             answer = self._get(f"git/trees/{sha}{'?' if query else ''}{query}", permission="contents: read")
             try:
                 listed = answer["tree"] or []
-                entries |= {entry["path"]: Entry(entry["mode"], entry["sha"]) for entry in listed}
+                entries |= {entry["path"]: Entry(entry["mode"], entry["sha"], _size(entry)) for entry in listed}
             except (TypeError, KeyError) as error:
                 raise ZtpurgeError(f"the API answered no tree for {sha}", remedy=_CHECKOUT, place="since") from error
             lossy = next((entry["path"] for entry in listed if "\N{REPLACEMENT CHARACTER}" in entry["path"]), None)
@@ -159,6 +175,11 @@ class GitHub:
                 place="since",
             ) from attempted.error
         return attempted.value
+
+
+def _size(entry: dict[str, Any]) -> int | None:
+    size = entry.get("size")
+    return size if isinstance(size, int) and size >= 0 else None
 
 
 def _published(release: dict[str, Any]) -> str:

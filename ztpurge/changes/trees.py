@@ -6,25 +6,27 @@ mode and object id, as `git diff-tree` does, and sub-trees that are the same are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SUBMODULE = "160000"
+LINK = "120000"
 _FOLDER = "040000"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What stands under a name in a tree: git's mode and object id."""
+    """What stands under a name in a tree: git's mode and object id, and the size of a file in bytes if it is told."""
 
     mode: str
     sha: str
+    size: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,41 @@ def differing_paths(
             yield prefix + path
 
 
-def _descend(base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str) -> Iterator[str]:
-    before, after = (read(sha, False) if sha else _NOTHING for sha in (base, head))
-    if before.truncated or after.truncated:
+def find_files(commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree]) -> dict[str, Entry]:
+    """Return the files at those of the paths where the tree of a commit has one; `read` as in `differing_paths`."""
+    return dict(_find(commit, [path.split("/") for path in paths], read, depth=0))
+
+
+def _find(
+    sha: str, paths: list[list[str]], read: Callable[[str, bool], Tree], *, depth: int
+) -> Iterator[tuple[str, Entry]]:
+    whole = read(sha, True)
+    tree = _level(sha, read, "/".join(paths[0][:depth])) if whole.truncated and paths else whole
+    below: dict[str, list[list[str]]] = {}
+    for path in paths:
+        entry = tree.entries.get("/".join(path[depth:]))
+        folder = _folder(tree.entries.get(path[depth]))
+        if entry and _is_file(entry):
+            yield "/".join(path), entry
+        elif whole.truncated and folder and len(path) > depth + 1:
+            below.setdefault(folder, []).append(path)
+    for folder, inside in below.items():
+        yield from _find(folder, inside, read, depth=depth + 1)
+
+
+def _level(sha: str, read: Callable[[str, bool], Tree], name: str) -> Tree:
+    tree = read(sha, False)
+    if tree.truncated:
         raise ZtpurgeError(
-            f"the API cannot list all of {for_log(prefix) or 'the top folder'}",
+            f"the API cannot list all of {for_log(name) or 'the top folder'}",
             remedy="Check out with `fetch-depth: 0`, so that the API is not needed",
             place="since",
         )
+    return tree
+
+
+def _descend(base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str) -> Iterator[str]:
+    before, after = (_level(sha, read, prefix) if sha else _NOTHING for sha in (base, head))
     for name in _differing(before, after):
         old, new = before.entries.get(name), after.entries.get(name)
         if _is_file(old) or _is_file(new):

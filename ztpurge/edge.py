@@ -1,0 +1,173 @@
+"""Door to the CDN's edges: fetches a URL as a browser would and compares what is served, byte by byte.
+
+No cache-busting, no API token, no cookies; no redirect is followed here. A body is hashed as it streams, as it was
+sent and with its compression undone, and is left as soon as it cannot be the one expected.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests import PreparedRequest
+from urllib3.response import DeflateDecoder, GzipDecoder
+
+from ztpurge import __version__
+from ztpurge.expected import POINTER_BYTES
+from ztpurge.transport import make_session, receive
+from ztpurge.untrusted import for_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from urllib3.response import ContentDecoder
+
+    from ztpurge.expected import Content
+    from ztpurge.transport import Incoming
+
+MOST_BYTES_UNKNOWN = (
+    16 << 20
+)  # git's ids begin with the size: where nobody tells it, the body is kept until it is whole
+_PIECE = 1 << 20  # bytes that are inflated at once
+_DECODERS = {"gzip": GzipDecoder, "x-gzip": GzipDecoder, "deflate": DeflateDecoder}
+_EVIDENCE = {"age": "Age", "x-cache": "X-Cache", "via": "Via", "etag": "ETag", "last-modified": "Last-Modified"}
+_HEADERS = {
+    "User-Agent": f"Mozilla/5.0 (compatible; ztpurge/{__version__})",
+    "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+    "Accept-Encoding": "gzip, deflate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What an edge served: `is_match` if it was the expected content, `said` what it told of itself.
+
+    `location`: where a redirect points. `unread`: the compression that could not be undone. `small`: a matching body
+    of less than 1024 bytes.
+    """
+
+    status: int
+    is_match: bool = False
+    said: tuple[tuple[str, str], ...] = ()
+    location: str = ""
+    unread: str = ""
+    small: bytes = b""
+    retry_after: str | None = None
+
+
+class Edges:
+    """The edges, each host's with its own few connections."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._sessions: dict[str, requests.Session] = {}
+
+    def can_ask_for(self, url: str) -> bool:
+        """Say whether the libraries ask for these very bytes: they encode some characters that browsers leave alone."""
+        request = PreparedRequest()
+        try:
+            request.prepare_url(url, None)
+            return request.url == url and urllib3.util.parse_url(url).url == url
+        except (requests.RequestException, urllib3.exceptions.HTTPError):
+            return False
+
+    def look(self, url: str, expected: Content | None, timeout: float) -> Look:
+        """Fetch a URL within `timeout` seconds and compare its body, None: look at the status alone.
+
+        Raises ApiError if there is no whole answer.
+        """
+        with receive(self._session(url), url, headers=_HEADERS, timeout=timeout) as answer:
+            encoding = answer.headers.get("content-encoding", "").strip().lower()
+            served = _compare(answer, expected, encoding) if expected and answer.status == 200 else _Comparison(None)
+            return Look(
+                answer.status,
+                is_match=served.is_match,
+                said=_evidence(answer),
+                location=answer.headers.get("location", "") if 300 <= answer.status < 400 else "",
+                unread="" if encoding in {"", "identity", *_DECODERS} else for_log(encoding, limit=40),
+                small=served.small,
+                retry_after=answer.headers.get("retry-after"),
+            )
+
+    def _session(self, url: str) -> requests.Session:
+        origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+        if origin not in self._sessions:
+            self._sessions[origin] = make_session(origin, self._environ)
+        return self._sessions[origin]
+
+
+class _Comparison:
+    """A body on its way in, compared with what is expected as far as it can still be that."""
+
+    def __init__(self, expected: Content | None) -> None:
+        self._expected = expected
+        self._size = expected.size if expected else None
+        self._hash = expected.hasher(self._size) if expected and self._size is not None else None
+        self._kept = bytearray()
+        self._length = 0
+        self.is_possible = expected is not None
+
+    def feed(self, piece: bytes) -> None:
+        if not self.is_possible:
+            return
+        self._length += len(piece)
+        most = MOST_BYTES_UNKNOWN if self._size is None else self._size
+        if self._length > most:
+            self.is_possible = False
+            self._kept.clear()
+            return
+        if self._hash:
+            self._hash.update(piece)
+        if self._size is None or self._size < POINTER_BYTES:
+            self._kept += piece
+
+    @property
+    def is_match(self) -> bool:
+        if not self._expected or not self.is_possible:
+            return False
+        hashed = self._hash
+        if hashed is None:
+            hashed = self._expected.hasher(self._length)
+            hashed.update(self._kept)
+        return self._size in {None, self._length} and hashed.hexdigest() == self._expected.digest
+
+    @property
+    def small(self) -> bytes:
+        return bytes(self._kept) if len(self._kept) < POINTER_BYTES and self.is_match else b""
+
+
+def _compare(answer: Incoming, expected: Content, encoding: str) -> _Comparison:
+    """Read a body while it can be the expected one: as it was sent (a file may be stored compressed), or inflated."""
+    decoder: ContentDecoder | None = _DECODERS[encoding]() if encoding in _DECODERS else None
+    sent, inflated = _Comparison(expected), _Comparison(expected if decoder else None)
+    announced = answer.headers.get("content-length", "")
+    if expected.size is not None and announced not in {"", str(expected.size)}:
+        sent.is_possible = False
+    while sent.is_possible or inflated.is_possible:
+        chunk = next(answer.chunks, None)
+        if chunk is None:
+            break
+        sent.feed(chunk)
+        if decoder:
+            _inflate(decoder, chunk, inflated)
+    if decoder and inflated.is_possible:
+        inflated.feed(decoder.flush())
+    return sent if sent.is_match else inflated
+
+
+def _inflate(decoder: ContentDecoder, chunk: bytes, into: _Comparison) -> None:
+    while into.is_possible and (chunk or decoder.has_unconsumed_tail):
+        try:
+            into.feed(decoder.decompress(chunk, _PIECE))
+        except zlib.error:
+            into.is_possible = False
+        chunk = b""
+
+
+def _evidence(answer: Incoming) -> tuple[tuple[str, str], ...]:
+    headers = answer.headers
+    return tuple((shown, for_log(headers[name], limit=100)) for name, shown in _EVIDENCE.items() if name in headers)

@@ -1,0 +1,97 @@
+"""URLs -> what each must serve once it is fresh: a file's content, nothing any more, or something nobody can tell.
+
+Pure. Which file is behind a URL is known from the site; what the commit or the build output holds there is handed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ztpurge.mapping import sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ztpurge.mapping import Site
+
+MOST_BYTES = 1 << 30  # what is larger is not fetched to be compared
+POINTER_BYTES = 1024  # Git LFS: "pointer files must be less than 1024 bytes in size"
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's bytes by their digest: git's blob id (SHA-1 or SHA-256) or their SHA-256; `size` in bytes if known."""
+
+    digest: str
+    size: int | None
+    is_blob: bool = False
+
+    @property
+    def may_be_pointer(self) -> bool:
+        """Whether the file may be a pointer of Git LFS, in whose place another file is served."""
+        return self.is_blob and (self.size is None or self.size < POINTER_BYTES)
+
+    def hasher(self, size: int) -> hashlib._Hash:
+        """Return what hashes a body of `size` bytes to compare with `digest`."""
+        if not self.is_blob:
+            return hashlib.sha256()
+        # gitformat-objects: the id is that of the header and the content; git's own choice of algorithm
+        name = "sha1" if len(self.digest) == 40 else "sha256"
+        return hashlib.new(name, b"blob %d\0" % size, usedforsecurity=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The file is not there any more; `is_folder`: it was the index of a folder, which may still be there."""
+
+    is_folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What a URL must serve cannot be told, and why."""
+
+    reason: str
+
+
+Expected = Content | Gone | Unknown
+
+
+def expect(
+    purged: Iterable[str], given: frozenset[str], site: Site, files: Mapping[str, Content | Unknown]
+) -> dict[str, Expected]:
+    """Tell what each purged URL must serve, by the files of the repository at the paths that `paths_behind` names.
+
+    `given`: URLs that the user named, which need not be a file's.
+    """
+    return {url: _expect(url, site, files, is_given=url in given) for url in purged}
+
+
+def paths_behind(urls: Iterable[str], site: Site) -> frozenset[str]:
+    """Return the paths, in the repository, of every file that may be served under one of the URLs."""
+    return frozenset(path for url in urls for path in sources_of(site, url))
+
+
+def parse_pointer(data: bytes) -> Content | None:
+    """Read a pointer of Git LFS: the content that is served in its place; None if it is none.
+
+    See the specification of Git LFS, "The Pointer".
+    """
+    found = _POINTER.fullmatch(data) if len(data) < POINTER_BYTES else None
+    return Content(found[1].decode(), int(found[2])) if found else None
+
+
+def _expect(url: str, site: Site, files: Mapping[str, Content | Unknown], *, is_given: bool) -> Expected:
+    sources = sources_of(site, url)
+    for path in sources:
+        if path in files:
+            return files[path]
+    if is_given or not sources:
+        return Unknown("no file is known behind it")
+    return Gone(is_folder=url.endswith("/"))

@@ -1,0 +1,237 @@
+"""Purged URLs -> fresh, stale or unverified: each is fetched until it serves what it must or the time is over.
+
+Hosts are asked politely: a few connections each, growing pauses, and no URL but those that this run purged. What each
+must serve is decided in `expected.py`, how it is fetched in `edge.py`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+from urllib.parse import urldefrag, urljoin
+
+from ztpurge.answers import retry_after
+from ztpurge.errors import ZtpurgeError
+from ztpurge.expected import MOST_BYTES, Content, Gone, Unknown, parse_pointer
+from ztpurge.pace import Pace
+from ztpurge.patience import Patience
+from ztpurge.rounds import Pauses, ask_in_rounds
+from ztpurge.untrusted import for_log
+from ztpurge.urls import host_of, parse_url
+from ztpurge.workers import as_completed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ztpurge.clock import Clock
+    from ztpurge.edge import Look
+    from ztpurge.expected import Expected
+
+CONNECTIONS = 4  # to a host at once
+_PAUSES = Pauses(first=0.5, longest=8.0)
+_MOST_HOPS = 5
+_LONGEST_HOLD = 30.0  # seconds
+
+Freshness = Literal["fresh", "stale", "unverified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was seen of a URL: its state, why it is not fresh (or by which redirects it is), and after how many looks.
+
+    `said`: what the edge told of itself, as (header, value).
+    """
+
+    url: str
+    state: Freshness
+    reason: str = ""
+    said: tuple[tuple[str, str], ...] = ()
+    looks: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether looking again cannot change it for the better."""
+        return self.state != "stale"
+
+
+class Door(Protocol):
+    """The edges as `edge.Edges` opens them."""
+
+    def can_ask_for(self, url: str) -> bool:
+        """Say whether a URL can be asked for as it stands."""
+
+    def look(self, url: str, expected: Content | None, timeout: float) -> Look:
+        """Fetch a URL and compare its body."""
+
+
+def verify(  # noqa: PLR0913 - each a thing that tests replace
+    expected: Mapping[str, Expected],
+    *,
+    door: Door,
+    pointer_of: Callable[[str], Content | None],
+    request_timeout: float,
+    end: float,
+    clock: Clock,
+    jitter: Callable[[], float],
+    on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
+    on_round: Callable[[int], None] = lambda _left: None,
+) -> tuple[Verdict, ...]:
+    """Look at each URL until it is fresh or it is `end` on the clock; in the given order.
+
+    `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
+    `on_verdict` hears of each URL once it is settled, `on_round` of how many of a host are left after each round.
+    """
+    began = clock.now()
+    latest = {url: _without_a_look(url, what) for url, what in expected.items()}
+    by_host: dict[str, list[str]] = {}
+    for url, verdict in latest.items():
+        if verdict is None:
+            by_host.setdefault(host_of(url), []).append(url)
+    lock = threading.Lock()
+
+    def note(_url: str, verdict: Verdict) -> None:
+        with lock:
+            latest[verdict.url] = verdict
+            if verdict.is_settled:
+                on_verdict(verdict)
+
+    def look_at_host(urls: Sequence[str]) -> None:
+        looks = _Looks(expected, door, pointer_of, request_timeout, end, clock)
+        ask_in_rounds(
+            looks.look,
+            urls,
+            pauses=_PAUSES,
+            concurrency=CONNECTIONS,
+            end=end,
+            clock=clock,
+            jitter=jitter,
+            on_answer=note,
+            on_round=on_round,
+        )
+
+    hosts = tuple(by_host.values())
+    for _ in as_completed(look_at_host, hosts, concurrency=len(hosts), give_up=Patience(end, clock).is_over):
+        pass
+    with lock:
+        return tuple(
+            _explain(url, verdict, seconds=clock.now() - began, stopped=clock.stopped())
+            for url, verdict in latest.items()
+        )
+
+
+class _Looks:
+    """Looks at the URLs of one host."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - private, and called once
+        self,
+        expected: Mapping[str, Expected],
+        door: Door,
+        pointer_of: Callable[[str], Content | None],
+        request_timeout: float,
+        end: float,
+        clock: Clock,
+    ) -> None:
+        self._expected = expected
+        self._door = door
+        self._pointer_of = pointer_of
+        self._request_timeout = request_timeout
+        self._end = end
+        self._clock = clock
+        self._pace = Pace(0, clock)
+        self._pointers: dict[str, Content] = {}
+
+    def look(self, url: str, before: Verdict | None) -> Verdict:
+        """Look at a URL once more."""
+        looks = before.looks if before else 0
+        if not self._pace.wait_for_turn(self._end):
+            return before or Verdict(url, "stale", "not looked at: no time was left")
+        what = self._pointers.get(url) or self._expected[url]
+        try:
+            verdict = self._follow(url, what)
+            if verdict.state == "stale" and isinstance(what, Content) and what.may_be_pointer:
+                pointer = self._pointer_of(what.digest)
+                if pointer:
+                    self._pointers[url] = pointer
+                    verdict = self._follow(url, pointer)
+        except ZtpurgeError as error:
+            verdict = Verdict(url, "stale", f"not seen: {error.cause}")
+        return replace(verdict, looks=looks + 1)
+
+    def _follow(self, url: str, what: Expected) -> Verdict:
+        """Look at a URL and where it points to, as long as those are URLs that were purged too."""
+        hops: list[str] = []
+        at = url
+        while True:
+            if not self._door.can_ask_for(at):
+                return Verdict(url, "unverified", "it cannot be asked for in the very spelling that was purged")
+            timeout = min(self._request_timeout, max(self._end - self._clock.now(), 0.1))
+            seen = self._door.look(at, what if isinstance(what, Content) else None, timeout)
+            self._heed(seen)
+            if not seen.location:
+                verdict = _judge(url, what, seen)
+                return replace(verdict, reason=f"{''.join(hops)}{verdict.reason}") if hops else verdict
+            at = _target(at, seen.location)
+            hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}: ")
+            if at not in self._expected or len(hops) > _MOST_HOPS:
+                why = "redirects too often" if at in self._expected else "this run did not purge that"
+                reason = f"answers {seen.status} to {for_log(at, limit=300)}; {why}"
+                return Verdict(url, "stale", reason, seen.said)
+
+    def _heed(self, seen: Look) -> None:
+        if seen.status in {429, 503}:
+            asked = retry_after(seen.retry_after, now=self._clock.wall()) if seen.retry_after else None
+            self._pace.hold(min(asked or 1.0, _LONGEST_HOLD))
+
+
+def _without_a_look(url: str, what: Expected) -> Verdict | None:
+    if isinstance(what, Unknown):
+        return Verdict(url, "unverified", what.reason)
+    if isinstance(what, Content) and (what.size or 0) > MOST_BYTES:
+        return Verdict(url, "unverified", f"larger than {MOST_BYTES >> 20} MiB")
+    return None
+
+
+def _judge(url: str, what: Expected, seen: Look) -> Verdict:
+    state, reason = _judge_absence(what, seen) if isinstance(what, Gone) else _judge_content(what, seen)
+    return Verdict(url, state, reason, () if state == "fresh" else seen.said)
+
+
+def _judge_absence(what: Gone, seen: Look) -> tuple[Freshness, str]:
+    if seen.status in {404, 410}:
+        return "fresh", ""
+    if seen.status == 403 and what.is_folder:
+        return "unverified", "answers 403, as servers do for a folder without an index"
+    return "stale", f"answers {seen.status}, but the file is deleted"
+
+
+def _judge_content(what: Content | Unknown, seen: Look) -> tuple[Freshness, str]:
+    if seen.status != 200:
+        return "stale", f"answers {seen.status}"
+    if seen.is_match and isinstance(what, Content) and what.may_be_pointer and parse_pointer(seen.small):
+        return "stale", "serves a pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
+    if seen.is_match:
+        return "fresh", ""
+    if seen.unread:
+        return "unverified", f"served compressed with {seen.unread}, which is not undone here"
+    return "stale", "serves other content"
+
+
+def _target(url: str, location: str) -> str:
+    joined = urldefrag(urljoin(url, location)).url
+    try:
+        return parse_url(joined)
+    except ZtpurgeError:
+        return joined
+
+
+def _explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:
+    """Say of what is not settled why it was not looked at any longer."""
+    if verdict is not None and verdict.is_settled:
+        return verdict
+    over = "the run was cancelled" if stopped else "no time was left"
+    if verdict is None or not verdict.looks:
+        return Verdict(url, "stale", f"not looked at: {over}")
+    times = "1 look" if verdict.looks == 1 else f"{verdict.looks} looks"
+    end = "; the run was cancelled" if stopped else ""
+    return replace(verdict, reason=f"{verdict.reason} ({times} in {seconds:.0f} s{end})")
