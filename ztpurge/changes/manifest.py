@@ -1,0 +1,105 @@
+"""A build's output against what was last purged of it -> the files that changed, and the manifest to keep.
+
+Pure. A file that was deployed, but not seen to be purged, has an entry without a content: it differs from whatever
+the next run finds, so that a run that failed or was cancelled is made up for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ztpurge.changes import changes_of
+from ztpurge.errors import ZtpurgeError
+from ztpurge.expected import Content
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ztpurge.mapping import Site
+
+_SCHEMA = 1
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_AFRESH = "Delete it to purge all files, and see that the step that saves it saves it whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was last purged: each file below the root with its content, None if what the edges hold is not known.
+
+    `served`: how files became URLs then. `run`: the number of the run that wrote it, 0 if the runner gave none.
+    """
+
+    files: Mapping[str, Content | None] = field(default_factory=dict)
+    served: str = ""
+    run: int = 0
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read a manifest; raise ZtpurgeError for what is none, since an unknown state is not "nothing changed"."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ZtpurgeError("it is not JSON", remedy=_AFRESH) from error
+    if not isinstance(document, dict) or document.get("ztpurge-manifest") != _SCHEMA:
+        raise ZtpurgeError("it is not a manifest of this version of ztpurge", remedy=_AFRESH)
+    served, run, files = (document.get(name) for name in ("served", "run", "files"))
+    if not (isinstance(served, str) and isinstance(run, int) and isinstance(files, dict)):
+        raise ZtpurgeError("it lacks what a manifest has", remedy=_AFRESH)
+    if [change.path for change in changes_of(files)] != list(files):
+        raise ZtpurgeError("it names files in another spelling than its own", remedy=_AFRESH)
+    return Manifest({path: _content(path, entry) for path, entry in files.items()}, served, run)
+
+
+def render_manifest(manifest: Manifest) -> str:
+    """Return a manifest as JSON, a file a line, so that two of them can be compared by eye."""
+    files = {path: [entry.digest, entry.size] if entry else None for path, entry in sorted(manifest.files.items())}
+    lines = ",\n".join(f"{json.dumps(path)}: {json.dumps(entry)}" for path, entry in files.items())
+    head = json.dumps({"ztpurge-manifest": _SCHEMA, "run": manifest.run, "served": manifest.served})[:-1]
+    return f'{head}, "files": {{\n{lines}\n}}}}\n'
+
+
+def differing_files(before: Manifest, now: Mapping[str, Content], *, is_trusted: bool) -> tuple[str, ...]:
+    """Return the paths below the root of the files that differ or are gone; all of them if `before` is not trusted."""
+    paths = sorted({*before.files, *now})
+    return tuple(path for path in paths if not is_trusted or path not in now or before.files.get(path) != now[path])
+
+
+def renew(
+    before: Manifest,
+    now: Mapping[str, Content],
+    *,
+    changed: Iterable[str],
+    purged: Iterable[str],
+    skipped: Iterable[str],
+) -> dict[str, Content | None]:
+    """Return the entries of the next manifest; all are paths below the root.
+
+    Of the `changed` files those that were really `purged` get their present content, or leave if they are gone; those
+    that were `skipped` leave, so that they count as new once they are not skipped any more; of the others nobody knows
+    what the edges hold.
+    """
+    entries = {**before.files, **dict.fromkeys(changed)}
+    for path in purged:
+        entries[path] = now.get(path)
+        if path not in now:
+            del entries[path]
+    for path in skipped:
+        entries.pop(path, None)
+    return entries
+
+
+def served_as(site: Site) -> str:
+    """Return how a site makes URLs of files, to be compared: another way has URLs that were never purged."""
+    return json.dumps([sorted(site.base_urls), sorted(site.index_files), site.clean_urls], separators=(",", ":"))
+
+
+def _content(path: str, entry: Any) -> Content | None:  # noqa: ANN401 - JSON
+    if entry is None:
+        return None
+    match entry:
+        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and size >= 0:
+            return Content(digest, size)
+    raise ZtpurgeError(f"its entry for {path[:200]!a} cannot be read", remedy=_AFRESH)
