@@ -68,6 +68,7 @@ def test_files_become_purged_urls_and_req_ids(run: Run, cdn: Sandbox) -> None:
         "purged-dirs": '["https://www.example.com/img/"]',
         "failed-urls": "[]",
         "stale-urls": "[]",
+        "prefetch-req-ids": "[]",
         "url-count": "3",
         "dir-count": "1",
         "failed-count": "0",

@@ -13,6 +13,8 @@ from ztpurge.report import Report, exit_code, fit, outputs, refused_outputs, ren
 from ztpurge.summary import render_refusal, render_summary
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ztpurge.changes import Change
     from ztpurge.inputs import Inputs
     from ztpurge.plan import Plan
@@ -34,13 +36,17 @@ def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflo
 def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     """Say what was done, everywhere where somebody looks, and return the exit code."""
     workflow.say(messages.headline(report))
-    if report.maybe_stale:
-        with workflow.group("Not purged, maybe stale"):
-            for url in report.maybe_stale:
-                workflow.say(f"  {url}")
+    _list(messages.maybe_stale_title(report), report.maybe_stale, workflow)
+    for title, state in (("Purged, but not fresh", "stale"), ("Purged, but not verified", "unverified")):
+        found = [messages.verdict_line(verdict) for verdict in report.verdicts if verdict.state == state]
+        _list(title, found, workflow)
     level: Level = "error" if inputs.fail_on_error else "warning"
     for message in messages.failure_messages(report):
         workflow.annotate(level, "ztpurge", message)
+    for message in messages.warning_messages(report):
+        workflow.annotate("warning", "ztpurge", message)
+    if messages.unverified_message(report):
+        workflow.annotate("notice", "ztpurge", messages.unverified_message(report))
     if report.result == "nothing":
         root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
         workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))
@@ -56,10 +62,17 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     return exit_code(report, fail_on_error=inputs.fail_on_error)
 
 
+def _list(title: str, lines: Sequence[str], workflow: Workflow) -> None:
+    if lines:
+        with workflow.group(title):
+            for line in lines:
+                workflow.say(f"  {line}")
+
+
 def _write_report(report: Report, name: str, workflow: Workflow) -> str:
     try:
         if name:
-            workflow.write_report(name, render_json(report))
+            workflow.write_file(name, render_json(report))
     except ZtpurgeError as error:
         workflow.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
         return ""

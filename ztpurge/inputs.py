@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from ztpurge.answers import read_req_id
 from ztpurge.changes.listed import FORMATS
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.patterns import Patterns, parse_patterns
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
+Verify = Literal["off", "fail", "warn"]
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -102,6 +104,36 @@ def read_format(text: str) -> str:
     return text.strip()
 
 
+def read_command(text: str) -> str:
+    """Read what is to be done."""
+    if text.strip() not in {"purge", "status"}:
+        raise ZtpurgeError(f"{text.strip()!a} is not `purge` or `status`")
+    return text.strip()
+
+
+def read_verify(text: str) -> Verify:
+    """Read whether to look at the edge, and what a stale URL means for the step."""
+    if text.strip() == "warn":
+        return "warn"
+    try:
+        return "fail" if read_boolean(text) else "off"
+    except ZtpurgeError as error:
+        raise ZtpurgeError(f"{text.strip()!a} is not `true`, `false` or `warn`") from error
+
+
+def read_req_ids(text: str) -> tuple[str, ...] | None:
+    """Read reqIds, each once; None if none are given, which an empty list is not."""
+    if not text.strip():
+        return None
+    req_ids = tuple(dict.fromkeys(entry.strip() for entry in read_list(text)))
+    wrong = [entry for entry in req_ids if read_req_id(entry) is None]
+    if wrong:
+        raise ZtpurgeError(
+            f"{wrong[0][:200]!a} is no reqId", remedy="Pass the output `req-ids` of the step that purged"
+        )
+    return req_ids
+
+
 def _shown(url: str) -> str:
     """Quote what was given for a URL, less what may be a password."""
     return ascii(url.rpartition("@")[2][:200])
@@ -169,6 +201,7 @@ class Inputs:
     files_format: str = _given(read_format, "auto")
     since: str = _given(str.strip, "event")
     github_token: str = _given(read_github_token, "${{ github.token }}", secret=True)
+    manifest: str = _given(str.strip)
     urls: tuple[str, ...] = _given(_lines(parse_url))
     dirs: tuple[str, ...] = _given(_lines(parse_directory))
     max_urls: int = _given(_count(1, 1_000_000), "10000")
@@ -178,9 +211,16 @@ class Inputs:
     request_timeout: float = _given(_number(0.1, 3600, " seconds"), "100")
     timeout: float = _given(_number(1, _DAY, " seconds"), "900")
     delay: float = _given(_number(0, _DAY, " seconds"), "0")
+    wait: bool = _given(read_boolean, "false")
+    wait_timeout: float = _given(_number(1, _DAY, " seconds"), "300")
+    verify: Verify = _given(read_verify, "false")
+    verify_timeout: float = _given(_number(1, _DAY, " seconds"), "120")
+    prefetch: bool = _given(read_boolean, "false")
     dry_run: bool = _given(read_boolean, "false")
     fail_on_error: bool = _given(read_boolean, "true")
     report_file: str = _given(str.strip)
+    command: str = _given(read_command, "purge")
+    req_ids: tuple[str, ...] | None = _given(read_req_ids)
 
     @property
     def has_list(self) -> bool:
@@ -231,18 +271,42 @@ def _read(read: Callable[[str], T], text: str, default: str, name: str) -> tuple
 def _contradictions(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
     """Yield what does not go together, judging by no input that is broken itself."""
     yield from _login_problems(inputs, broken)
+    if inputs.command == "status":
+        yield from _status_problems(inputs)
+        return
+    if inputs.req_ids is not None and "command" not in broken:
+        yield ZtpurgeError("they are given, but nothing is asked", remedy="Add `command: status`", place="req-ids")
+    yield from _source_problems(inputs)
+    if inputs.delay >= inputs.timeout and "timeout" not in broken:
+        yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")
+
+
+def _status_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
+    if inputs.req_ids is None:
+        yield ZtpurgeError(
+            "it is missing, so there is nothing to ask after",
+            remedy="Pass the output `req-ids` of the step that purged; is that empty, the step did not run",
+            place="req-ids",
+        )
+    if inputs.dry_run:
+        yield ZtpurgeError("a dry run asks nobody", remedy="Take it out for `command: status`", place="dry-run")
+
+
+def _source_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
+    """Yield what is wrong with where the changed files come from."""
     if inputs.files.strip() and inputs.files_from:
         yield ZtpurgeError("it is given beside `files`", remedy="Give one of the two", place="files-from")
     if inputs.since != "event" and inputs.has_list:
         yield ZtpurgeError("it is given beside a list of files", remedy="Give one of the two", place="since")
-    if (inputs.has_list or inputs.since != "event") and not inputs.base_url:
+    if inputs.manifest and (inputs.has_list or inputs.since != "event"):
+        beside = "a list of files" if inputs.has_list else "`since`"
+        yield ZtpurgeError(f"it is given beside {beside}", remedy="Give one of the two", place="manifest")
+    if (inputs.has_list or inputs.since != "event" or inputs.manifest) and not inputs.base_url:
         yield ZtpurgeError(
             "it is missing, so the changed files have no URLs",
             remedy="Give the address that `root` is served under, as https://static.example.com/",
             place="base-url",
         )
-    if inputs.delay >= inputs.timeout and "timeout" not in broken:
-        yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")
 
 
 def _login_problems(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:

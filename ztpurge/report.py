@@ -18,49 +18,71 @@ if TYPE_CHECKING:
 
     from ztpurge.plan import Kind
     from ztpurge.purge import Outcome
+    from ztpurge.verify import Verdict
 
-Result = Literal["purged", "nothing", "partial", "failed", "dry-run"]
+Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16
 _LONG = 32 * 1024  # characters; Forgejo loses a line over 64 KiB
-_EMPTY = {"req-ids", "requests", "purged-urls", "purged-dirs", "failed-urls", "stale-urls"}
+_EMPTY = {"req-ids", "requests", "purged-urls", "purged-dirs", "failed-urls", "stale-urls", "prefetch-req-ids"}
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run: what the changes were mapped to, the plan, and what became of its calls."""
+    """A run: what the changes were mapped to, the plan, what became of its calls, and what the edges served then.
+
+    `waited`: each reqId was asked after until it was done. `stale_is_fine`: stale URLs are only to be reported.
+    `is_status`: nothing was purged, the outcomes are those of another step's reqIds.
+    """
 
     mapped: Mapped = Mapped()
     plan: Plan = Plan()
     outcomes: tuple[Outcome, ...] = ()
     seconds: float = 0.0
+    waited: bool = False
+    prefetched: tuple[Outcome, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    stale_is_fine: bool = False
+    is_status: bool = False
 
     @property
     def result(self) -> Result:
         """The run in one word."""
+        statuses = {outcome.status for outcome in self.outcomes}
+        if self.is_status:
+            return "failed" if "failed" in statuses else "pending" if "pending" in statuses else "done"
         if not self.outcomes:
             return "nothing"
-        statuses = {outcome.status for outcome in self.outcomes}
         if statuses == {"dry-run"}:
             return "dry-run"
-        if statuses == {"purged"}:
+        if not self.is_red:
             return "purged"
-        return "partial" if "purged" in statuses else "failed"
+        return "partial" if {*self.purged("urls"), *self.purged("dirs")} - {*self.stale} else "failed"
+
+    @property
+    def is_red(self) -> bool:
+        """Whether something that was asked for did not happen."""
+        return bool(self.failures or (self.stale and not self.stale_is_fine))
+
+    @property
+    def unconfirmed(self) -> tuple[Outcome, ...]:
+        """The calls after which URLs may be stale."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status in {"failed", "partial", "pending"})
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
-        """The calls after which URLs may be stale."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status in {"failed", "partial"})
+        """The calls that did not bring what was asked for; to learn that a reqId is still under way may be that."""
+        return tuple(outcome for outcome in self.unconfirmed if outcome.error)
 
     def purged(self, kind: Kind) -> tuple[str, ...]:
-        """Return the entries of a kind that the CDN accepted."""
+        """Return the entries of a kind that the CDN accepted, and is done with if that was waited for."""
         return _entries(
-            outcome for outcome in self.outcomes if outcome.status == "purged" and outcome.batch.kind == kind
+            outcome for outcome in self.outcomes if outcome.status in {"purged", "done"} and outcome.batch.kind == kind
         )
 
     @property
     def failed_entries(self) -> tuple[str, ...]:
-        """The entries that were not purged."""
-        return _entries(self.failures)
+        """The entries that were not purged, or not for certain."""
+        return _entries(self.unconfirmed)
 
     @property
     def maybe_stale(self) -> tuple[str, ...]:
@@ -70,16 +92,44 @@ class Report:
         return failed + tuple(folded.url for folded in self.plan.folded if folded.directory in among)
 
     @property
+    def stale(self) -> tuple[str, ...]:
+        """The URLs that were purged, but not seen to be fresh."""
+        return tuple(verdict.url for verdict in self.verdicts if verdict.state == "stale")
+
+    @property
+    def purged_paths(self) -> tuple[str, ...]:
+        """The changed files whose every URL was purged and, if that was looked at, not seen to be stale."""
+        bad = {*self.maybe_stale, *self.stale}
+        amiss = {target.path for target in self.mapped.targets if target.url in bad}
+        return tuple(dict.fromkeys(target.path for target in self.mapped.targets if target.path not in amiss))
+
+    @property
     def success_rate(self) -> float:
-        """Percent of the entries that were purged; 100 if there were none."""
+        """Percent of the entries that were purged; 100 if there were none. Of a status, percent of the reqIds done."""
+        if self.is_status:
+            done = sum(outcome.status == "done" for outcome in self.outcomes)
+            return 100.0 * done / len(self.outcomes) if self.outcomes else 100.0
         if not self.plan.size:
             return 100.0
         return 100.0 * (len(self.purged("urls")) + len(self.purged("dirs"))) / self.plan.size
 
 
+def purged_urls(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """Return every URL that was purged: entries, and those that were folded into a directory among them."""
+    purged = [outcome for outcome in outcomes if outcome.status == "purged"]
+    directories = frozenset(purged_directories(purged))
+    entries = _entries(outcome for outcome in purged if outcome.batch.kind == "urls")
+    return entries + tuple(folded.url for folded in plan.folded if folded.directory in directories)
+
+
+def purged_directories(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """Return every directory that was purged."""
+    return _entries(outcome for outcome in outcomes if outcome.status == "purged" and outcome.batch.kind == "dirs")
+
+
 def exit_code(report: Report, *, fail_on_error: bool) -> int:
     """Return 0 if everything asked for happened or failures are to be borne, else 1."""
-    return 1 if report.failures and fail_on_error else 0
+    return 1 if report.is_red and fail_on_error else 0
 
 
 def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
@@ -91,7 +141,8 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
         "purged-urls": _json(report.purged("urls")),
         "purged-dirs": _json(report.purged("dirs")),
         "failed-urls": _json(report.maybe_stale),
-        "stale-urls": "[]",
+        "stale-urls": _json(report.stale),
+        "prefetch-req-ids": _json(outcome.req_id for outcome in report.prefetched if outcome.req_id),
         "url-count": str(len(report.purged("urls"))),
         "dir-count": str(len(report.purged("dirs"))),
         "failed-count": str(len(report.failed_entries)),
@@ -126,6 +177,18 @@ def render_json(report: Report) -> str:
             for outcome in report.outcomes
         ],
         "failed_urls": report.maybe_stale,
+        "stale_urls": report.stale,
+        "verified": [
+            {
+                "url": verdict.url,
+                "state": verdict.state,
+                "reason": verdict.reason,
+                "said": dict(verdict.said),
+                "looks": verdict.looks,
+            }
+            for verdict in report.verdicts
+        ],
+        "prefetch": [_request(outcome) | {"urls": outcome.batch.entries} for outcome in report.prefetched],
         "targets": [{"url": target.url, "path": _text(target.path)} for target in report.mapped.targets],
         "folded": [{"url": folded.url, "directory": folded.directory} for folded in report.plan.folded],
         "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ztpurge.messages import count, headline, size_of, skip_counts
+from ztpurge.messages import count, headline, maybe_stale_title, size_of, skip_counts, verdict_line
 from ztpurge.untrusted import for_html, for_markdown
 
 if TYPE_CHECKING:
@@ -12,12 +12,21 @@ if TYPE_CHECKING:
 
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
+    from ztpurge.verify import Verdict
 
-# GitHub shows nothing of a summary over 1 MiB: 5 lists and the table stay well below
-_LIST_BYTES = 120 * 1024
-_TABLE_BYTES = 200 * 1024
-_ICONS = {"purged": "✅", "nothing": "⚪", "partial": "❌", "failed": "❌", "dry-run": "📝"}
-_STATUS_ICONS = {"purged": "✅", "partial": "⚠️", "failed": "❌", "dry-run": "📝"}
+# GitHub shows nothing of a summary over 1 MiB: 8 lists and 2 tables stay below 900 KiB
+_LIST_BYTES = 70 * 1024
+_TABLE_BYTES = 150 * 1024
+_ICONS = {
+    "purged": "✅",
+    "done": "✅",
+    "nothing": "⚪",
+    "pending": "⏳",
+    "partial": "❌",
+    "failed": "❌",
+    "dry-run": "📝",
+}
+_STATUS_ICONS = {"purged": "✅", "done": "✅", "partial": "⚠️", "pending": "⏳", "failed": "❌", "dry-run": "📝"}
 
 
 def render_summary(report: Report) -> str:
@@ -25,7 +34,13 @@ def render_summary(report: Report) -> str:
     parts = [
         f"### {_ICONS[report.result]} ztpurge: {for_markdown(headline(report))}\n",
         _calls(report.outcomes),
-        _folded("Not purged, maybe stale", report.maybe_stale, is_open=True),
+        _seen("Purged, but not fresh", [verdict for verdict in report.verdicts if verdict.state == "stale"]),
+        _folded(maybe_stale_title(report), report.maybe_stale, is_open=True),
+        _folded(
+            "Purged, but not verified",
+            [verdict_line(verdict) for verdict in report.verdicts if verdict.state == "unverified"],
+        ),
+        _prefetches(report.prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
         _folded("To be purged", _planned(report)) if report.result == "dry-run" else "",
@@ -74,6 +89,37 @@ def _row(outcome: Outcome) -> str:
         f"{outcome.seconds:.2f}&nbsp;s",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _seen(title: str, verdicts: Sequence[Verdict]) -> str:
+    """Return a table of URLs, what was seen of each and what the edge said of itself."""
+    if not verdicts:
+        return ""
+    rows, left = _within(map(_seen_row, verdicts), _TABLE_BYTES)
+    return "\n".join(
+        [
+            f"**{title} ({len(verdicts):,})**\n",
+            "| URL | seen | the edge says |",
+            "| :--- | :--- | :--- |",
+            *rows,
+            *([f"\n… and {left:,} more; <code>report-file</code> has them all."] if left else []),
+            "",
+        ]
+    )
+
+
+def _seen_row(verdict: Verdict) -> str:
+    said = "<br>".join(f"{name}:&nbsp;{for_markdown(value)}" for name, value in verdict.said)
+    return f"| {for_markdown(verdict.url)} | {for_markdown(verdict.reason, limit=300)} | {said} |"
+
+
+def _prefetches(outcomes: Sequence[Outcome]) -> str:
+    lines = [
+        f"{outcome.req_id or 'no reqId'}  {outcome.batch.host}  {size_of(outcome.batch)}"
+        + (f"  ({outcome.error})" if outcome.error else "")
+        for outcome in outcomes
+    ]
+    return _folded("Prefetch", lines)
 
 
 def _folded(title: str, lines: Sequence[str], *, is_open: bool = False) -> str:

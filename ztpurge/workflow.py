@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Level = Literal["error", "warning", "notice"]
 _MAX_LIST = 64 << 20  # bytes; a million names
+_MAX_MANIFEST = 512 << 20  # bytes; some three million files
 _MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
 
 
@@ -93,16 +94,12 @@ class Workflow:
     def read_list(self, name: str) -> bytes:
         """Return what a list file holds; raise ZtpurgeError if it cannot be read."""
         try:
-            with self.list_file(name).open("rb") as file:
-                listed = file.read(_MAX_LIST + 1)
+            return _read(self.list_file(name), _MAX_LIST)
         except OSError as error:
             raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
-        if len(listed) > _MAX_LIST:
-            raise ZtpurgeError(f"{name!a} is longer than {_MAX_LIST >> 20} MiB", remedy="Is it the list?")
-        return listed
 
-    def report_file(self, name: str) -> Path:
-        """Return the path that a report may be written to, under the workspace; raise ZtpurgeError if it may not."""
+    def file_to_write(self, name: str) -> Path:
+        """Return the path of a file that may be written, under the workspace; raise ZtpurgeError if it may not."""
         path = self._inside(name, "workspace", self.workspace)
         if path.is_dir() or path == self.workspace:
             raise ZtpurgeError(f"{name!a} is a folder", remedy="Name a file")
@@ -110,17 +107,25 @@ class Workflow:
             raise ZtpurgeError(f"{name!a} is git's", remedy="Name another file")
         return path
 
-    def write_report(self, name: str, text: str) -> None:
-        """Write the report whole or not at all; raise ZtpurgeError if that fails."""
-        path = self.report_file(name)
+    def write_file(self, name: str, text: str) -> None:
+        """Write a file whole or not at all; raise ZtpurgeError if that fails."""
+        path = self.file_to_write(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ztpurge-") as folder:
-                part = Path(folder, "report")
+                part = Path(folder, "part")
                 part.write_text(text, encoding="utf-8")
                 part.replace(path)
         except OSError as error:
             raise ZtpurgeError(f"{name!a} cannot be written ({error.strerror})") from error
+
+    def read_manifest(self, name: str) -> bytes | None:
+        """Return what a manifest holds, None if there is none yet; raise ZtpurgeError if it cannot be read."""
+        path = self.file_to_write(name)
+        try:
+            return _read(path, _MAX_MANIFEST) if path.exists() else None
+        except OSError as error:
+            raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
 
     def read_event(self) -> dict[str, Any]:
         """Return the payload of the event, empty if the runner gives none; raise ZtpurgeError if it cannot be read."""
@@ -161,6 +166,14 @@ class Workflow:
         with self._lock:
             self._out.write(f"{line}\n")
             self._out.flush()
+
+
+def _read(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ZtpurgeError(f"{path.name!a} is longer than {most >> 20} MiB", remedy="Is it the right file?")
+    return data
 
 
 def _escape(text: str) -> str:

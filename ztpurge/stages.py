@@ -1,0 +1,171 @@
+"""What a run does to the CDN, stage by stage: purge, wait, prefetch, verify; each tells the log how far it is."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from ztpurge import messages
+from ztpurge.errors import ZtpurgeError
+from ztpurge.expected import Gone, Unknown, expect, paths_behind
+from ztpurge.plan import Plan, plan_prefetch
+from ztpurge.purge import Outcome, purge
+from ztpurge.report import purged_directories, purged_urls
+from ztpurge.verify import Verdict, verify
+from ztpurge.wait import as_outcome, ask_after, confirm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ztpurge.answers import Receipt
+    from ztpurge.expected import Expected
+    from ztpurge.mapping import Mapped, Site
+    from ztpurge.plan import Batch
+    from ztpurge.sources import Source
+    from ztpurge.step import Step
+    from ztpurge.wait import Progress
+
+_A_DIRECTORY = Unknown("a whole directory: which URLs lie below it is not known")
+
+
+def find_expected(step: Step, plan: Plan, mapped: Mapped, site: Site, source: Source) -> dict[str, Expected]:
+    """Tell what each planned URL must serve, if that is to be compared; raise ZtpurgeError if nobody can tell.
+
+    For a prefetch, which leaves out what is deleted, it is no matter if nobody can.
+    """
+    if step.inputs.verify == "off" and not step.inputs.prefetch:
+        return {}
+    urls = [entry for batch in plan.batches if batch.kind == "urls" for entry in batch.entries]
+    urls += [folded.url for folded in plan.folded]
+    try:
+        files = source.contents(paths_behind(urls, site))
+    except ZtpurgeError as error:
+        if step.inputs.verify == "off":
+            return {}
+        remedy = "Check out the repository first, or give `github-token`; or turn `verify` off"
+        raise ZtpurgeError(error.cause, remedy=remedy, place="verify") from error
+    given = {*step.inputs.urls} - {target.url for target in mapped.targets}
+    return expect(urls, frozenset(given), site, files)
+
+
+def submit(step: Step, plan: Plan) -> tuple[Outcome, ...]:
+    """Purge what is planned."""
+    if not plan.batches:
+        return ()
+    if step.inputs.delay:
+        step.workflow.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
+        step.clock.sleep(step.inputs.delay)
+    return _call(step, plan, step.cdn().purge)
+
+
+def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outcome, ...]:
+    """Wait until each reqId is done; outcomes whose reqId is not at `end` on the clock are not purged for certain."""
+    by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.status == "purged"}
+    if not by_id:
+        return outcomes
+    step.workflow.say(
+        f"Waiting for {messages.count(len(by_id), 'reqId')}, {max(end - step.clock.now(), 0):.0f} s at most"
+    )
+    found = _ask(
+        step,
+        tuple(filter(None, by_id)),
+        end=end,
+        again=True,
+        on_end=lambda progress: step.workflow.say(messages.progress_line(progress, by_id[progress.req_id])),
+    )
+    return confirm(outcomes, found)
+
+
+def prefetch(
+    step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected]
+) -> tuple[Outcome, ...]:
+    """Have the edges fetch what was purged and is still there."""
+    urls = [url for url in purged_urls(plan, outcomes) if not isinstance(expected.get(url), Gone)]
+    prefetches = plan_prefetch(urls)
+    if not prefetches.batches or step.clock.stopped():
+        return ()
+    calls = messages.count(len(prefetches.batches), "call")
+    step.workflow.say(f"Prefetching {messages.count(prefetches.size, 'URL')} in {calls}")
+    return _call(step, prefetches, step.cdn().prefetch)
+
+
+def look(
+    step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected], source: Source
+) -> tuple[Verdict, ...]:
+    """Look whether each purged URL is fresh; of a directory nobody can tell."""
+    purged = {url: expected[url] for url in purged_urls(plan, outcomes)}
+    directories = purged_directories(outcomes)
+    if not purged and not directories:
+        return ()
+    end = step.end_in(step.inputs.verify_timeout)
+    step.workflow.say(f"Verifying {messages.count(len(purged), 'URL')}, {max(end - step.clock.now(), 0):.0f} s at most")
+    verdicts = verify(
+        purged,
+        door=step.edges(),
+        pointer_of=source.pointer_of,
+        request_timeout=step.inputs.request_timeout,
+        end=end,
+        clock=step.clock,
+        jitter=random.random,
+        on_verdict=lambda verdict: step.workflow.detail(f"{verdict.state} {messages.verdict_line(verdict)}"),
+        on_round=lambda left: step.workflow.say(f"  {left:,} not fresh yet"),
+    )
+    return verdicts + tuple(Verdict(url, "unverified", _A_DIRECTORY.reason) for url in directories)
+
+
+def ask_for_status(step: Step) -> tuple[Outcome, ...]:
+    """Ask after the reqIds of another step, until they are done if that is to be waited for."""
+    inputs = step.inputs
+    req_ids = inputs.req_ids or ()
+    found = _ask(
+        step,
+        req_ids,
+        end=step.end_in(inputs.wait_timeout) if inputs.wait else step.limits.deadline,
+        again=inputs.wait,
+    )
+    outcomes = tuple(as_outcome(number, progress) for number, progress in enumerate(found, start=1))
+    for outcome, progress in zip(outcomes, found, strict=True):
+        step.workflow.say(messages.progress_line(progress, outcome))
+    return outcomes
+
+
+def _ask(
+    step: Step,
+    req_ids: Sequence[str],
+    *,
+    end: float,
+    again: bool,
+    on_end: Callable[[Progress], None] = lambda _progress: None,
+) -> tuple[Progress, ...]:
+    return ask_after(
+        req_ids,
+        ask=lambda req_id, timeout: step.cdn().status(req_id, timeout),
+        again=again,
+        concurrency=step.inputs.concurrency,
+        limits=step.limits.until(end),
+        pace=step.pace,
+        clock=step.clock,
+        jitter=random.random,
+        on_end=on_end,
+        on_round=lambda left: step.workflow.say(f"  {left:,} still under way"),
+    )
+
+
+def _call(step: Step, plan: Plan, call: Callable[[Batch, float], Receipt]) -> tuple[Outcome, ...]:
+    line = messages.outcome_lines(plan)
+
+    def tell(outcome: Outcome) -> None:
+        step.workflow.say(line(outcome))
+        for entry in outcome.batch.entries:
+            step.workflow.detail(f"{outcome.status} {entry}")
+
+    return purge(
+        plan,
+        call=call,
+        concurrency=step.inputs.concurrency,
+        limits=step.limits,
+        pace=step.pace,
+        clock=step.clock,
+        jitter=random.random,
+        on_outcome=tell,
+    )

@@ -1,0 +1,70 @@
+"""What all parts of a run share: inputs, environment, limits, and the doors, each opened when it is first used."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from ztpurge.changes.git import Git
+from ztpurge.errors import ZtpurgeError
+from ztpurge.pace import Pace
+from ztpurge.retry import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ztpurge.cdn import Cdn
+    from ztpurge.changes.github import GitHub
+    from ztpurge.clock import Clock
+    from ztpurge.edge import Edges
+    from ztpurge.inputs import Inputs
+    from ztpurge.workflow import Workflow
+
+
+class Step:
+    """One run of the action; `began` is when, on the clock."""
+
+    def __init__(
+        self, inputs: Inputs, environ: Mapping[str, str], workflow: Workflow, clock: Clock, *, began: float
+    ) -> None:
+        self.inputs = inputs
+        self.environ = environ
+        self.workflow = workflow
+        self.clock = clock
+        self.began = began
+        self.limits = Limits(
+            retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
+        )
+        self.pace = Pace(inputs.pace, clock)
+        self.checkout = Git(workflow.workspace, environ, seconds_left=lambda: self.limits.deadline - clock.now())
+        self.cdn = functools.cache(self._connect_to_cdn)
+        self.github = functools.cache(self._connect_to_github)
+
+    def end_in(self, seconds: float) -> float:
+        """Return when so many seconds are over, on the clock, or the run's time before that."""
+        return min(self.limits.deadline, self.clock.now() + seconds)
+
+    def edges(self) -> Edges:
+        """Open the door to the edges."""
+        from ztpurge.edge import Edges  # noqa: PLC0415 - its imports are for runs that call somebody
+
+        return Edges(self.environ)
+
+    def _connect_to_cdn(self) -> Cdn:
+        from ztpurge.cdn import Cdn, Login  # noqa: PLC0415 - the same
+
+        inputs = self.inputs
+        login = Login(inputs.token, inputs.username, inputs.password)
+        return Cdn(inputs.api_url, login, environ=self.environ, clock=self.clock, on_token=self.workflow.mask)
+
+    def _connect_to_github(self) -> GitHub:
+        from ztpurge.changes.github import GitHub  # noqa: PLC0415 - the same
+
+        token, environ = self.inputs.github_token, self.environ
+        if not (token and environ.get("GITHUB_API_URL") and environ.get("GITHUB_REPOSITORY")):
+            raise ZtpurgeError(
+                "the checkout lacks what is to be compared, and there is no `github-token` to ask GitHub's API with",
+                remedy="Check out with `fetch-depth: 0`, or give the list in `files-from`",
+                place="since",
+            )
+        return GitHub(environ, token, limits=self.limits, pace=Pace(0, self.clock), clock=self.clock)
