@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--latency", type=_seconds, default=0.0, help="seconds before a purge is answered")
     add("--propagation", type=_seconds, default=0.0, help="seconds until a purge takes effect")
     add("--fault", type=_fault, action="append", default=[], help="KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
+    add("--varnish", action="store_true", help="have Varnish for the edge (Debian: apt-get install varnish)")
     add("--ready-file", type=Path, help="write the three addresses there as JSON once it listens")
     return parser
 
@@ -85,6 +86,7 @@ def main(arguments: Sequence[str]) -> int:
             api_port=options.api_port,
             edge_port=options.edge_port,
             origin_port=options.origin_port,
+            edge="varnish" if options.varnish else "sandbox",
             on_call=_log,
         ) as cdn:
             if options.ready_file is not None:
@@ -93,7 +95,7 @@ def main(arguments: Sequence[str]) -> int:
             threading.Event().wait()
     except KeyboardInterrupt:
         return 0
-    except (OSError, OverflowError) as problem:  # a port that is taken, or is none
+    except (OSError, OverflowError) as problem:  # a port that is taken, or is none; no Varnish
         print(f"sandbox: {problem}", file=sys.stderr)
         return 1
     return 0

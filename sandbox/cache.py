@@ -1,10 +1,10 @@
 """The edge's store, and the purges on their way to it, which take effect by the clock when somebody looks.
 
-Fetching is left to the edge, and what a URL means to the keys.
+Fetching is left to the edge, and what a URL means to the keys; Varnish as the edge keeps entries of its own.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sandbox.clock import Clock
@@ -45,12 +45,30 @@ class Cache:
         self._pending: list[Order] = []
         self._applied: list[Order] = []
         self._wanted: dict[Key, None] = {}
+        self._on_order: Callable[[], None] = lambda: None
+
+    def watch(self, on_order: Callable[[], None]) -> None:
+        """Have a function called after each order: for a store elsewhere, which does not ask by itself."""
+        self._on_order = on_order
 
     def order(self, kind: str, keys: Iterable[Key], *, due: float) -> None:
         """Take a purge (`urls`, `dirs`) or a `prefetch` that takes effect at a moment."""
         with self._lock:
             self._pending.append(Order(kind, tuple(keys), due=due))
             self._pending.sort(key=lambda order: order.due)
+        self._on_order()
+
+    def next_due(self) -> float | None:
+        """Return when the next order takes effect, if there is one."""
+        with self._lock:
+            self._settle()
+            return self._pending[0].due if self._pending else None
+
+    def purges_since(self, ticket: int) -> tuple[Order, ...]:
+        """Return the purges that have taken effect since a ticket was given out, or all of them for 0."""
+        with self._lock:
+            self._settle()
+            return tuple(self._applied[ticket:])
 
     def look_up(self, key: Key) -> Entry | None:
         """Return what is cached now."""

@@ -16,16 +16,20 @@ from sandbox.client import fetch
 from sandbox.clock import Clock, steady_clock
 from sandbox.edge import Edge
 from sandbox.faults import Fault, Script
-from sandbox.keys import Key, key_of_url, split_url
+from sandbox.keys import Key, key_of_url, split_url, without_port
 from sandbox.listener import Listener, serve_replies
 from sandbox.origin import Origin
 from sandbox.record import Call, Record, most_at_once, repeated_entries
 from sandbox.switchboard import Switchboard
+from sandbox.varnish import EdgeKind, VarnishEdge
 from sandbox.wire import Reply
 
 
 class Sandbox:
-    """A ZT CDN in front of a folder; its addresses are there while it is entered."""
+    """A ZT CDN in front of a folder; its addresses are there while it is entered.
+
+    With `varnish` for an edge visitors meet a real cache, whose time is real whatever the clock says.
+    """
 
     def __init__(  # noqa: PLR0913  each is a setting of its own
         self,
@@ -44,10 +48,12 @@ class Sandbox:
         api_port: int = 0,
         edge_port: int = 0,
         origin_port: int = 0,
+        edge: EdgeKind = "sandbox",
         clock: Clock | None = None,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
         clock = clock or steady_clock()
+        hosts = tuple(hosts)
         account = Account(
             hosts=hosts,
             token=token,
@@ -60,7 +66,19 @@ class Sandbox:
         self._closing = threading.Event()
         self._script = Script(faults)
         self._record = Record(on_call)
-        self._edge = Edge(cache, fetch=self._fetch_from_origin, owns=account.owns)
+        origin = Origin(Path(folder))
+        listen = partial(Listener, bind=bind)
+        self._origin_listener = listen(serve_replies(origin.answer), port=origin_port)
+        self._edge: Edge | VarnishEdge
+        self._edge_listener: Listener | VarnishEdge
+        if edge == "varnish":
+            known = [without_port(host).lower() for host in hosts]
+            varnish = VarnishEdge(cache, answer=origin.answer, hosts=known, bind=bind, port=edge_port, clock=clock)
+            self._edge = self._edge_listener = varnish
+            clock = varnish.settled_clock
+        else:
+            self._edge = Edge(cache, fetch=self._fetch_from_origin, owns=account.owns)
+            self._edge_listener = listen(serve_replies(self._edge.answer), port=edge_port)
         switchboard = Switchboard(
             Api(account, cache, shape=shape, propagation=propagation, clock=clock),
             script=self._script,
@@ -70,9 +88,6 @@ class Sandbox:
             closing=self._closing,
             settle=self._edge.settle,
         )
-        listen = partial(Listener, bind=bind)
-        self._origin_listener = listen(serve_replies(Origin(Path(folder)).answer), port=origin_port)
-        self._edge_listener = listen(serve_replies(self._edge.answer), port=edge_port)
         self._api_listener = listen(switchboard.serve, port=api_port)
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sandbox import Sandbox
+from sandbox.varnish import EDGES, MISSING, EdgeKind, find_varnishd
 from ztpurge.clock import Clock
 
 if TYPE_CHECKING:
@@ -72,6 +73,24 @@ def cdn(tmp_path: Path) -> Iterator[Sandbox]:
     folder.mkdir()
     with Sandbox(folder, hosts=("static.example.com", "www.example.com"), token=TOKEN) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(scope="session")
+def varnish() -> None:
+    """Skip what needs Varnish where there is none, except where it has to be."""
+    if find_varnishd() is None:
+        if os.environ.get("ZTPURGE_REQUIRE_VARNISH"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+
+
+@pytest.fixture(scope="session", params=EDGES)
+def edge_kind(request: pytest.FixtureRequest) -> EdgeKind:
+    """Run a test once with the sandbox's own edge and once with Varnish: `Sandbox(..., edge=edge_kind)`."""
+    kind: EdgeKind = request.param
+    if kind == "varnish":
+        request.getfixturevalue("varnish")
+    return kind
 
 
 @pytest.fixture
