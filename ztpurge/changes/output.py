@@ -72,15 +72,19 @@ def _walk(folder: str, name: str, above: tuple[_Place, ...]) -> Iterator[tuple[s
 
 
 def _digests(files: Mapping[_Place, tuple[str, int]]) -> dict[_Place, Content]:
-    """Hash files: the large ones on all cores, since hashing leaves the interpreter's lock, the small ones at once."""
-    large = {place: path for place, (path, size) in files.items() if size >= _WORTH_A_THREAD}
-    found: dict[_Place, Content] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        hashing = {place: pool.submit(_hash, path) for place, path in large.items()}
-        for place, (path, _) in files.items():
-            if place not in large:
-                found[place] = _hash(path)
-        found |= {place: future.result() for place, future in hashing.items()}
+    """Hash files: the large ones on all cores, since hashing leaves the interpreter's lock, the small ones here."""
+    by_size = sorted(files, key=lambda place: -files[place][1])
+    large = [place for place in by_size if files[place][1] >= _WORTH_A_THREAD]
+    cores = os.cpu_count() or 1
+
+    def hash_each(places: Iterable[_Place]) -> dict[_Place, Content]:
+        return {place: _hash(files[place][0]) for place in places}
+
+    with ThreadPoolExecutor(cores) as pool:
+        hashing = [pool.submit(hash_each, large[start::cores]) for start in range(min(cores, len(large)))]
+        found = hash_each(by_size[len(large) :])
+        for part in hashing:
+            found |= part.result()
     return found
 
 
