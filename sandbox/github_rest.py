@@ -289,6 +289,7 @@ def _fits(run: Run, query: Mapping[str, str]) -> bool:
 def _run_document(run: Run, *, repository: str) -> dict[str, object]:
     return {
         "id": run.run_id,
+        "run_number": run.run_id,  # GitHub counts those of a workflow apart
         "head_sha": run.head_sha,
         "head_branch": run.branch,
         "event": run.event,

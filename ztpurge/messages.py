@@ -26,10 +26,11 @@ SPLIT_AT_BLANKS = (
     "the list separates names by blanks, so a name that holds a blank was read as several, and its URL stays stale; "
     "if such names may come, have the list written as JSON or one name a line"
 )
-NO_MANIFEST = (
-    "there is no manifest yet, so all files count as changed; what was deleted since the last purge is not known: "
-    "if this is not the first run, purge the folders concerned with `dirs`"
+_NOT_KNOWN = (
+    "what was deployed meanwhile and is deleted now is not known: if there is any, purge its folder once with `dirs`"
 )
+NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
+OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
 _NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 _WAYS = {"failed": "not purged", "partial": "not purged", "pending": "not confirmed"}
 
@@ -64,12 +65,12 @@ def manifest_line(root: str, *, files: int, changed: int, gone: int) -> str:
     return f"manifest: {count(files, 'file')} in {root or 'the workspace'}, {changed:,} not as last purged{left}"
 
 
-def distrust_line(*, last: int, this: int) -> str:
-    """Return why all files count as changed though there is a manifest; run numbers of 0 stand for another site."""
-    if this > last + 1:
-        runs = f"run {last + 1}" if this == last + 2 else f"runs {last + 1} to {this - 1}"
-        return f"{runs} of this workflow left no manifest, and may have deployed: all files count as changed"
-    return "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
+def lost_runs(numbers: tuple[int, ...], *, are_known: bool) -> str:
+    """Return why a manifest that some runs did not write is not trusted; `are_known`: they were runs of this branch."""
+    shown = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    runs = f"{count(len(numbers), 'run')} of this workflow ({shown}) left no manifest and may have deployed"
+    remedy = "" if are_known else " Give the job the permission `actions: read`, to tell runs of other branches apart."
+    return f"{runs}, so all files count as changed; {_NOT_KNOWN}.{remedy}"
 
 
 def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:

@@ -213,19 +213,31 @@ def _open_output(step: Step, site: Site, manifest: Manifest | None) -> _Output:
     except ZtpurgeError as error:
         raise error.at("root") from error
     before, served = manifest or Manifest(), served_as(site)
-    last, this = before.run, _run_number(step.environ)
-    # what a run that left no manifest deployed may be at the edges, though this build has undone it
-    is_gap = bool(last and this > last + 1)
-    is_trusted = manifest is not None and before.served == served and not is_gap
-    if manifest is None:
-        workflow.annotate("warning", "ztpurge", messages.NO_MANIFEST)
-    elif not is_trusted:
-        workflow.annotate("notice", "ztpurge", messages.distrust_line(last=last, this=this if is_gap else 0))
-    changed = differing_files(before, now, is_trusted=is_trusted)
+    distrust = _why_not_trusted(step, manifest, served)
+    if distrust:
+        workflow.annotate("warning", "ztpurge", distrust)
+    changed = differing_files(before, now, is_trusted=not distrust)
     gone = sum(path not in now for path in changed)
     workflow.say(messages.manifest_line(inputs.root, files=len(now), changed=len(changed), gone=gone))
     changes = changes_of(posixpath.join(inputs.root, path) for path in changed)
     return _Output(changes, step=step, before=before, now=now, changed=changed, served=served)
+
+
+def _why_not_trusted(step: Step, manifest: Manifest | None, served: str) -> str:
+    """Say why all files count as changed, whatever the manifest says; nothing if it can be trusted."""
+    if manifest is None:
+        return messages.NO_MANIFEST
+    if manifest.served != served:
+        return messages.OTHER_SITE
+    # what a run that left no manifest deployed may be at the edges, though this build has undone it
+    this = _run_number(step.environ)
+    if not manifest.run or this <= manifest.run + 1:
+        return ""
+    try:
+        lost = step.github().runs_between(read_run(step.environ, step.workflow.read_event()), manifest.run, this)
+    except ZtpurgeError:  # no token, no permission, no such API
+        return messages.lost_runs(tuple(range(manifest.run + 1, this)), are_known=False)
+    return messages.lost_runs(lost, are_known=True) if lost else ""
 
 
 def _run_number(environ: Mapping[str, str]) -> int:

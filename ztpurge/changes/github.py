@@ -80,17 +80,30 @@ class GitHub:
         For a tag, of its runs for the same event. Empty if no run has succeeded.
         """
         later: list[str] = []
-        query = {"branch": run.branch} if run.branch else {"event": run.event}
-        path = f"actions/workflows/{quote(run.workflow, safe='')}/runs"
-        for answer in self._pages(path, query, permission="actions: read"):
-            runs = answer.get("workflow_runs") if isinstance(answer, dict) else None
-            listed = [found for found in runs or () if self._is_own(found)]
+        for listed in self._runs(run):
             # a re-run starts anew, though it stays where it was in the list
             for found in sorted(listed, key=lambda found: str(found.get("run_started_at") or ""), reverse=True):
                 later.append(str(found["head_sha"]))
                 if found.get("conclusion") == "success":
                     return tuple(dict.fromkeys(reversed(later)))
         return ()
+
+    def runs_between(self, run: Run, first: int, last: int) -> tuple[int, ...]:
+        """Return the numbers of a workflow's runs on a branch, for a tag of its event, after one and before another."""
+        numbers: set[int] = set()
+        for listed in self._runs(run):
+            numbers |= {number for found in listed if isinstance(number := found.get("run_number"), int)}
+            if numbers and min(numbers) <= first:
+                break
+        return tuple(sorted(number for number in numbers if first < number < last))
+
+    def _runs(self, run: Run) -> Iterator[list[dict[str, Any]]]:
+        """Yield the pages of a workflow's runs that could purge, newest first."""
+        query = {"branch": run.branch} if run.branch else {"event": run.event}
+        path = f"actions/workflows/{quote(run.workflow, safe='')}/runs"
+        for answer in self._pages(path, query, permission="actions: read"):
+            runs = answer.get("workflow_runs") if isinstance(answer, dict) else None
+            yield [found for found in runs or () if self._is_own(found)]
 
     def _is_own(self, run: dict[str, Any]) -> bool:
         """Say whether a run could purge: a fork's branch may have the same name, and pull requests serve nothing."""
