@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test e2e lint lint-workflows lock clean
+.PHONY: help demo test e2e soak lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -21,6 +21,9 @@ test: lint ## lint, types, tests with coverage
 
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
+
+soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
+	$(BIN)/python -m tests.soak $(SOAK)
 
 lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, scripts, Dockerfiles
 	$(BIN)/ruff check .

@@ -143,6 +143,10 @@ class Sandbox:
         """Append faults to the script."""
         self._script.add(faults)
 
+    def clear_faults(self) -> None:
+        """Take back the faults that have not happened yet."""
+        self._script.clear()
+
     def wait_for_calls(self, count: int, *, timeout: float = 30.0) -> bool:
         """Wait until so many calls to the API have arrived, and tell whether they did in time."""
         return self._record.wait_for(count, timeout=timeout)

@@ -72,6 +72,11 @@ class Script:
         with self._lock:
             self._left += [fault for fault in faults for _ in range(fault.times)]
 
+    def clear(self) -> None:
+        """Strike off what is left."""
+        with self._lock:
+            self._left.clear()
+
     def take(self, path: str, body: bytes) -> Fault | None:
         """Hand out the first fault that fits a call, and strike it off."""
         with self._lock:
