@@ -1,4 +1,4 @@
-"""An answer is a receipt or a typed error, whatever a server sends."""
+"""An answer is a receipt, a task or a typed error, whatever a server sends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ztpurge.answers import Receipt, read_receipt, retry_after
+from ztpurge.answers import Receipt, Task, read_receipt, read_req_id, read_task, retry_after
 from ztpurge.errors import ApiError, Failure
 from ztpurge.transport import Answer
 
@@ -347,3 +347,238 @@ def test_any_answer_is_a_receipt_or_an_api_error(status: int, headers: dict[str,
         assert receipt.req_id.isascii()
         assert receipt.req_id.encode() in body
         assert receipt.success_rate is None or 0 <= receipt.success_rate <= 100
+
+
+A = "http://a.example"
+
+
+def task(
+    word: object = "run", content: object = f"{A}/1,{A}/2", kind: object = "1", **more: object
+) -> dict[str, object]:
+    return {"task": {"taskId": ID, "taskStatus": word, "taskType": kind, "taskContent": content, **more}}
+
+
+def task_refusal(answered: Answer) -> ApiError:
+    with pytest.raises(ApiError) as raised:
+        read_task(answered, ID, now=NOW)
+    assert len(str(raised.value).splitlines()) == 1
+    assert "##[" not in str(raised.value)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("success", "done"),
+        ("failure", "failed"),
+        ("error", "failed"),
+        ("delete", "failed"),
+        ("run", "pending"),
+        ("wait", "pending"),
+        ("init", "pending"),
+        ("prepare", "pending"),
+        ("unknow", "pending"),
+        ("unknown", "pending"),
+        ("something new", "pending"),
+        ("successful", "pending"),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True], ids=["seen", "wrapped"])
+def test_a_task_is_done_failed_or_pending(word: str, state: str, wrapped: bool) -> None:
+    body = {"zt_api": {"ret": 0, "msg": "OK", **task(word)}} if wrapped else task(word)
+    read = read_task(answer(body), ID, now=NOW)
+    assert (read.state, read.word, read.kind, read.entries) == (state, word, "urls", (f"{A}/1", f"{A}/2"))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "read"),
+    [
+        pytest.param(f"{A}/1", "1", Task("pending", "run", "urls", (f"{A}/1",)), id="one URL"),
+        pytest.param(f"{A}/d/", "0", Task("pending", "run", "dirs", (f"{A}/d/",)), id="directory"),
+        pytest.param(f"{A}/1", "2", Task("pending", "run", "prefetch", (f"{A}/1",)), id="prefetch"),
+        pytest.param(f"{A}/1", 2, Task("pending", "run", "prefetch", (f"{A}/1",)), id="type as a number"),
+        pytest.param(f"{A}/1", "3", Task("pending", "run", "urls", (f"{A}/1",)), id="type that is new"),
+        pytest.param(f"{A}/1", None, Task("pending", "run", "urls", (f"{A}/1",)), id="no type"),
+        pytest.param(f"{A}/1", ["1"], Task("pending", "run", "urls", (f"{A}/1",)), id="type that is none"),
+        pytest.param(
+            f"{A}/1,2,{A}/?a,b,https://a.example/3",
+            "1",
+            Task("pending", "run", "urls", (f"{A}/1,2", f"{A}/?a,b", "https://a.example/3")),
+            id="commas in URLs",
+        ),
+        pytest.param("", "1", Task("pending", "run"), id="nothing"),
+        pytest.param(None, "1", Task("pending", "run"), id="null"),
+        pytest.param([f"{A}/1"], "1", Task("pending", "run"), id="a list"),
+        pytest.param(7, "1", Task("pending", "run"), id="a number"),
+        pytest.param(
+            f"{A}/1,{A}/{'x' * 218}",
+            "1",
+            Task("pending", "run", "urls", (f"{A}/1", f"{A}/{'x' * 218}")),
+            id="one character less than is cut",
+        ),
+        pytest.param(
+            f"{A}/1,{A}/{'x' * 219}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True), id="maybe cut"
+        ),
+        pytest.param("x" * 255, "1", Task("pending", "run", is_cut=True), id="nothing whole is left"),
+    ],
+)
+def test_what_a_task_lists_is_read(content: object, kind: object, read: Task) -> None:
+    assert read_task(answer(task(content=content, kind=kind)), ID, now=NOW) == read
+
+
+def test_a_task_without_an_id_is_taken_for_the_one_asked_for() -> None:
+    assert read_task(answer({"task": {"taskStatus": "success"}}), ID, now=NOW) == Task("done", "success")
+
+
+def test_an_id_that_is_a_number_is_the_same_as_a_text() -> None:
+    req_id = read_receipt(answer({"reqId": 123}), now=NOW).req_id
+    assert read_task(answer({"task": {"taskId": 123, "taskStatus": "success"}}), req_id, now=NOW).state == "done"
+
+
+@pytest.mark.parametrize(
+    "word", ["a\n::error::b", "##[error]b", "\u202eb", "x" * 10_000, "\ud800", "::error::"], ids=ascii
+)
+def test_a_services_word_is_made_safe(word: str) -> None:
+    read = read_task(answer(task(word)), ID, now=NOW)
+    assert read.state == "pending"
+    assert read.word.isprintable()
+    assert "##[" not in read.word
+    assert not read.word.startswith("::")
+    assert len(read.word) < 80
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "failure", "cause"),
+    [
+        pytest.param(
+            {"error": "task id can not found"}, 404, Failure.UNKNOWN_TASK, "404: task id can not found", id="unknown"
+        ),
+        pytest.param(
+            {"error": {"message": "no such task"}},
+            404,
+            Failure.UNKNOWN_TASK,
+            "404: no such task",
+            id="unknown, as object",
+        ),
+        pytest.param(b"<h1>Not Found</h1>", 404, Failure.REJECTED, "404: Not Found", id="404 of something else"),
+        pytest.param({}, 404, Failure.REJECTED, "404: {}", id="404 without an error"),
+        pytest.param(b"", 404, Failure.REJECTED, "404: nothing", id="404 without a body"),
+        pytest.param(
+            {"error": "Could not find token"}, 404, Failure.AUTH, "404: Could not find token", id="user unknown"
+        ),
+        pytest.param({"error": "invalid token"}, 400, Failure.AUTH, "400: invalid token", id="bad or expired token"),
+        pytest.param(b"Unauthorized", 401, Failure.AUTH, "401: Unauthorized", id="no token"),
+        pytest.param(
+            {"error": {"code": 401, "message": "no", "title": "Unauthorized"}},
+            200,
+            Failure.AUTH,
+            "200: no",
+            id="401 in 200",
+        ),
+        pytest.param({"error": "x"}, 403, Failure.HOST, "403: x", id="forbidden"),
+        pytest.param(b"slow down", 429, Failure.BUSY, "429: slow down", id="too many requests"),
+        pytest.param(b"", 503, Failure.BUSY, "503: nothing", id="unavailable"),
+        pytest.param(HTML, 500, Failure.SERVER, f"500: {HTML_TEXT}", id="bug in the server"),
+        pytest.param(task("success"), 500, Failure.SERVER, "500: ", id="a task with 500"),
+        pytest.param(task("success"), 404, Failure.REJECTED, "404: ", id="a task with 404"),
+        pytest.param({"error": "x"}, 200, Failure.UNREADABLE, "200: x", id="error with 200"),
+        pytest.param({}, 302, Failure.REDIRECT, "302 and pointed elsewhere", id="redirect"),
+        pytest.param(task("success"), 302, Failure.REDIRECT, "302 and pointed elsewhere", id="a task with a redirect"),
+        pytest.param(HTML, 200, Failure.UNREADABLE, f"200 without a task: {HTML_TEXT}", id="HTML"),
+        pytest.param({}, 200, Failure.UNREADABLE, "200 without a task: {}", id="empty object"),
+        pytest.param(b"", 200, Failure.UNREADABLE, "200 without a task: nothing", id="empty body"),
+        pytest.param(b"null", 200, Failure.UNREADABLE, "200 without a task: null", id="null"),
+        pytest.param(b'["task"]', 200, Failure.UNREADABLE, "200 without a task", id="list"),
+        pytest.param(b"[" * 100_000, 200, Failure.UNREADABLE, "200 without a task", id="deep"),
+        pytest.param({"task": None}, 200, Failure.UNREADABLE, "200 without a task", id="no task"),
+        pytest.param(
+            {"task": [{"taskStatus": "success"}]}, 200, Failure.UNREADABLE, "without a task", id="list of tasks"
+        ),
+        pytest.param({"task": {"taskId": ID}}, 200, Failure.UNREADABLE, "without a task", id="no word"),
+        pytest.param(task(""), 200, Failure.UNREADABLE, "without a task", id="empty word"),
+        pytest.param(task(None), 200, Failure.UNREADABLE, "without a task", id="null for a word"),
+        pytest.param(task(1), 200, Failure.UNREADABLE, "without a task", id="number for a word"),
+        pytest.param(task(["success"]), 200, Failure.UNREADABLE, "without a task", id="list for a word"),
+        pytest.param(task("success", taskId=ID[:-1]), 200, Failure.UNREADABLE, "another task", id="another id"),
+        pytest.param(task("success", taskId=""), 200, Failure.UNREADABLE, "another task", id="empty id"),
+        pytest.param(task("success", taskId=[ID]), 200, Failure.UNREADABLE, "another task", id="list for an id"),
+    ],
+)
+def test_what_is_no_task_has_its_failure(body: object, status: int, failure: Failure, cause: str) -> None:
+    error = task_refusal(answer(body, status))
+    assert error.failure is failure
+    assert cause in error.cause
+    assert len(error.cause) < 400
+
+
+@pytest.mark.parametrize("ret", [1, -1, "0", [0]])
+def test_a_task_in_an_answer_that_says_it_failed_is_not_done(ret: object) -> None:
+    error = task_refusal(answer({"zt_api": {"ret": ret, "msg": "busy", **task("success")}}))
+    assert error.failure is Failure.SERVER
+
+
+@pytest.mark.parametrize("body", [{}, task(1), task(taskId="another")], ids=["no task", "no word", "another task"])
+def test_an_answer_without_a_task_says_its_status(body: object) -> None:
+    assert task_refusal(answer(body)).status == 200
+
+
+def test_who_asks_after_an_unknown_task_is_told_what_to_check() -> None:
+    assert "made with the same account" in str(task_refusal(answer({"error": "task id can not found"}, 404)))
+
+
+@pytest.mark.parametrize("status", [404, 429, 503])
+def test_a_refused_question_carries_the_pause(status: int) -> None:
+    assert task_refusal(answer({}, status, retry_after="7")).retry_after == 7.0
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (ID, True),
+        ("7", True),
+        ("A.b_c:d-e", True),
+        ("a" * 128, True),
+        ("a" * 129, False),
+        ("", False),
+        ("-a", False),
+        ("..", False),
+        ("a/b", False),
+        ("a b", False),
+        ("a\n", False),
+        ("a%2f", False),
+        ("a?b", False),
+        ("\u0663", False),
+    ],
+)
+def test_a_req_id_is_told_from_what_cannot_be_one(text: str, is_one: bool) -> None:
+    assert read_req_id(text) == (text if is_one else None)
+
+
+TASK_KEYS = st.sampled_from(["taskId", "taskStatus", "taskType", "taskContent", "error", "ret"])
+WORDS = st.sampled_from(["success", "failure", "run", "0", "1", "2", ID, f"{A}/1,{A}/2", f"{A}/" + "x" * 300, ","])
+TASKS = st.dictionaries(TASK_KEYS, WORDS | JSON, max_size=6)
+TASK_BODIES = (
+    TASKS.map(lambda value: {"task": value})
+    | st.tuples(TASKS, JSON).map(lambda pair: {"zt_api": {"ret": pair[1], "task": pair[0]}})
+    | st.tuples(TASKS, JSON).map(lambda pair: {"error": pair[1], "task": pair[0]})
+)
+
+
+@given(
+    status=st.sampled_from([200, 201, 204, 302, 400, 401, 404, 500, 503]) | st.integers(-1, 999),
+    headers=st.dictionaries(st.just("retry-after"), st.text() | st.integers().map(str)),
+    body=BODIES | TASK_BODIES.map(lambda value: json.dumps(value).encode()),
+)
+@settings(deadline=None)
+def test_any_answer_is_a_task_or_an_api_error(status: int, headers: dict[str, str], body: bytes) -> None:
+    try:
+        read = read_task(Answer(status, headers, body), ID, now=NOW)
+    except ApiError as error:
+        assert "##[" not in str(error)  # noqa: PT017 - either end is fine
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+    else:
+        assert status < 300
+        assert read.word.isprintable()
+        assert all(read.entries)
+        assert read.state != "done" or b'"success"' in body
+        assert read.kind in {"urls", "dirs", "prefetch"}

@@ -11,10 +11,11 @@ import requests_mock
 
 from sandbox import Fault, Sandbox
 from ztpurge import __version__
+from ztpurge.answers import Task
 from ztpurge.cdn import Cdn, Login
 from ztpurge.clock import Clock
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
-from ztpurge.plan import Batch
+from ztpurge.plan import Batch, plan_prefetch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,3 +133,167 @@ def test_a_company_s_ca_bundle_is_honoured(token: str, environ: dict[str, str], 
         api.post("https://api.example/cdn_api/purge", json={"reqId": "x"})
         client("https://api.example", token, environ).purge(BATCH, 5)
     assert api.last_request.verify == verify
+
+
+class Hands:
+    """The hands of a sandbox's clock, moved by the test."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+PREFETCH = Batch("prefetch", "static.example.com", ("http://static.example.com/a", "http://static.example.com/b,c"))
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        pytest.param((), ["run", "success"], id="propagation"),
+        pytest.param((Fault("task-failure"),), ["run", "failure"], id="failure"),
+        pytest.param((Fault("task-stuck"),), ["run", "run"], id="stuck"),
+    ],
+)
+def test_a_status_follows_the_task(tmp_path: Path, token: str, faults: tuple[Fault, ...], words: list[str]) -> None:
+    hands = Hands()
+    hosts = ("static.example.com",)
+    with Sandbox(tmp_path, hosts=hosts, token=token, propagation=5, faults=faults, clock=hands) as sandbox:
+        api = client(sandbox.api_url, token)
+        req_id = api.purge(BATCH, 5).req_id
+        before = api.status(req_id, 5)
+        hands.time += 5
+        after = api.status(req_id, 5)
+    assert [before.word, after.word] == words
+    assert (before.state, before.kind, before.entries) == ("pending", "urls", BATCH.entries)
+
+
+def test_a_prefetch_has_a_receipt_and_a_status(cdn: Sandbox, token: str) -> None:
+    api = client(cdn.api_url, token)
+    receipt = api.prefetch(PREFETCH, 5)
+    assert [(call.method, call.path, call.entries) for call in cdn.calls] == [
+        ("POST", "/cdn_api/prefetch", PREFETCH.entries)
+    ]
+    assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
+    assert api.status(receipt.req_id, 5) == Task("done", "success", "prefetch", PREFETCH.entries)
+
+
+def test_a_prefetch_of_a_plan_sends_urls_alone(token: str) -> None:
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/prefetch", json={"reqId": "x"})
+        (batch,) = plan_prefetch(["http://a.example/1"]).batches
+        client("http://api.example", token).prefetch(batch, 5)
+    assert json.loads(api.last_request.body) == {"urls": ["http://a.example/1"]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        pytest.param(Fault("status", status=503, path="/cdn_api/prefetch"), Failure.BUSY, id="503"),
+        pytest.param(Fault("reset", path="/cdn_api/prefetch"), Failure.UNREACHABLE, id="reset"),
+        pytest.param(Fault("ret", path="/cdn_api/prefetch"), Failure.SERVER, id="ret"),
+        pytest.param(Fault("no-reqid", path="/cdn_api/prefetch"), Failure.UNREADABLE, id="no reqId"),
+    ],
+)
+def test_a_prefetch_fails_as_a_purge_does(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, token).prefetch(PREFETCH, 5)
+    assert caught.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        pytest.param(Fault("status", status=503, path="/cdn_api/req_status"), Failure.BUSY, id="503"),
+        pytest.param(
+            Fault("status", status=404, body="not here", path="/cdn_api/req_status"),
+            Failure.REJECTED,
+            id="404 of a proxy",
+        ),
+        pytest.param(Fault("bad-status-line", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="status line -1"),
+        pytest.param(Fault("reset", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="reset"),
+        pytest.param(Fault("truncated", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="cut off"),
+        pytest.param(Fault("hang", seconds=30, path="/cdn_api/req_status"), Failure.TIMEOUT, id="no answer"),
+        pytest.param(Fault("html", path="/cdn_api/req_status"), Failure.UNREADABLE, id="HTML"),
+        pytest.param(Fault("huge", path="/cdn_api/req_status"), Failure.UNREADABLE, id="megabytes"),
+        pytest.param(
+            Fault("redirect", location="http://127.0.0.1:1/", path="/cdn_api/req_status"),
+            Failure.REDIRECT,
+            id="redirect",
+        ),
+    ],
+)
+def test_faults_of_a_status_are_typed_errors(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
+    api = client(cdn.api_url, token)
+    req_id = api.purge(BATCH, 5).req_id
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError) as caught:
+        api.status(req_id, 0.5)
+    assert caught.value.failure is failure
+    assert token not in str(caught.value)
+    assert api.status(req_id, 5).state == "done"  # the next question is a new one
+
+
+def test_a_req_id_that_nobody_knows_is_unknown(cdn: Sandbox, token: str) -> None:
+    with pytest.raises(ApiError, match="task id can not found") as caught:
+        client(cdn.api_url, token).status("fa97b5d1-929f-11e5-b504-e03f4978b2ff", 5)
+    assert caught.value.failure is Failure.UNKNOWN_TASK
+
+
+def test_a_status_asked_with_a_bad_token_is_refused(cdn: Sandbox) -> None:
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, "expired-token").status("x", 5)
+    assert caught.value.failure is Failure.AUTH
+    assert "expired-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("req_id", "path"),
+    [
+        ("fa97-b5d1_c", "fa97-b5d1_c"),
+        ("a:b.c", "a%3Ab.c"),
+        ("../tokens?x#y", "..%2Ftokens%3Fx%23y"),
+        ("a%2f", "a%252f"),
+    ],
+)
+def test_a_status_is_a_bare_get_of_one_path(token: str, req_id: str, path: str) -> None:
+    with requests_mock.Mocker(case_sensitive=True) as api:
+        api.get(requests_mock.ANY, json={"task": {"taskStatus": "success"}})
+        client("http://api.example/v1", token).status(req_id, 5)
+    asked = api.last_request
+    assert (asked.method, asked.url, asked.body) == ("GET", f"http://api.example/v1/cdn_api/req_status/{path}", None)
+    assert asked.headers["X-Auth-Token"] == token
+    assert not {"Content-Type", "Content-Length", "Transfer-Encoding"} & asked.headers.keys()
+
+
+def test_a_status_without_time_asks_nobody(cdn: Sandbox, token: str) -> None:
+    with pytest.raises(ApiError, match="no time was left") as caught:
+        client(cdn.api_url, token).status("x", 0)
+    assert (caught.value.failure, cdn.calls) == (Failure.TIMEOUT, ())
+
+
+def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:
+    hands = Hands()
+    heard: list[str] = []
+    login = Login(username="name", password="pass word")
+    with Sandbox(
+        tmp_path,
+        hosts=("static.example.com",),
+        username="name",
+        password="pass word",
+        token_lifetime=60,
+        propagation=100,
+        clock=hands,
+    ) as sandbox:
+        api = Cdn(sandbox.api_url, login, environ={}, clock=Clock(), on_token=heard.append)
+        req_id = api.purge(BATCH, 5).req_id
+        states = [api.status(req_id, 5).state]
+        hands.time += 100
+        states += [api.status(req_id, 5).state, api.status(req_id, 5).state]
+        api.prefetch(PREFETCH, 5)
+        paths = [call.path.removeprefix("/cdn_api/").partition("/")[0] for call in sandbox.calls]
+    assert states == ["pending", "done", "done"]
+    assert len(set(heard)) == 2
+    assert paths == ["tokens", "purge", "req_status", "req_status", "tokens", "req_status", "req_status", "prefetch"]

@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "files_format": "auto",
     "since": "event",
     "github_token": "",
+    "manifest": "",
     "urls": (),
     "dirs": (),
     "max_urls": 10_000,
@@ -40,9 +41,16 @@ DEFAULTS: dict[str, Any] = {
     "request_timeout": 100.0,
     "timeout": 900.0,
     "delay": 0.0,
+    "wait": False,
+    "wait_timeout": 300.0,
+    "verify": "off",
+    "verify_timeout": 120.0,
+    "prefetch": False,
     "dry_run": False,
     "fail_on_error": True,
     "report_file": "",
+    "command": "purge",
+    "req_ids": None,
 }
 
 
@@ -83,6 +91,7 @@ def test_the_table_names_every_input_with_its_default() -> None:
         "files-format": "auto",
         "since": "event",
         "github-token": "${{ github.token }}",
+        "manifest": "",
         "urls": "",
         "dirs": "",
         "max-urls": "10000",
@@ -92,9 +101,16 @@ def test_the_table_names_every_input_with_its_default() -> None:
         "request-timeout": "100",
         "timeout": "900",
         "delay": "0",
+        "wait": "false",
+        "wait-timeout": "300",
+        "verify": "false",
+        "verify-timeout": "120",
+        "prefetch": "false",
         "dry-run": "false",
         "fail-on-error": "true",
         "report-file": "",
+        "command": "purge",
+        "req-ids": "",
     }
 
 
@@ -140,6 +156,17 @@ GIVEN = [
     pytest.param("fail_on_error", "false", False, id="fail-on-error"),
     pytest.param("report_file", " out/report.json\n", "out/report.json", id="report-file"),
     pytest.param("files_from", " changed.txt\n", "changed.txt", id="files-from"),
+    pytest.param("manifest", " .cache/purged.json\n", ".cache/purged.json", id="manifest"),
+    pytest.param("wait", "true", True, id="wait"),
+    pytest.param("wait_timeout", "1", 1.0, id="wait-timeout at least"),
+    pytest.param("wait_timeout", " 86400\n", 86_400.0, id="wait-timeout at most"),
+    pytest.param("verify", "true", "fail", id="verify"),
+    pytest.param("verify", "False", "off", id="no verify"),
+    pytest.param("verify", " warn\n", "warn", id="verify, to be warned"),
+    pytest.param("verify_timeout", "1", 1.0, id="verify-timeout at least"),
+    pytest.param("verify_timeout", "86400", 86_400.0, id="verify-timeout at most"),
+    pytest.param("prefetch", "true", True, id="prefetch"),
+    pytest.param("command", " purge\n", "purge", id="command"),
 ]  # fmt: skip
 
 
@@ -171,10 +198,11 @@ def test_patterns_are_read(name: str, text: str, lines: tuple[str, ...]) -> None
 
 def test_every_input_has_a_row_above() -> None:
     rows = {str(row.values[0]).replace("_", "-") for row in GIVEN}
-    assert rows | {"include", "exclude", "username", "password"} == set(table())  # these have tests of their own
+    # these have tests of their own
+    assert rows | {"include", "exclude", "username", "password", "req-ids"} == set(table())
 
 
-@pytest.mark.parametrize("name", ["clean_urls", "dry_run", "fail_on_error"])
+@pytest.mark.parametrize("name", ["clean_urls", "wait", "prefetch", "dry_run", "fail_on_error"])
 @pytest.mark.parametrize(
     ("text", "value"),
     [("true", True), ("True", True), ("TRUE", True), ("false", False), ("False", False), ("FALSE", False)],
@@ -212,7 +240,14 @@ NO_NUMBERS = [
 @pytest.mark.parametrize("text", NO_NUMBERS)
 @pytest.mark.parametrize(
     ("name", "bounds"),
-    [("pace", "0 to 3600"), ("request_timeout", "0.1 to 3600"), ("timeout", "1 to 86400"), ("delay", "0 to 86400")],
+    [
+        ("pace", "0 to 3600"),
+        ("request_timeout", "0.1 to 3600"),
+        ("timeout", "1 to 86400"),
+        ("delay", "0 to 86400"),
+        ("wait_timeout", "1 to 86400"),
+        ("verify_timeout", "1 to 86400"),
+    ],
 )
 def test_seconds_in_odd_spellings_are_refused(name: str, bounds: str, text: str) -> None:
     assert problems_of(**{name: text}) == {
@@ -243,6 +278,12 @@ def test_counts_in_odd_spellings_are_refused(name: str, bounds: str, text: str) 
         ("timeout", "0.9"),
         ("timeout", "86401"),
         ("delay", "86401"),
+        ("wait_timeout", "0.9"),
+        ("wait_timeout", "0"),
+        ("wait_timeout", "86400.1"),
+        ("verify_timeout", "0.9"),
+        ("verify_timeout", "0"),
+        ("verify_timeout", "86400.1"),
     ],
 )
 def test_numbers_out_of_bounds_are_refused(name: str, text: str) -> None:
@@ -355,6 +396,14 @@ def test_every_problem_is_reported_at_once() -> None:
         delay="x",
         dry_run="x",
         fail_on_error="x",
+        manifest="purged.json",
+        wait="x",
+        wait_timeout="x",
+        verify="x",
+        verify_timeout="x",
+        prefetch="x",
+        command="x",
+        req_ids="a b",
     )
     assert set(problems) == set(table()) - {
         "files",
@@ -374,6 +423,12 @@ def test_a_broken_input_is_reported_once() -> None:
     [
         pytest.param({"timeout": "1h", "delay": "1000"}, "timeout", id="delay beside a broken timeout"),
         pytest.param({"dry_run": "yes", "token": ""}, "dry-run", id="no token beside a broken dry-run"),
+        pytest.param({"command": "state", "req_ids": "fa97"}, "command", id="reqIds beside a broken command"),
+        pytest.param({"command": "status", "req_ids": "a b"}, "req-ids", id="status beside broken reqIds"),
+        pytest.param(
+            {"command": "status", "req_ids": "fa97", "dry_run": "yes"}, "dry-run", id="status beside a broken dry-run"
+        ),
+        pytest.param({"manifest": "m.json", "base_url": "x"}, "base-url", id="manifest beside a broken base-url"),
     ],
 )
 def test_a_broken_input_puts_no_other_at_fault(values: dict[str, str], place: str) -> None:
@@ -485,6 +540,146 @@ def test_files_come_from_one_place() -> None:
     assert read(files=" \n", files_from="list.txt").files_from == "list.txt"
 
 
+@pytest.mark.parametrize(
+    ("values", "problems"),
+    [
+        pytest.param(
+            {"files": "a.html"},
+            {"manifest": "it is given beside a list of files. Give one of the two"},
+            id="beside files",
+        ),
+        pytest.param(
+            {"files_from": "list.txt"},
+            {"manifest": "it is given beside a list of files. Give one of the two"},
+            id="beside files-from",
+        ),
+        pytest.param(
+            {"since": "v1.0"}, {"manifest": "it is given beside `since`. Give one of the two"}, id="beside since"
+        ),
+        pytest.param(
+            {"base_url": ""},
+            {
+                "base-url": "it is missing, so the changed files have no URLs. Give the address that `root` is served "
+                "under, as https://static.example.com/"
+            },
+            id="without base-url",
+        ),
+        pytest.param(
+            {"base_url": "", "since": "last-success"},
+            {
+                "manifest": "it is given beside `since`. Give one of the two",
+                "base-url": "it is missing, so the changed files have no URLs. Give the address that `root` is served "
+                "under, as https://static.example.com/",
+            },
+            id="both",
+        ),
+    ],
+)
+def test_a_manifest_stands_alone_and_needs_a_base_url(values: dict[str, str], problems: dict[str, str]) -> None:
+    assert problems_of(manifest="purged.json", **values) == problems
+
+
+@pytest.mark.parametrize("values", [{}, {"since": "event"}, {"urls": "http://a.example/x"}], ids=str)
+def test_a_manifest_goes_with_the_rest(values: dict[str, str]) -> None:
+    assert read(manifest="purged.json", **values).manifest == "purged.json"
+
+
+@pytest.mark.parametrize("text", ["yes", "Warn", "WARN", "fail", "off", "1", "true warn", "tRUE", '"warn"'])
+def test_verify_has_no_other_spelling(text: str) -> None:
+    assert problems_of(verify=text) == {"verify": f"{text!a} is not `true`, `false` or `warn`"}
+
+
+@pytest.mark.parametrize(
+    ("text", "verify"),
+    [("true", "fail"), ("True", "fail"), ("TRUE", "fail"), ("false", "off"), ("False", "off"), ("FALSE", "off")],
+)
+def test_verify_has_the_six_spellings_too(text: str, verify: str) -> None:
+    assert read(verify=f" {text}\n").verify == verify
+
+
+@pytest.mark.parametrize("text", ["Status", "PURGE", "verify", "status purge", "prefetch"])
+def test_there_is_no_other_command(text: str) -> None:
+    assert problems_of(command=text) == {"command": f"{text!a} is not `purge` or `status`"}
+
+
+@pytest.mark.parametrize(
+    ("text", "req_ids"),
+    [
+        pytest.param("fa97-b5d1", ("fa97-b5d1",), id="one"),
+        pytest.param(" a \n\n\tb\r\na\n", ("a", "b"), id="lines, each once"),
+        pytest.param('["a","b"]', ("a", "b"), id="the output as it is"),
+        pytest.param('[\n"a",\n"b"\n]', ("a", "b"), id="a long output as it is"),
+        pytest.param('[" a ", "a", ""]', ("a",), id="JSON, each once"),
+        pytest.param("[]", (), id="none, as the output of a run that purged nothing has it"),
+        pytest.param(" [ ]\n", (), id="none, with blanks"),
+        pytest.param("a" * 128, ("a" * 128,), id="the longest"),
+    ],
+)
+def test_req_ids_are_lines_or_json(text: str, req_ids: tuple[str, ...]) -> None:
+    inputs = read(command="status", req_ids=text)
+    assert (inputs.command, inputs.req_ids) == ("status", req_ids)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b",
+        "a,b",
+        "../x",
+        "http://a.example/",
+        '["a", "b c"]',
+        '["a"',
+        "[1]",
+        "[null]",
+        "{}",
+        "-a",
+        "\u0663",
+        "a\x1b",
+        "a" * 129,
+        "x" * 100_000 + "!",
+    ],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_what_is_no_req_id_is_refused(text: str) -> None:
+    problems = problems_of(command="status", req_ids=text)
+    assert list(problems) == ["req-ids"]
+    assert "is no reqId. Pass the output `req-ids` of the step that purged" in problems["req-ids"]
+    assert len(problems["req-ids"]) < 400
+    assert problems["req-ids"].isprintable()
+
+
+@pytest.mark.parametrize("empty", ["", " \n"], ids=["empty", "blank"])
+def test_a_status_needs_req_ids(empty: str) -> None:
+    assert problems_of(command="status", req_ids=empty) == {
+        "req-ids": "it is missing, so there is nothing to ask after. Pass the output `req-ids` of the step that "
+        "purged; is that empty, the step did not run"
+    }
+
+
+@pytest.mark.parametrize("req_ids", ["fa97", "[]"])
+@pytest.mark.parametrize("command", ["purge", ""])
+def test_req_ids_need_a_status(command: str, req_ids: str) -> None:
+    assert problems_of(command=command, req_ids=req_ids) == {
+        "req-ids": "they are given, but nothing is asked. Add `command: status`"
+    }
+
+
+def test_a_status_is_no_dry_run() -> None:
+    assert problems_of(command="status", req_ids="fa97", dry_run="true", token="") == {
+        "dry-run": "a dry run asks nobody. Take it out for `command: status`"
+    }
+
+
+def test_a_status_needs_a_token() -> None:
+    assert list(problems_of(command="status", req_ids="fa97", token="")) == ["token"]
+    assert read(command="status", req_ids="fa97", token="", username="n", password="p").username == "n"
+
+
+def test_a_status_minds_nothing_that_only_a_purge_needs() -> None:
+    inputs = read(command="status", req_ids="fa97", base_url="", since="v1.0", delay="86400", wait="true")
+    assert (inputs.req_ids, inputs.wait) == (("fa97",), True)
+
+
 def test_the_machine_may_find_more_problems() -> None:
     seen = []
 
@@ -537,3 +732,4 @@ def test_any_inputs_are_read_or_refused_by_name(values: dict[str, str]) -> None:
         assert error.problems  # noqa: PT017
     else:
         assert inputs.token or inputs.dry_run
+        assert (inputs.command == "status") == (inputs.req_ids is not None)

@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+import re
+from typing import TYPE_CHECKING
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ztpurge.announce import announce
+from ztpurge.answers import Task
 from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
+from ztpurge.inputs import parse
 from ztpurge.mapping import Mapped, Skip
-from ztpurge.messages import count, failure_messages, headline, outcome_lines, plan_line, problem_messages
+from ztpurge.messages import (
+    count,
+    failure_messages,
+    headline,
+    lost_runs,
+    manifest_line,
+    maybe_stale_title,
+    outcome_lines,
+    plan_line,
+    problem_messages,
+    progress_line,
+    size_of,
+    unverified_message,
+    verdict_counts,
+    verdict_line,
+    warning_messages,
+)
 from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
+from ztpurge.verify import Verdict
+from ztpurge.wait import Progress
+from ztpurge.workflow import Workflow
+
+if TYPE_CHECKING:
+    from ztpurge.verify import Freshness
 
 ERROR = ApiError(Failure.SERVER, "the API answered 500: oops", remedy="Wait")
 
@@ -51,6 +82,21 @@ def test_counts_read_well(number: int, noun: str, text: str) -> None:
         ),
         pytest.param(
             Outcome(1, batch(2), "dry-run"), "[ 1/12] a.example        2 urls  dry run: not sent", id="dry run"
+        ),
+        pytest.param(
+            Outcome(1, batch(2), "failed", None, 0, 0.0, ERROR),
+            "[ 1/12] a.example        2 urls  NOT SENT  the API answered 500: oops. Wait",
+            id="not sent",
+        ),
+        pytest.param(
+            Outcome(2, batch(10, "prefetch"), "purged", "fa97", 1, 0.21),
+            "[ 2/12] a.example       10 urls  reqId fa97  0.21 s",
+            id="prefetched",
+        ),
+        pytest.param(
+            Outcome(2, batch(1, "prefetch"), "failed", None, 5, 9.5, ERROR),
+            "[ 2/12] a.example         1 url  NOT PREFETCHED  5 tries  9.50 s  the API answered 500: oops. Wait",
+            id="not prefetched",
         ),
     ],
 )
@@ -128,3 +174,313 @@ def test_every_problem_with_the_inputs_is_named(number: int) -> None:
     messages = problem_messages(InvalidInputs(problems))
     assert len(messages) == min(number, 10)
     assert all(f"input-{index}: wrong {index}" in "; ".join(messages) for index in range(number))
+
+
+def seen(state: Freshness, number: int = 1, *, host: str = "a.example", reason: str = "", looks: int = 1) -> Verdict:
+    return Verdict(f"http://{host}/{number}", state, reason, looks=looks)
+
+
+def looked(*verdicts: Verdict, is_fine: bool = False, outcomes: tuple[Outcome, ...] = ()) -> Report:
+    outcomes = outcomes or (Outcome(1, batch(3), "purged", "i"),)
+    plan = Plan(tuple(outcome.batch for outcome in outcomes))
+    return Report(plan=plan, outcomes=outcomes, verdicts=verdicts, stale_is_fine=is_fine)
+
+
+def status_of(*outcomes: Outcome) -> Report:
+    return Report(outcomes=outcomes, is_status=True)
+
+
+TIME_OVER = ApiError(Failure.TIMEOUT, "still under way (`run`) after 300 s", remedy="Ask again")
+PENDING = Outcome(1, batch(2), "pending", "i", 1, error=TIME_OVER)
+FAILED = Outcome(2, batch(1), "failed", "j", 1, error=ERROR)
+
+
+@pytest.mark.parametrize(
+    ("report", "text"),
+    [
+        pytest.param(
+            Report(plan=Plan((batch(3),)), outcomes=(Outcome(1, batch(3), "purged", "i"),), waited=True),
+            "3 URLs purged and reported done on 1 host, in 1 call",
+            id="waited",
+        ),
+        pytest.param(run(PENDING), "2 of 2 URLs NOT confirmed as purged and maybe stale", id="not confirmed"),
+        pytest.param(run(PENDING, FAILED), "3 of 3 URLs NOT purged and maybe stale", id="not confirmed, not purged"),
+        pytest.param(
+            looked(seen("fresh", 1), seen("fresh", 2), seen("stale", 3), seen("unverified", 4)),
+            "3 URLs purged on 1 host, in 1 call; 2 seen fresh, 1 STILL STALE, 1 not verified",
+            id="looked at",
+        ),
+        pytest.param(
+            looked(seen("fresh"), outcomes=(Outcome(1, batch(1), "purged", "i"), FAILED)),
+            "1 of 2 URLs NOT purged and maybe stale; 1 seen fresh",
+            id="failed and looked at",
+        ),
+        pytest.param(status_of(), "No reqIds to ask after", id="status of nothing"),
+        pytest.param(
+            status_of(Outcome(1, batch(1), "done", "h"), PENDING, FAILED),
+            "3 reqIds asked after: 1 FAILED, 1 still under way, 1 done",
+            id="status",
+        ),
+        pytest.param(
+            status_of(Outcome(1, batch(0), "done", "h")),
+            "1 reqId asked after: 1 done",
+            id="status of one without a list",
+        ),
+    ],
+)
+def test_a_run_that_waited_or_looked_is_one_sentence(report: Report, text: str) -> None:
+    assert headline(report) == text
+
+
+@pytest.mark.parametrize(
+    ("report", "title"),
+    [
+        pytest.param(run(FAILED), "Not purged, maybe stale", id="failed"),
+        pytest.param(run(FAILED, PENDING), "Not purged or not confirmed, maybe stale", id="not confirmed"),
+    ],
+)
+def test_the_list_of_what_may_be_stale_has_a_title(report: Report, title: str) -> None:
+    assert maybe_stale_title(report) == title
+
+
+@pytest.mark.parametrize(
+    ("progress", "outcome", "line"),
+    [
+        pytest.param(
+            Progress("fa97", "done"),
+            Outcome(1, batch(10), "purged"),
+            "done    reqId fa97  a.example  10 urls",
+            id="done",
+        ),
+        pytest.param(
+            Progress("fa97", "failed", error=ERROR),
+            Outcome(1, batch(1, "dirs"), "purged"),
+            "FAILED  reqId fa97  a.example  1 dir  the API answered 500: oops. Wait",
+            id="failed",
+        ),
+        pytest.param(
+            Progress("fa97", "pending", Task("pending", "run")),
+            Outcome(1, batch(0), "pending"),
+            "pending  reqId fa97",
+            id="under way, of which nothing is listed",
+        ),
+        pytest.param(
+            Progress("fa97", "pending", error=ERROR),
+            Outcome(1, batch(1, "prefetch"), "pending"),
+            "PENDING  reqId fa97  a.example  1 url  the API answered 500: oops. Wait",
+            id="not told",
+        ),
+    ],
+)
+def test_a_req_id_that_ended_is_one_line(progress: Progress, outcome: Outcome, line: str) -> None:
+    assert progress_line(progress, outcome) == line
+
+
+@pytest.mark.parametrize(
+    ("verdict", "line"),
+    [
+        pytest.param(seen("fresh"), "http://a.example/1", id="fresh"),
+        pytest.param(
+            seen("stale", reason="serves other content"),
+            "http://a.example/1  (serves other content)",
+            id="with a reason",
+        ),
+        pytest.param(
+            Verdict("http://a.example/1", "stale", "answers 200", (("Age", "7"), ("Via", "x"))),
+            "http://a.example/1  (answers 200; Age: 7, Via: x)",
+            id="with what the edge said",
+        ),
+        pytest.param(
+            Verdict("http://a.example/1", "stale", "", (("Age", "7"),)), "http://a.example/1  (Age: 7)", id="said only"
+        ),
+    ],
+)
+def test_a_verdict_is_one_line(verdict: Verdict, line: str) -> None:
+    assert verdict_line(verdict) == line
+
+
+def test_verdicts_are_counted_the_good_ones_first() -> None:
+    verdicts = [seen("unverified"), *[seen("stale")] * 2, *[seen("fresh")] * 1234]
+    assert verdict_counts(verdicts) == "1,234 seen fresh, 2 STILL STALE, 1 not verified"
+    assert verdict_counts([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("size", "kind", "text"),
+    [
+        (10, "urls", "10 urls"),
+        (1, "urls", "1 url"),
+        (1, "dirs", "1 dir"),
+        (2, "prefetch", "2 urls"),
+        (0, "urls", "0 urls"),
+    ],
+)
+def test_a_call_has_a_size(size: int, kind: str, text: str) -> None:
+    assert size_of(batch(size, kind)) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        pytest.param(
+            manifest_line("dist", files=1234, changed=1, gone=0),
+            "manifest: 1,234 files in dist, 1 not as last purged",
+            id="manifest",
+        ),
+        pytest.param(
+            manifest_line("", files=1, changed=0, gone=2),
+            "manifest: 1 file in the workspace, 0 not as last purged, 2 files gone",
+            id="manifest of the workspace",
+        ),
+    ],
+)
+def test_what_a_manifest_tells_is_one_sentence(line: str, text: str) -> None:
+    assert line == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "are_known", "runs"),
+    [
+        pytest.param((5,), True, "1 run of this workflow (5) left no manifest", id="one"),
+        pytest.param((5, 6, 8), True, "3 runs of this workflow (5 to 8) left no manifest", id="several"),
+        pytest.param((5,), False, "1 run of this workflow (5) left no manifest", id="of whatever branch"),
+    ],
+)
+def test_runs_that_left_no_manifest_are_named(numbers: tuple[int, ...], are_known: bool, runs: str) -> None:
+    line = lost_runs(numbers, are_known=are_known)
+    assert line.startswith(runs)
+    assert "all files count as changed" in line
+    assert ("`actions: read`" in line) != are_known
+
+
+def test_stale_urls_are_one_annotation_a_host() -> None:
+    verdicts = (
+        seen("stale", 1, reason="serves other content"),
+        seen("fresh", 2),
+        seen("stale", 3, reason="answers 500"),
+        seen("stale", 1, host="b.example", reason="answers 404"),
+    )
+    stale = (
+        "2 URLs of a.example purged, but not fresh. First of them: http://a.example/1  (serves other content)",
+        "1 URL of b.example purged, but not fresh. First of them: http://b.example/1  (answers 404)",
+    )
+    assert (failure_messages(looked(*verdicts)), warning_messages(looked(*verdicts))) == (stale, ())
+    is_fine = looked(*verdicts, is_fine=True)
+    assert (failure_messages(is_fine), warning_messages(is_fine)) == ((), stale)
+
+
+def test_what_was_not_confirmed_is_not_said_to_be_not_purged() -> None:
+    (message,) = failure_messages(run(PENDING))
+    assert message == (
+        "2 URLs of a.example not confirmed (1 call): still under way (`run`) after 300 s. Ask again. "
+        "First of them: http://a.example/0"
+    )
+
+
+def test_a_prefetch_that_failed_is_a_warning() -> None:
+    failed = Outcome(1, batch(2, "prefetch"), "failed", error=ERROR)
+    made = Report(outcomes=(Outcome(1, batch(2), "purged", "i"),), prefetched=(failed, failed))
+    assert failure_messages(made) == ()
+    assert warning_messages(made) == (
+        "4 URLs of a.example not prefetched (2 calls): the API answered 500: oops. Wait. First of them: http://a.example/0",
+    )
+
+
+def test_a_prefetch_that_is_under_way_is_not_said_to_have_failed() -> None:
+    pending = Outcome(1, batch(2, "prefetch"), "pending", "i", error=TIME_OVER)
+    (message,) = warning_messages(Report(outcomes=(Outcome(1, batch(2), "purged", "i"),), prefetched=(pending,)))
+    assert "not confirmed" in message
+
+
+def test_what_nobody_could_ask_after_is_not_said_to_be_under_way() -> None:
+    refused = ApiError(Failure.AUTH, "the API answered 400: invalid token")
+    assert "still under way" not in headline(status_of(Outcome(1, batch(0), "pending", "i", 1, error=refused)))
+
+
+def test_a_prefetch_that_another_step_asked_for_is_no_purge() -> None:
+    failed = Outcome(1, batch(2, "prefetch"), "failed", "i", 1, error=ERROR)
+    (message,) = failure_messages(status_of(failed))
+    assert "not purged" not in message
+
+
+def test_a_req_id_of_which_nothing_is_listed_is_named() -> None:
+    failed = [Outcome(number, Batch("urls", "", ()), "failed", f"id-{number}", 1, error=ERROR) for number in (1, 2)]
+    assert failure_messages(status_of(*failed)) == ("2 reqIds: the API answered 500: oops. Wait. First of them: id-1",)
+
+
+@pytest.mark.parametrize(("hosts", "annotations"), [(10, 10), (11, 10), (500, 10)])
+def test_failures_and_stale_urls_share_ten_annotations(hosts: int, annotations: int) -> None:
+    verdicts = tuple(seen("stale", host=f"{number}.example") for number in range(hosts - 1))
+    messages = failure_messages(looked(*verdicts, outcomes=(FAILED,)))
+    assert len(messages) == annotations
+    assert "not purged" in messages[0]
+    assert (f"and {hosts - 9} more causes" in messages[-1]) == (hosts > 10)
+    assert len(warning_messages(looked(*verdicts, outcomes=(FAILED,), is_fine=True))) == min(hosts - 1, 10)
+
+
+def test_what_could_not_be_verified_is_one_note_with_its_commonest_reasons() -> None:
+    verdicts = [seen("unverified", reason=reason) for reason in ("a", "b", "b", "c", "d", "c", "b")]
+    assert unverified_message(looked(seen("fresh"), *verdicts)) == (
+        "7 URLs purged, but not verified to be fresh (3: b; 2: c; 1: a). First of them: http://a.example/1"
+    )
+    assert unverified_message(looked(seen("fresh"), seen("stale"))) == ""
+
+
+def told(report: Report, **given_inputs: str) -> list[str]:
+    """Return the lines that a run says, and annotates, to the runner."""
+    out = io.StringIO()
+    names = {f"INPUT_{name.replace('_', '-').upper()}": value for name, value in given_inputs.items()}
+    announce(report, parse({"INPUT_TOKEN": "x", **names}), Workflow({}, out))
+    return out.getvalue().split("\n")[:-1]
+
+
+STATES: tuple[Freshness, ...] = ("fresh", "stale", "unverified")
+HOSTILE = st.text(min_size=1) | st.lists(
+    st.sampled_from(
+        [
+            "##[error]x",
+            "::error::x",
+            "\n",
+            "\r",
+            "\r\n",
+            "::stop-commands::x",
+            "%0A::set-output::",
+            " ",
+            "\u2028",
+            "\x1b[31m",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+).map("".join)
+HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
+OURS = re.compile(r"::(group|(error|warning|notice) title=ztpurge)::.|::endgroup::$")
+
+
+@given(reason=HOSTILE, said=HOSTILE, error=HOSTILE, entry=HOSTILE)
+def test_no_text_from_outside_speaks_to_the_runner(reason: str, said: str, error: str, entry: str) -> None:
+    verdicts = tuple(Verdict(f"http://a.example/{state}", state, reason, (("Via", said),)) for state in STATES)
+    server = ApiError(Failure.SERVER, error, remedy=error)
+    failed = Outcome(1, Batch("urls", "a.example", (entry,)), "failed", None, 1, error=server)
+    prefetched = Outcome(1, Batch("prefetch", "a.example", (entry,)), "pending", "i", 1, error=server)
+    status = Report(
+        outcomes=(Outcome(1, Batch("urls", "a.example", (entry,)), "failed", "i", error=server),), is_status=True
+    )
+    for report in (Report(outcomes=(failed,), verdicts=verdicts, prefetched=(prefetched,)), status):
+        lines = told(report)
+        assert not [line for line in lines if line.lstrip().startswith("::") and not OURS.match(line)]
+        assert not [line for line in lines if "##[" in line or HIDDEN.search(line)]
+        assert sum(line.startswith("::error ") for line in lines) == (1 if report.is_status else 2)
+        assert sum(line == "::endgroup::" for line in lines) == sum(line.startswith("::group::") for line in lines)
+
+
+@pytest.mark.parametrize("fail_on_error", ["true", "false"])
+def test_no_level_has_more_annotations_than_the_runner_keeps(fail_on_error: str) -> None:
+    failed = tuple(Outcome(number, batch(1, host=f"{number}.example"), "failed", error=ERROR) for number in range(20))
+    prefetched = tuple(
+        Outcome(number, batch(1, "prefetch", f"{number}.example"), "failed", error=ERROR) for number in range(20)
+    )
+    lines = told(Report(outcomes=failed, prefetched=prefetched), fail_on_error=fail_on_error)
+    levels = [line.partition(" ")[0] for line in lines if line.startswith(("::error", "::warning", "::notice"))]
+    assert levels
+    assert all(levels.count(level) <= 10 for level in levels)

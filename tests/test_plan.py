@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ztpurge.errors import ZtpurgeError
-from ztpurge.plan import Batch, Folded, Plan, make_plan, raise_if_too_many
+from ztpurge.plan import Batch, Folded, Plan, make_plan, plan_prefetch, raise_if_too_many
 from ztpurge.urls import host_of
 
 A = "http://a.example"
@@ -198,3 +198,42 @@ def test_a_plan_over_the_limit_is_refused() -> None:
         raise_if_too_many(plan, 2)
     assert raised.value.place == "max-urls"
     assert "raise `max-urls`" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("given_urls", "batches"),
+    [
+        pytest.param([], (), id="nothing"),
+        pytest.param(
+            [f"{A}/2", f"{A}/d/", f"{A}/d/1", f"{A}/2"],
+            (Batch("prefetch", "a.example", (f"{A}/2", f"{A}/d/", f"{A}/d/1")),),
+            id="each once, nothing folded",
+        ),
+        pytest.param(
+            [f"{A}/{number}" for number in range(11)],
+            (
+                Batch("prefetch", "a.example", tuple(f"{A}/{number}" for number in range(10))),
+                Batch("prefetch", "a.example", (f"{A}/10",)),
+            ),
+            id="eleven are two calls",
+        ),
+        pytest.param(
+            [f"{B}/1", f"{A}/1", f"{B}/2"],
+            (Batch("prefetch", "b.example", (f"{B}/1", f"{B}/2")), Batch("prefetch", "a.example", (f"{A}/1",))),
+            id="a call for each host",
+        ),
+    ],
+)
+def test_a_prefetch_is_planned_by_the_same_limits(given_urls: list[str], batches: tuple[Batch, ...]) -> None:
+    assert plan_prefetch(iter(given_urls)) == Plan(batches)
+
+
+@given(given_urls=st.lists(URLS, max_size=60))
+@settings(deadline=None)
+def test_everything_is_prefetched_once(given_urls: list[str]) -> None:
+    plan = plan_prefetch(given_urls)
+    sent = [entry for batch in plan.batches for entry in batch.entries]
+    assert sorted(sent) == sorted(set(given_urls))
+    assert plan.folded == ()
+    assert all(batch.kind == "prefetch" and 1 <= len(batch.entries) <= 10 for batch in plan.batches)
+    assert all({batch.host} == set(map(host_of, batch.entries)) for batch in plan.batches)

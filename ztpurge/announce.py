@@ -41,9 +41,12 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
         found = [messages.verdict_line(verdict) for verdict in report.verdicts if verdict.state == state]
         _list(title, found, workflow)
     level: Level = "error" if inputs.fail_on_error else "warning"
-    for message in messages.failure_messages(report):
+    failures, warnings = messages.failure_messages(report), messages.warning_messages(report)
+    if level == "warning":
+        failures, warnings = (), messages.at_most_ten([*failures, *warnings])
+    for message in failures:
         workflow.annotate(level, "ztpurge", message)
-    for message in messages.warning_messages(report):
+    for message in warnings:
         workflow.annotate("warning", "ztpurge", message)
     if messages.unverified_message(report):
         workflow.annotate("notice", "ztpurge", messages.unverified_message(report))

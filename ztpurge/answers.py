@@ -93,16 +93,24 @@ def read_task(answer: Answer, req_id: str, *, now: float) -> Task:
     document = _document(answer.body)
     wrapped = document.get("zt_api")
     facts = wrapped if isinstance(wrapped, dict) else document
+    ret = facts.get("ret")
+    if answer.status < 300 and ret is not None and ret != 0:
+        raise _refusal(answer, facts, now)
     task = facts.get("task")
     word = task.get("taskStatus") if isinstance(task, dict) else None
     if answer.status < 300 and isinstance(task, dict) and isinstance(word, str) and word:
-        if task.get("taskId", req_id) != req_id:
-            raise ApiError(Failure.UNREADABLE, "the API answered with another task than the one asked for")
+        if str(task.get("taskId", req_id)) != req_id:
+            cause = "the API answered with another task than the one asked for"
+            raise ApiError(Failure.UNREADABLE, cause, status=answer.status)
         return _task(word, task)
     if answer.status < 300 and not facts.get("error"):
-        raise ApiError(Failure.UNREADABLE, f"the API answered {answer.status} without a task: {_excerpt(answer.body)}")
+        raise ApiError(
+            Failure.UNREADABLE,
+            f"the API answered {answer.status} without a task: {_excerpt(answer.body)}",
+            status=answer.status,
+        )
     error = _refusal(answer, facts, now)
-    if answer.status == 404 and facts.get("error") and error.failure is Failure.REJECTED:
+    if answer.status == 404 and _error_text(facts) and error.failure is Failure.REJECTED:
         remedy = "Check the reqId, and that it was made with the same account"
         raise ApiError(Failure.UNKNOWN_TASK, error.cause, remedy=remedy, status=404)
     raise error

@@ -17,7 +17,7 @@ from requests import PreparedRequest
 from urllib3.response import DeflateDecoder, GzipDecoder
 
 from ztpurge import __version__
-from ztpurge.expected import POINTER_BYTES
+from ztpurge.expected import MOST_BYTES_UNKNOWN, POINTER_BYTES
 from ztpurge.transport import make_session, receive
 from ztpurge.untrusted import for_log
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from ztpurge.expected import Content
     from ztpurge.transport import Incoming
 
-MOST_BYTES_UNKNOWN = (
-    16 << 20
-)  # git's ids begin with the size: where nobody tells it, the body is kept until it is whole
 _PIECE = 1 << 20  # bytes that are inflated at once
 _DECODERS = {"gzip": GzipDecoder, "x-gzip": GzipDecoder, "deflate": DeflateDecoder}
 _EVIDENCE = {"age": "Age", "x-cache": "X-Cache", "via": "Via", "etag": "ETag", "last-modified": "Last-Modified"}

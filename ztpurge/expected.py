@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ztpurge.mapping import Site
 
 MOST_BYTES = 1 << 30  # what is larger is not fetched to be compared
+MOST_BYTES_UNKNOWN = 16 << 20  # git's ids begin with the size: where nobody tells it, a body is kept until it is whole
 POINTER_BYTES = 1024  # Git LFS: "pointer files must be less than 1024 bytes in size"
 _POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ztpurge.errors import Failure
 from ztpurge.untrusted import for_log
 from ztpurge.urls import host_of
 
@@ -32,6 +33,7 @@ _NOT_KNOWN = (
 NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
 OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
 _NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
+_STATUS_WAYS = {"failed": "not done", "pending": "not known to be done"}
 _WAYS = {"failed": "not purged", "partial": "not purged", "pending": "not confirmed"}
 
 
@@ -110,7 +112,7 @@ def verdict_counts(verdicts: Iterable[Verdict]) -> str:
 def size_of(batch: Batch) -> str:
     """Return `10 urls` or `1 dir`."""
     word = "urls" if batch.kind == "prefetch" else batch.kind
-    return f"{len(batch.entries)} {word if len(batch.entries) > 1 else word[:-1]}"
+    return f"{len(batch.entries)} {word if len(batch.entries) != 1 else word[:-1]}"
 
 
 def _ending(outcome: Outcome) -> str:
@@ -151,8 +153,11 @@ def headline(report: Report) -> str:
 def _status_headline(report: Report) -> str:
     if not report.outcomes:
         return "No reqIds to ask after"
-    states = Counter[str](outcome.status for outcome in report.outcomes)
-    words = {"failed": "FAILED", "pending": "still under way", "done": "done"}
+    states = Counter[str](
+        "refused" if outcome.error and outcome.error.failure is Failure.AUTH else outcome.status
+        for outcome in report.outcomes
+    )
+    words = {"failed": "FAILED", "refused": "NOT TOLD", "pending": "still under way", "done": "done"}
     found = ", ".join(f"{states[status]:,} {word}" for status, word in words.items() if states[status])
     return f"{count(len(report.outcomes), 'reqId')} asked after: {found}"
 
@@ -171,14 +176,15 @@ def skip_counts(mapped: Mapped) -> str:
 
 def failure_messages(report: Report) -> tuple[str, ...]:
     """Return what to annotate: failures with the same cause together, the widest first, at most ten in all."""
-    return _at_most_ten([*_causes(report.failures, _WAYS), *([] if report.stale_is_fine else _stale(report.verdicts))])
+    ways = _STATUS_WAYS if report.is_status else _WAYS
+    return at_most_ten([*_causes(report.failures, ways), *([] if report.stale_is_fine else _stale(report.verdicts))])
 
 
 def warning_messages(report: Report) -> tuple[str, ...]:
     """Return what to annotate that does not make the run red, at most ten in all."""
-    ways = dict.fromkeys(_WAYS, "not prefetched")
+    ways = dict.fromkeys(_WAYS, "not prefetched") | {"pending": "not confirmed as prefetched"}
     failed = tuple(outcome for outcome in report.prefetched if outcome.error)
-    return _at_most_ten([*_causes(failed, ways), *(_stale(report.verdicts) if report.stale_is_fine else [])])
+    return at_most_ten([*_causes(failed, ways), *(_stale(report.verdicts) if report.stale_is_fine else [])])
 
 
 def unverified_message(report: Report) -> str:
@@ -191,7 +197,8 @@ def unverified_message(report: Report) -> str:
     return f"{count(len(found), 'URL')} purged, but not verified to be fresh ({why}). First of them: {found[0].url}"
 
 
-def _at_most_ten(messages: list[str]) -> tuple[str, ...]:
+def at_most_ten(messages: list[str]) -> tuple[str, ...]:
+    """Return the messages, the last ones as a count where the runner would drop them."""
     if len(messages) > MAX_ANNOTATIONS:
         kept = MAX_ANNOTATIONS - 1
         messages[kept:] = [f"and {len(messages) - kept} more causes; the log and the outputs have them all"]

@@ -5,7 +5,7 @@ Pure, so that a dry run shows exactly what a real run does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ZtpurgeError
@@ -33,6 +33,7 @@ class Folded:
 
     url: str
     directory: str
+    kind: Kind = field(default="urls", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
     for kind, entry in [*_each("urls", dict.fromkeys(urls)), *_each("dirs", dirs)]:
         above = _directory_above(entry, directories, itself=kind == "urls")
         if above:
-            folded.append(Folded(entry, above))
+            folded.append(Folded(entry, above, kind))
         else:
             entries.append((kind, entry))
     return Plan(_batches(entries), tuple(folded))

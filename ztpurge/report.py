@@ -56,7 +56,8 @@ class Report:
             return "dry-run"
         if not self.is_red:
             return "purged"
-        return "partial" if {*self.purged("urls"), *self.purged("dirs")} - {*self.stale} else "failed"
+        bad = set[str]() if self.stale_is_fine else {*self.stale}
+        return "partial" if {*self.purged("urls"), *self.purged("dirs")} - bad else "failed"
 
     @property
     def is_red(self) -> bool:
@@ -81,8 +82,8 @@ class Report:
 
     @property
     def failed_entries(self) -> tuple[str, ...]:
-        """The entries that were not purged, or not for certain."""
-        return _entries(self.unconfirmed)
+        """The entries that were not purged, or not for certain; what was not prefetched is none the staler for that."""
+        return _entries(outcome for outcome in self.unconfirmed if outcome.batch.kind != "prefetch")
 
     @property
     def maybe_stale(self) -> tuple[str, ...]:
@@ -119,7 +120,9 @@ def purged_urls(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     purged = [outcome for outcome in outcomes if outcome.status == "purged"]
     directories = frozenset(purged_directories(purged))
     entries = _entries(outcome for outcome in purged if outcome.batch.kind == "urls")
-    return entries + tuple(folded.url for folded in plan.folded if folded.directory in directories)
+    return entries + tuple(
+        folded.url for folded in plan.folded if folded.kind == "urls" and folded.directory in directories
+    )
 
 
 def purged_directories(outcomes: Iterable[Outcome]) -> tuple[str, ...]:

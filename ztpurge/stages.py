@@ -63,6 +63,11 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
     by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.status == "purged"}
     if not by_id:
         return outcomes
+
+    def tell(progress: Progress) -> None:
+        if progress.attempts:  # after a refused token the others are not asked after
+            step.workflow.say(messages.progress_line(progress, by_id[progress.req_id]))
+
     step.workflow.say(
         f"Waiting for {messages.count(len(by_id), 'reqId')}, {max(end - step.clock.now(), 0):.0f} s at most"
     )
@@ -71,7 +76,7 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
         tuple(filter(None, by_id)),
         end=end,
         again=True,
-        on_end=lambda progress: step.workflow.say(messages.progress_line(progress, by_id[progress.req_id])),
+        on_end=tell,
     )
     return confirm(outcomes, found)
 

@@ -81,8 +81,9 @@ def _row(outcome: Outcome) -> str:
     error = f": {for_markdown(outcome.error.cause, limit=300)}" if outcome.error else ""
     cells = (
         str(outcome.number),
-        f"`{outcome.batch.host}`",  # a host and a reqId hold no character that ends a code span
-        size_of(outcome.batch).replace(" ", "&nbsp;"),
+        # a host and a reqId hold no character that ends a code span
+        f"`{outcome.batch.host}`" if outcome.batch.host else "",
+        size_of(outcome.batch).replace(" ", "&nbsp;") if outcome.batch.entries else "",
         f"{_STATUS_ICONS[outcome.status]} {outcome.status}{error}",
         f"`{outcome.req_id}`" if outcome.req_id else "",
         str(outcome.attempts),

@@ -1,7 +1,7 @@
 """reqIds -> done, failed or still pending: each is asked after until it has ended or the time for it is over.
 
-A question that fails is asked again in the next round; only a refused token, or an id that the service goes on not
-to know, ends it. What follows for the URLs is decided by `confirm`.
+A question that fails is asked again in the next round; a refused token ends all of them at once, another answer that
+will not change (an unknown id, say) its own after a few. What follows for the URLs is decided by `confirm`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ztpurge.errors import ApiError, Failure
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.plan import Batch
 from ztpurge.purge import Outcome
 from ztpurge.retry import persist
 from ztpurge.rounds import Pauses, ask_in_rounds
-from ztpurge.urls import host_of
+from ztpurge.untrusted import for_log
+from ztpurge.urls import host_of, parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,15 +27,16 @@ if TYPE_CHECKING:
     from ztpurge.retry import Limits
 
 _PAUSES = Pauses(first=1.0, longest=20.0)
-_MOST_MISSES = 3  # the service may know an id a moment after it gave it
+_LONGEST_QUESTION = 15.0  # seconds: a round is as long as its slowest, and all wait for the next
+_MOST_MISSES = 5  # the service may know an id a moment after it gave it
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a reqId was when it was last asked after: `task` is what the service said, if it said anything.
 
-    `attempts` counts the questions, `misses` how often in a row the id was unknown; `seconds` run from the first
-    question. `error` says why it is not done.
+    `attempts` counts the questions, `misses` how many in a row were refused for good; `seconds` run from the first
+    question. `error` says why it is not done, `is_final` that it is of no use to ask again.
     """
 
     req_id: str
@@ -70,20 +72,22 @@ def ask_after(  # noqa: PLR0913 - each a thing that tests replace
     `on_end` hears of each that has ended, `on_round` of how many are left after each round.
     """
     began = clock.now()
+    # in rounds the next one is the further try
+    each = replace(limits, retries=0, request_timeout=min(limits.request_timeout, _LONGEST_QUESTION))
+    each = each if again else limits
     shut: list[ApiError] = []  # why nobody need ask any more
 
     def look(req_id: str, before: Progress | None) -> Progress:
         before = before or Progress(req_id)
         if shut:
             return replace(before, error=shut[0], is_final=True)
-        # in rounds the next one is the further try
-        tried = persist(
-            partial(ask, req_id),
-            limits=replace(limits, retries=0) if again else limits,
-            pace=pace,
-            clock=clock,
-            jitter=jitter,
-        )
+        try:
+            tried = persist(partial(ask, req_id), limits=each, pace=pace, clock=clock, jitter=jitter)
+        except Exception as bug:  # noqa: BLE001 - whatever one question meets, the others' ends must reach the report
+            error = ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}")
+            return replace(before, error=error, attempts=before.attempts + 1, seconds=clock.now() - began)
+        if not tried.attempts:
+            return before  # no time was left: what was said last stands
         if tried.error and tried.error.failure is Failure.AUTH:
             shut.append(tried.error)
         now = replace(before, attempts=before.attempts + tried.attempts, seconds=clock.now() - began)
@@ -117,12 +121,20 @@ def as_outcome(number: int, progress: Progress) -> Outcome:
     """Return what became of another step's reqId as the outcome of a call, with what the service lists of it."""
     task = progress.task
     entries = task.entries if task else ()
-    batch = Batch(task.kind if task else "urls", host_of(entries[0]) if entries else "", entries)
+    batch = Batch(task.kind if task else "urls", _host(entries), entries)
     error = progress.error
     if error and task and task.is_cut:
         cause = f"{error.cause}; the service lists only {len(entries)} of what was sent"
         error = ApiError(error.failure, cause, remedy=error.remedy)
     return Outcome(number, batch, progress.state, progress.req_id, progress.attempts, progress.seconds, error)
+
+
+def _host(entries: Sequence[str]) -> str:
+    """Return the host of what the service lists, nothing if that is no URL."""
+    try:
+        return host_of(parse_url(entries[0])) if entries else ""
+    except ZtpurgeError:
+        return ""
 
 
 def _confirmed(outcome: Outcome, progress: Progress | None) -> Outcome:
@@ -135,10 +147,14 @@ def _understand(now: Progress, task: Task | None, error: ApiError | None, *, mos
     if task is not None:
         failure = _failure(task) if task.state == "failed" else None
         return replace(now, state=task.state, task=task, error=failure, misses=0)
-    if error and error.failure is Failure.UNKNOWN_TASK:
-        misses = now.misses + 1
-        return replace(now, state="failed" if misses >= most_misses else "pending", error=error, misses=misses)
-    return replace(now, error=error, is_final=error is not None and error.failure is Failure.AUTH)
+    if error is None or not error.is_final:
+        return replace(now, error=error, misses=0)
+    misses = now.misses + 1
+    is_over = misses >= most_misses or error.failure is Failure.AUTH
+    is_unknown = error.failure is Failure.UNKNOWN_TASK
+    return replace(
+        now, state="failed" if is_over and is_unknown else "pending", error=error, misses=misses, is_final=is_over
+    )
 
 
 def _failure(task: Task) -> ApiError:
@@ -161,4 +177,6 @@ def _explain(progress: Progress, *, again: bool, seconds: float, stopped: bool) 
         word = f" (`{progress.task.word}`)" if progress.task else ""
         why = f"still under way{word} after {seconds:.0f} s"
     remedy = "Ask again with `command: status`, or raise `wait-timeout`" if again else ""
+    if progress.error and progress.error.remedy and not stopped:
+        remedy = progress.error.remedy
     return replace(progress, error=ApiError(Failure.TIMEOUT, why, remedy=remedy))

@@ -30,7 +30,7 @@ def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict
     cannot be read.
     """
     if not folder.is_dir():
-        raise ZtpurgeError(f"there is no folder {str(folder)!a}", remedy="Build the site before this step")
+        raise ZtpurgeError("there is no such folder", remedy="Build the site before this step")
     skipped = frozenset(map(os.fspath, ignored))
     try:
         files = {path: facts for path, facts in _walk(os.fspath(folder), "", ()) if path not in skipped}
