@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ztpurge.annotations import failure_messages, problem_messages, unverified_message, warning_messages
 from ztpurge.announce import announce
 from ztpurge.answers import Task
 from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
@@ -17,20 +18,16 @@ from ztpurge.inputs import parse
 from ztpurge.mapping import Mapped, Skip
 from ztpurge.messages import (
     count,
-    failure_messages,
     headline,
     lost_runs,
     manifest_line,
     maybe_stale_title,
     outcome_lines,
     plan_line,
-    problem_messages,
     progress_line,
     size_of,
-    unverified_message,
     verdict_counts,
     verdict_line,
-    warning_messages,
 )
 from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome

@@ -1,6 +1,7 @@
 """A run told to the runner: plan and outcomes in the log, annotations, step outputs, the job summary, the report file.
 
-What is said is decided in `messages.py`, `summary.py` and `report.py`; how it is written in `workflow.py`.
+What is said is decided in `messages.py`, `annotations.py`, `summary.py` and `report.py`, how it is written in
+`workflow.py`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
+from ztpurge.annotations import at_most_ten, failure_messages, unverified_message, warning_messages
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import Report, exit_code, fit, outputs, refused_outputs, render_json
 from ztpurge.summary import render_refusal, render_summary
@@ -41,15 +43,15 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
         found = [messages.verdict_line(verdict) for verdict in report.verdicts if verdict.state == state]
         _list(title, found, workflow)
     level: Level = "error" if inputs.fail_on_error else "warning"
-    failures, warnings = messages.failure_messages(report), messages.warning_messages(report)
+    failures, warnings = failure_messages(report), warning_messages(report)
     if level == "warning":
-        failures, warnings = (), messages.at_most_ten([*failures, *warnings])
+        failures, warnings = (), at_most_ten([*failures, *warnings])
     for message in failures:
         workflow.annotate(level, "ztpurge", message)
     for message in warnings:
         workflow.annotate("warning", "ztpurge", message)
-    if messages.unverified_message(report):
-        workflow.annotate("notice", "ztpurge", messages.unverified_message(report))
+    if unverified_message(report):
+        workflow.annotate("notice", "ztpurge", unverified_message(report))
     if report.result == "nothing":
         root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
         workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, TextIO
 
-from ztpurge import __version__, messages, stages
+from ztpurge import __version__, stages
+from ztpurge.annotations import problem_messages
 from ztpurge.announce import announce, announce_bug, announce_dry_run, announce_plan, announce_refusal
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
@@ -13,7 +14,7 @@ from ztpurge.mapping import Site, map_changes
 from ztpurge.plan import Plan, make_plan, raise_if_too_many
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
-from ztpurge.sources import FilesOfInputs, Source, check_files, open_source
+from ztpurge.sources import FilesOfInputs, check_files, open_source
 from ztpurge.step import Step
 from ztpurge.workflow import Workflow
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ztpurge.clock import Clock
+    from ztpurge.source import Source
 
 
 def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
@@ -31,7 +33,7 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     try:
         return _run(environ, workflow, clock)
     except InvalidInputs as error:
-        return announce_refusal(messages.problem_messages(error), workflow)
+        return announce_refusal(problem_messages(error), workflow)
     except ZtpurgeError as error:
         return announce_refusal((f"{error.place}: {error}" if error.place else str(error),), workflow)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation

@@ -1,4 +1,4 @@
-"""A report in sentences: the lines of the log, the headline, the annotations. Pure."""
+"""A report in sentences: the lines of the log and the headline. Pure; annotations have a room of their own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 from ztpurge.errors import Failure
 from ztpurge.untrusted import for_log
-from ztpurge.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from ztpurge.changes.since import Found
-    from ztpurge.errors import InvalidInputs
     from ztpurge.mapping import Mapped
     from ztpurge.plan import Batch, Plan
     from ztpurge.purge import Outcome
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from ztpurge.verify import Verdict
     from ztpurge.wait import Progress
 
-MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 NO_BASE_URL = "base-url is empty, so changed files are not looked at"
 SPLIT_AT_BLANKS = (
     "the list separates names by blanks, so a name that holds a blank was read as several, and its URL stays stale; "
@@ -32,9 +29,7 @@ _NOT_KNOWN = (
 )
 NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
 OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
-_NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
-_STATUS_WAYS = {"failed": "not done", "pending": "not known to be done"}
-_WAYS = {"failed": "not purged", "partial": "not purged", "pending": "not confirmed"}
+NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 
 
 def count(number: int, noun: str) -> str:
@@ -144,7 +139,7 @@ def headline(report: Report) -> str:
         done = " and reported done" if report.waited else ""
         return f"{_things(report.plan)} purged{done} on {hosts}, in {calls}{seen}"
     kinds = {batch.kind for batch in report.plan.batches}
-    noun = _NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
+    noun = NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
     ways = {outcome.status for outcome in report.failures}
     way = "NOT confirmed as purged" if ways == {"pending"} else "NOT purged"
     return f"{len(report.failed_entries):,} of {count(report.plan.size, noun)} {way} and maybe stale{seen}"
@@ -174,80 +169,12 @@ def skip_counts(mapped: Mapped) -> str:
     return ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
 
 
-def failure_messages(report: Report) -> tuple[str, ...]:
-    """Return what to annotate: failures with the same cause together, the widest first, at most ten in all."""
-    ways = _STATUS_WAYS if report.is_status else _WAYS
-    return at_most_ten([*_causes(report.failures, ways), *([] if report.stale_is_fine else _stale(report.verdicts))])
-
-
-def warning_messages(report: Report) -> tuple[str, ...]:
-    """Return what to annotate that does not make the run red, at most ten in all."""
-    ways = dict.fromkeys(_WAYS, "not prefetched") | {"pending": "not confirmed as prefetched"}
-    failed = tuple(outcome for outcome in report.prefetched if outcome.error)
-    return at_most_ten([*_causes(failed, ways), *(_stale(report.verdicts) if report.stale_is_fine else [])])
-
-
-def unverified_message(report: Report) -> str:
-    """Return what to note of purged URLs that could not be compared, nothing if there are none."""
-    found = [verdict for verdict in report.verdicts if verdict.state == "unverified"]
-    if not found:
-        return ""
-    reasons = Counter(for_log(verdict.reason) for verdict in found).most_common(3)
-    why = "; ".join(f"{number:,}: {reason}" for reason, number in reasons)
-    return f"{count(len(found), 'URL')} purged, but not verified to be fresh ({why}). First of them: {found[0].url}"
-
-
-def at_most_ten(messages: list[str]) -> tuple[str, ...]:
-    """Return the messages, the last ones as a count where the runner would drop them."""
-    if len(messages) > MAX_ANNOTATIONS:
-        kept = MAX_ANNOTATIONS - 1
-        messages[kept:] = [f"and {len(messages) - kept} more causes; the log and the outputs have them all"]
-    return tuple(messages)
-
-
-def _causes(failures: Iterable[Outcome], ways: Mapping[str, str]) -> list[str]:
-    groups: dict[tuple[str, str, str], list[Outcome]] = {}
-    for outcome in failures:
-        groups.setdefault((outcome.batch.host, ways[outcome.status], str(outcome.error)), []).append(outcome)
-    widest = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return [_failure_message(host, way, error, outcomes) for (host, way, error), outcomes in widest]
-
-
-def _stale(verdicts: Iterable[Verdict]) -> list[str]:
-    groups: dict[str, list[Verdict]] = {}
-    for verdict in verdicts:
-        if verdict.state == "stale":
-            groups.setdefault(host_of(verdict.url), []).append(verdict)
-    return [
-        f"{count(len(stale), 'URL')} of {host} purged, but not fresh. First of them: {verdict_line(stale[0])}"
-        for host, stale in groups.items()
-    ]
-
-
-def problem_messages(error: InvalidInputs) -> tuple[str, ...]:
-    """Return what to annotate for inputs that cannot be used: each by its name, at most ten in all."""
-    messages = [f"{problem.place}: {problem}" for problem in error.problems]
-    if len(messages) > MAX_ANNOTATIONS:
-        messages[MAX_ANNOTATIONS - 1 :] = ["; ".join(messages[MAX_ANNOTATIONS - 1 :])]
-    return tuple(messages)
-
-
 def _things(plan: Plan) -> str:
-    sizes = {kind: sum(len(batch.entries) for batch in plan.batches if batch.kind == kind) for kind in _NOUNS}
-    return " and ".join(count(size, _NOUNS[kind]) for kind, size in sizes.items() if size)
+    sizes = {kind: sum(len(batch.entries) for batch in plan.batches if batch.kind == kind) for kind in NOUNS}
+    return " and ".join(count(size, NOUNS[kind]) for kind, size in sizes.items() if size)
 
 
 def _why_nothing(mapped: Mapped) -> str:
     if not mapped.skipped:
         return ": no changed files, urls or dirs were given"
     return f": {count(len(mapped.skipped), 'changed file')} skipped ({skip_counts(mapped)})"
-
-
-def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome]) -> str:
-    entries = [entry for outcome in outcomes for entry in outcome.batch.entries]
-    req_ids = [outcome.req_id for outcome in outcomes if outcome.req_id]
-    if not entries:
-        return f"{count(len(req_ids), 'reqId')}: {error.rstrip('.')}. First of them: {req_ids[0]}"
-    kind = _NOUNS[outcomes[0].batch.kind] if len({outcome.batch.kind for outcome in outcomes}) == 1 else "entry"
-    where = f"{count(len(entries), kind)} of {host} {way} ({count(len(outcomes), 'call')})"
-    return f"{where}: {error.rstrip('.')}. First of them: {entries[0]}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ztpurge.expected import Expected
     from ztpurge.mapping import Mapped, Site
     from ztpurge.plan import Batch
-    from ztpurge.sources import Source
+    from ztpurge.source import Source
     from ztpurge.step import Step
     from ztpurge.wait import Progress
 

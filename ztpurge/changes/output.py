@@ -26,11 +26,12 @@ _Place = tuple[int, int]  # device and inode: a file under several names is read
 def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict[str, Content]:
     """Return the content of each file below a folder by its path there, in order of the paths.
 
-    `ignored`: files that are no part of the output. Raises ZtpurgeError for a folder that is not there, and for what
-    cannot be read.
+    `ignored`: files that are no part of the output, their links resolved. Raises ZtpurgeError for a folder that is not
+    there, and for what cannot be read.
     """
     if not folder.is_dir():
         raise ZtpurgeError("there is no such folder", remedy="Build the site before this step")
+    folder = folder.resolve()
     skipped = frozenset(map(os.fspath, ignored))
     try:
         files = {path: facts for path, facts in _walk(os.fspath(folder), "", ()) if path not in skipped}

@@ -1,0 +1,90 @@
+"""A report as annotations on the run's page: what failed, what is stale, what to note, at most ten of a level. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ztpurge.messages import NOUNS, count, verdict_line
+from ztpurge.untrusted import for_log
+from ztpurge.urls import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ztpurge.errors import InvalidInputs
+    from ztpurge.purge import Outcome
+    from ztpurge.report import Report
+    from ztpurge.verify import Verdict
+
+MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
+_STATUS_WAYS = {"failed": "not done", "pending": "not known to be done"}
+_WAYS = {"failed": "not purged", "partial": "not purged", "pending": "not confirmed"}
+
+
+def failure_messages(report: Report) -> tuple[str, ...]:
+    """Return what to annotate: failures with the same cause together, the widest first, at most ten in all."""
+    ways = _STATUS_WAYS if report.is_status else _WAYS
+    return at_most_ten([*_causes(report.failures, ways), *([] if report.stale_is_fine else _stale(report.verdicts))])
+
+
+def warning_messages(report: Report) -> tuple[str, ...]:
+    """Return what to annotate that does not make the run red, at most ten in all."""
+    ways = dict.fromkeys(_WAYS, "not prefetched") | {"pending": "not confirmed as prefetched"}
+    failed = tuple(outcome for outcome in report.prefetched if outcome.error)
+    return at_most_ten([*_causes(failed, ways), *(_stale(report.verdicts) if report.stale_is_fine else [])])
+
+
+def unverified_message(report: Report) -> str:
+    """Return what to note of purged URLs that could not be compared, nothing if there are none."""
+    found = [verdict for verdict in report.verdicts if verdict.state == "unverified"]
+    if not found:
+        return ""
+    reasons = Counter(for_log(verdict.reason) for verdict in found).most_common(3)
+    why = "; ".join(f"{number:,}: {reason}" for reason, number in reasons)
+    return f"{count(len(found), 'URL')} purged, but not verified to be fresh ({why}). First of them: {found[0].url}"
+
+
+def at_most_ten(messages: list[str]) -> tuple[str, ...]:
+    """Return the messages, the last ones as a count where the runner would drop them."""
+    if len(messages) > MAX_ANNOTATIONS:
+        kept = MAX_ANNOTATIONS - 1
+        messages[kept:] = [f"and {len(messages) - kept} more causes; the log and the outputs have them all"]
+    return tuple(messages)
+
+
+def _causes(failures: Iterable[Outcome], ways: Mapping[str, str]) -> list[str]:
+    groups: dict[tuple[str, str, str], list[Outcome]] = {}
+    for outcome in failures:
+        groups.setdefault((outcome.batch.host, ways[outcome.status], str(outcome.error)), []).append(outcome)
+    widest = sorted(groups.items(), key=lambda group: -len(group[1]))
+    return [_failure_message(host, way, error, outcomes) for (host, way, error), outcomes in widest]
+
+
+def _stale(verdicts: Iterable[Verdict]) -> list[str]:
+    groups: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.state == "stale":
+            groups.setdefault(host_of(verdict.url), []).append(verdict)
+    return [
+        f"{count(len(stale), 'URL')} of {host} purged, but not fresh. First of them: {verdict_line(stale[0])}"
+        for host, stale in groups.items()
+    ]
+
+
+def problem_messages(error: InvalidInputs) -> tuple[str, ...]:
+    """Return what to annotate for inputs that cannot be used: each by its name, at most ten in all."""
+    messages = [f"{problem.place}: {problem}" for problem in error.problems]
+    if len(messages) > MAX_ANNOTATIONS:
+        messages[MAX_ANNOTATIONS - 1 :] = ["; ".join(messages[MAX_ANNOTATIONS - 1 :])]
+    return tuple(messages)
+
+
+def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome]) -> str:
+    entries = [entry for outcome in outcomes for entry in outcome.batch.entries]
+    req_ids = [outcome.req_id for outcome in outcomes if outcome.req_id]
+    if not entries:
+        return f"{count(len(req_ids), 'reqId')}: {error.rstrip('.')}. First of them: {req_ids[0]}"
+    kind = NOUNS[outcomes[0].batch.kind] if len({outcome.batch.kind for outcome in outcomes}) == 1 else "entry"
+    where = f"{count(len(entries), kind)} of {host} {way} ({count(len(outcomes), 'call')})"
+    return f"{where}: {error.rstrip('.')}. First of them: {entries[0]}"
