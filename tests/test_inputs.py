@@ -731,5 +731,5 @@ def test_any_inputs_are_read_or_refused_by_name(values: dict[str, str]) -> None:
         assert {problem.place for problem in error.problems} <= set(table())  # noqa: PT017 - either end is fine
         assert error.problems  # noqa: PT017
     else:
-        assert inputs.token or inputs.dry_run
+        assert inputs.token or inputs.username or inputs.dry_run
         assert (inputs.command == "status") == (inputs.req_ids is not None)

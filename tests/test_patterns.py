@@ -189,3 +189,10 @@ def test_patterns_remember_their_lines() -> None:
     patterns = parse_patterns(("# a", "*.html"))
     assert patterns
     assert patterns.lines == ("# a", "*.html")
+
+
+@pytest.mark.parametrize("line", ["[[a]x", "[+--b]", "[a&&b]", "[a||b]", "[a~~b]"])
+def test_what_the_expressions_may_mean_one_day_is_no_warning(line: str) -> None:
+    patterns = parse_patterns((line,))
+    assert patterns
+    assert patterns.lines == (line,)

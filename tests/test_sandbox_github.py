@@ -339,6 +339,7 @@ class TestRuns:
             run = about(api, "/actions/workflows/purge.yml/runs").document["workflow_runs"][-1]
         assert run == {
             "id": 1,
+            "run_number": 1,
             "head_sha": "1" * 40,
             "head_branch": "main",
             "event": "push",

@@ -157,7 +157,7 @@ def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
 
 def _number(least: float, most: float, unit: str = "") -> Callable[[str], float]:
     def read(text: str) -> float:
-        value = float(text) if _NUMBER.fullmatch(text.strip()) else -1
+        value = float(text.strip()) if _NUMBER.fullmatch(text.strip()) else -1
         if not least <= value <= most:
             raise ZtpurgeError(f"{text.strip()!a} is not a number from {least:g} to {most:g}{unit}")
         return value
@@ -167,7 +167,7 @@ def _number(least: float, most: float, unit: str = "") -> Callable[[str], float]
 
 def _count(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        value = int(text) if _COUNT.fullmatch(text.strip()) else -1
+        value = int(text.strip()) if _COUNT.fullmatch(text.strip()) else -1
         if not least <= value <= most:
             raise ZtpurgeError(f"{text.strip()!a} is not a whole number from {least} to {most}")
         return value

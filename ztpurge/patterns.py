@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,13 @@ def parse_patterns(lines: tuple[str, ...]) -> Patterns | None:
     """Compile patterns, None if there are none but comments; raise ZtpurgeError for one that cannot be read."""
     if all(line.startswith("#") for line in lines):
         return None
+    with warnings.catch_warnings():
+        # `[[a]`, `[a--b]`: `re` warns that they may mean something else one day
+        warnings.simplefilter("ignore", FutureWarning)
+        return Patterns(lines, _compile(lines))
+
+
+def _compile(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec:
     import pathspec  # noqa: PLC0415 - 30 ms that a run without patterns need not pay
 
     for line in lines:
@@ -38,4 +46,4 @@ def parse_patterns(lines: tuple[str, ...]) -> Patterns | None:
             pathspec.GitIgnoreSpec.from_lines([line])
         except (ValueError, re.error) as error:
             raise ZtpurgeError(f"`{line}` is not a pattern of .gitignore") from error
-    return Patterns(lines, pathspec.GitIgnoreSpec.from_lines(lines))
+    return pathspec.GitIgnoreSpec.from_lines(lines)
