@@ -11,6 +11,7 @@ import pytest
 
 from tests.repositories import ENVIRON, Repository
 from ztpurge.changes.git import Git
+from ztpurge.changes.trees import LINK, Entry
 from ztpurge.errors import ZtpurgeError
 
 
@@ -210,6 +211,104 @@ def test_a_workspace_of_another_user_is_read_and_its_configuration_left_alone(re
     assert "dubious ownership" in refused.stderr
     assert checkout(repository.folder).differing_paths(base, head) == ("a",)
     assert (repository.folder / ".git/config").read_bytes() == configuration
+
+
+def entry(repository: Repository, commit: str, path: str, mode: str = "100644") -> Entry:
+    return Entry(mode, repository.git("rev-parse", f"{commit}:{path}"))
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_file_of_any_name_is_found(repository: Repository, name: str) -> None:
+    head = repository.commit({f"{name}/{name}": "12345", "other": "1"})
+    found = checkout(repository.folder).files(head, [f"{name}/{name}", "none"])
+    assert found == {f"{name}/{name}": entry(repository, head, f"{name}/{name}")}
+    assert found[f"{name}/{name}"].size == 5
+
+
+def test_only_files_are_found_and_those_of_that_commit(repository: Repository) -> None:
+    before = repository.commit({"gone": "1", "was-file": "1", "edited": "1", "was-folder/a": "1", "empty": ""})
+    repository.write({"gone": None, "was-file": None, "was-folder/a": None, "edited": "22", "was-file/a": "1"})
+    (repository.folder / "was-folder").rmdir()
+    (repository.folder / "was-folder").write_text("1")
+    (repository.folder / "link").symlink_to("edited")
+    (repository.folder / "script").write_text("1")
+    (repository.folder / "script").chmod(0o755)
+    repository.git("add", "--all")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{before},module")
+    repository.git("commit", "--quiet", "--message=all kinds")
+    head = repository.git("rev-parse", "HEAD")
+    paths = ["gone", "was-file", "was-file/a", "edited", "was-folder", "was-folder/a", "link", "script", "module", ""]
+    found = checkout(repository.folder).files(head, [*paths, "empty", "/edited", "./edited", "module/x"])
+    assert found == {
+        "was-file/a": entry(repository, head, "was-file/a"),
+        "edited": entry(repository, head, "edited"),
+        "was-folder": entry(repository, head, "was-folder"),
+        "link": entry(repository, head, "link", LINK),
+        "script": entry(repository, head, "script", "100755"),
+        "empty": entry(repository, head, "empty"),
+    }
+    sizes = {path: file.size for path, file in found.items()}
+    assert sizes == {"was-file/a": 1, "edited": 2, "was-folder": 1, "link": 6, "script": 1, "empty": 0}
+    assert checkout(repository.folder).files(before, paths) == {
+        path: entry(repository, before, path) for path in ("gone", "was-file", "edited", "was-folder/a")
+    }
+
+
+def test_no_paths_have_no_files(repository: Repository) -> None:
+    assert checkout(repository.folder).files(repository.commit({"a": "1"}), []) == {}
+
+
+def test_a_repository_of_sha256_has_its_own_ids(tmp_path: Path) -> None:
+    repository = Repository(tmp_path, init=False)
+    repository.git("init", "--quiet", "--object-format=sha256")
+    head = repository.commit({"a": "12"})
+    found = checkout(tmp_path).files(head, ["a"]) or {}
+    assert (len(found["a"].sha), found["a"].size) == (64, 2)
+    assert found["a"].sha == repository.git("hash-object", "a")
+    assert checkout(tmp_path).blob(found["a"].sha) == b"12"
+
+
+def test_of_a_commit_that_the_checkout_lacks_no_file_is_known(repository: Repository, tmp_path: Path) -> None:
+    base = repository.commit({"a": "1"})
+    old = repository.git("rev-parse", f"{base}:a")
+    head = repository.commit({"a": "2"})
+    repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(tmp_path / "shallow"))
+    shallow = checkout(tmp_path / "shallow")
+    assert shallow.files(base, ["a"]) is None
+    assert shallow.blob(old) is None
+    assert shallow.files(head, ["a"]) == {"a": entry(repository, head, "a")}
+    assert checkout(tmp_path).files(head, ["a"]) is None
+    assert checkout(tmp_path).blob(old) is None
+
+
+def test_the_size_of_a_file_is_known_where_its_content_is(repository: Repository, tmp_path: Path) -> None:
+    repository.git("config", "uploadpack.allowFilter", "true")
+    head = repository.commit({"a": "1", "here": "22", "z": "333"})
+    clone = Repository(tmp_path / "partial", init=False)
+    repository.git(
+        "clone", "--quiet", "--no-checkout", "--filter=blob:none", f"file://{repository.folder}", str(clone.folder)
+    )
+    clone.git("checkout", "main", "--", "here")  # as a sparse checkout has some
+    found = checkout(clone.folder).files(head, ["a", "here", "z"])
+    assert found == {path: entry(repository, head, path) for path in ("a", "here", "z")}
+    assert {path: file.size for path, file in found.items()} == {"a": None, "here": 2, "z": None}
+    assert checkout(clone.folder).blob(found["here"].sha) == b"22"
+    assert checkout(clone.folder).blob(found["a"].sha) is None
+    assert "?" in clone.git("rev-list", "--objects", "--missing=print", "main")  # nothing was fetched meanwhile
+
+
+def test_a_blob_comes_byte_by_byte(repository: Repository) -> None:
+    repository.commit({"a": "1\r\n\ufeff\0", ".gitattributes": "a filter=lfs diff=lfs merge=lfs -text"})
+    sha = repository.git("rev-parse", "HEAD:a")
+    assert checkout(repository.folder).blob(sha) == "1\r\n\ufeff\0".encode()
+    assert checkout(repository.folder).blob("f" * 40) is None
+    assert checkout(repository.folder).blob(repository.git("rev-parse", "HEAD^{tree}")) is None
+
+
+def test_the_same_content_under_many_names_has_one_size(repository: Repository) -> None:
+    names = [f"d{number}/f" for number in range(50)]
+    head = repository.commit(dict.fromkeys(names, "same"))
+    assert {file.size for file in (checkout(repository.folder).files(head, names) or {}).values()} == {4}
 
 
 def test_the_module_needs_no_http_client() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from tests.repositories import Repository
 from ztpurge.changes.event import Run as EventRun
 from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
-from ztpurge.changes.trees import Entry, Tree, differing_paths
+from ztpurge.changes.trees import LINK, Entry, Tree, differing_paths, find_files
 from ztpurge.errors import ZtpurgeError
 from ztpurge.pace import Pace
 from ztpurge.retry import Limits
@@ -304,3 +306,164 @@ def test_a_folder_that_the_api_cannot_list_is_refused(repository: Repository, cl
 def test_a_file_that_becomes_a_folder_is_gone_and_its_files_are_new() -> None:
     paths = differing_paths("base", "head", lambda sha, recursive: TREES[sha, recursive])
     assert sorted(paths) == ["a/b", "now-folder", "now-folder/c"]
+
+
+KINDS: dict[str, str | None] = {
+    "a": "1",
+    "b/c/d": "22",
+    "b/c/e": "22",
+    "b/f": "333",
+    "c d/\u6625.html": "",
+    'q"uo\n\tte': "4",
+    "[z]": "5",
+}
+
+
+def make_kinds(repository: Repository) -> str:
+    repository.write(KINDS)
+    (repository.folder / "b/link").symlink_to("../a")
+    (repository.folder / "script").write_text("1")
+    (repository.folder / "script").chmod(0o755)
+    repository.git("add", "--all")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    repository.git("commit", "--quiet", "--message=all kinds")
+    return repository.git("rev-parse", "HEAD")
+
+
+ASKED = [
+    *KINDS,
+    "b/link",
+    "script",
+    "module",
+    "b",
+    "b/c",
+    "b/c/d/x",
+    "a/x",
+    "none",
+    "none/at/all",
+    "",
+    "b/",
+    "module/x",
+]
+
+
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+@pytest.mark.parametrize("limit", [7, 9, 1000])
+def test_files_are_those_that_the_checkout_has(
+    repository: Repository, clock: FakeClock, flavour: str, limit: int
+) -> None:
+    head = make_kinds(repository)
+    truth = Git(repository.folder, os.environ).files(head, ASKED)
+    options = {"truncate_at": limit} if flavour == "github" else {"page_size": limit}
+    with serve(repository, flavour=flavour, **options) as api:
+        found = client(api, clock).files(head, ASKED)
+    assert found == truth
+    assert found.keys() == {*KINDS, "b/link", "script"}
+    assert found["b/link"].mode == LINK
+    assert {path: file.size for path, file in found.items()} == {
+        path: file.size for path, file in (truth or {}).items()
+    }
+
+
+def test_looking_files_up_takes_one_call(repository: Repository, clock: FakeClock) -> None:
+    head = make_kinds(repository)
+    with serve(repository) as api:
+        client(api, clock).files(head, ASKED)
+    assert [request.path for request in api.requests] == [f"/repos/owner/site/git/trees/{head}?recursive=1"]
+
+
+def test_a_commit_that_was_compared_is_not_read_again(repository: Repository, clock: FakeClock) -> None:
+    bases = [repository.commit({"a": str(number)}) for number in range(3)]
+    head = make_kinds(repository)
+    with serve(repository) as api:
+        github = client(api, clock)
+        for base in bases:
+            github.differing_paths(base, head)
+        assert github.files(head, ["a", "none"]).keys() == {"a"}
+        assert github.files(head, ["b/f"]).keys() == {"b/f"}
+    assert len(api.requests) == 4
+
+
+def test_of_a_large_tree_only_the_folders_that_are_asked_for_are_read(repository: Repository, clock: FakeClock) -> None:
+    files: dict[str, str | None] = {
+        f"{top}/{low}/{name}": top + low for top in "abc" for low in "xyz" for name in "123"
+    }
+    head = repository.commit(files)
+    with serve(repository, truncate_at=12) as api:
+        assert client(api, clock).files(head, ["a/x/1", "a/x/2", "b/none", "none/x"]).keys() == {"a/x/1", "a/x/2"}
+    assert len(api.requests) <= 4  # the top twice, a, b
+    unasked = {repository.git("rev-parse", f"{head}:{folder}") for folder in ("c", "a/x", "a/y", "b/x")}
+    assert not [request for request in api.requests if any(sha in request.path for sha in unasked)]
+
+
+def test_files_of_a_folder_that_the_api_cannot_list_are_refused(repository: Repository, clock: FakeClock) -> None:
+    head = repository.commit({f"big/{number}": "1" for number in range(9)} | {"a": "1"})
+    with serve(repository, truncate_at=8) as api, pytest.raises(ZtpurgeError, match="cannot list all of big"):
+        client(api, clock).files(head, ["big/1"])
+    with serve(repository, truncate_at=8) as api:
+        assert client(api, clock).files(head, ["a", "none"]).keys() == {"a"}
+
+
+def test_files_of_a_commit_that_is_not_there_are_refused(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository) as api, pytest.raises(ZtpurgeError, match="answered 404"):
+        client(api, clock).files("f" * 40, ["a"])
+
+
+@given(COMMITS.map(lambda commits: commits[0]), st.lists(PATHS, max_size=5), st.sampled_from([8, 1000]))
+@settings(max_examples=10)
+def test_checkout_and_api_find_the_same_files(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, str | None], paths: list[str], truncate_at: int
+) -> None:
+    from tests.conftest import FakeClock  # noqa: PLC0415 - only a type above
+
+    repository = Repository(tmp_path_factory.mktemp("files"))
+    head = repository.commit({path: text for path, text in files.items() if text})
+    truth = Git(repository.folder, os.environ).files(head, paths)
+    with serve(repository, truncate_at=truncate_at) as github, serve(repository, flavour="gitea", page_size=4) as gitea:
+        assert client(github, FakeClock()).files(head, paths) == truth
+        assert client(gitea, FakeClock()).files(head, paths) == truth
+
+
+def test_a_size_that_is_none_is_not_known() -> None:
+    def read(_sha: str, _recursive: bool) -> Tree:
+        return Tree({"a": Entry("100644", "1", None), "b": Entry("100644", "1", 7)})
+
+    found = find_files("head", ["a", "b"], read)
+    assert [found[path].size for path in ("a", "b")] == [None, 7]
+
+
+def blob_answer(content: object, sha: str = "a" * 40) -> Fault:
+    return Fault("status", status=200, path=f"/repos/owner/site/git/blobs/{sha}", body=json.dumps(content))
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\xff\r\n" * 200], ids=["empty", "binary"])
+def test_a_blob_comes_byte_by_byte(repository: Repository, clock: FakeClock, data: bytes) -> None:
+    repository.commit({"a": "1"})
+    sent = {"sha": "a" * 40, "size": len(data), "encoding": "base64", "content": base64.encodebytes(data).decode()}
+    with serve(repository, faults=(blob_answer(sent),)) as api:
+        assert client(api, clock).blob("a" * 40) == data
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param([], id="a list"),
+        pytest.param(None, id="null"),
+        pytest.param({"content": None}, id="no content"),
+        pytest.param({"content": 1}, id="a number"),
+        pytest.param({"content": "a"}, id="half a byte"),
+        pytest.param({"content": "\u00e9"}, id="not ASCII"),
+    ],
+)
+def test_a_blob_of_another_form_is_refused(repository: Repository, clock: FakeClock, answer: object) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository, faults=(blob_answer(answer),)) as api, pytest.raises(ZtpurgeError, match="no file for"):
+        client(api, clock).blob("a" * 40)
+
+
+def test_a_blob_that_is_not_there_is_refused(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository) as api, pytest.raises(ZtpurgeError, match="answered 404"):
+        client(api, clock).blob("f" * 40)

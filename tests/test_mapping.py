@@ -1,4 +1,4 @@
-"""Every changed file has URLs or a reason why it has none."""
+"""Every changed file has URLs or a reason why it has none, and a URL leads back to the files it may serve."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ztpurge.changes import Change
-from ztpurge.mapping import Mapped, Site, Skip, Target, map_changes
+from ztpurge.mapping import Mapped, Site, Skip, Target, map_changes, sources_of
 from ztpurge.patterns import parse_patterns
 
 BASE = "https://a.example/"
@@ -185,3 +185,78 @@ def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[
         urls = [target.url for target in mapped.targets if target.path == path]
         assert all(url.startswith(site.base_urls) for url in urls)
         assert {base for base in site.base_urls if any(url.startswith(base) for url in urls)} == set(site.base_urls)
+
+
+CLEAN = Site(base_urls=(BASE,), index_files=INDEX, clean_urls=True)
+OVERLAPPING = Site(base_urls=("https://a.example/x/", BASE, "http://a.example/"), index_files=INDEX)
+
+
+@pytest.mark.parametrize(
+    ("site", "url", "sources"),
+    [
+        pytest.param(Site(base_urls=(BASE,)), "css/a.css", ["css/a.css"], id="as it is"),
+        pytest.param(Site(base_urls=(BASE,)), "a%20b%23c/%C3%A9.css", ["a b#c/\u00e9.css"], id="encoded"),
+        pytest.param(Site(base_urls=(BASE,)), "100%2525", ["100%25"], id="decoded once"),
+        pytest.param(Site(base_urls=(BASE,)), "%FF", ["\udcff"], id="not UTF-8"),
+        pytest.param(Site(base_urls=(BASE,), root="dist"), "a.css", ["dist/a.css"], id="root"),
+        pytest.param(Site(base_urls=(BASE,), root="dist"), "dist/a.css", ["dist/dist/a.css"], id="root put on once"),
+        pytest.param(Site(base_urls=(BASE,)), "", [], id="a folder without index files"),
+        pytest.param(Site(base_urls=(BASE,), index_files=INDEX), "", ["index.html", "index.htm"], id="the top"),
+        pytest.param(
+            Site(base_urls=(BASE,), index_files=INDEX, root="dist"),
+            "",
+            ["dist/index.html", "dist/index.htm"],
+            id="the top of root",
+        ),
+        pytest.param(
+            Site(base_urls=(BASE,), index_files=INDEX[::-1]), "a/", ["a/index.htm", "a/index.html"], id="in their order"
+        ),
+        pytest.param(Site(base_urls=(BASE,), index_files=INDEX), "a", ["a"], id="not clean"),
+        pytest.param(CLEAN, "a/", ["a/index.html", "a/index.htm"], id="a clean folder"),
+        pytest.param(CLEAN, "a", ["a", "a.html", "a.htm", "a/index.html", "a/index.htm"], id="clean"),
+        pytest.param(CLEAN, "a?b", [], id="a query"),
+        pytest.param(CLEAN, "a?", [], id="an empty query"),
+        pytest.param(CLEAN, "a%3Fb/", ["a?b/index.html", "a?b/index.htm"], id="no query"),
+    ],
+)
+def test_a_url_may_serve_these_files(site: Site, url: str, sources: list[str]) -> None:
+    assert sources_of(site, BASE + url) == tuple(sources)
+
+
+@pytest.mark.parametrize(
+    ("url", "sources"),
+    [
+        pytest.param("https://a.example/x/y", ["y"], id="the longest base"),
+        pytest.param("https://a.example/x/x/y", ["x/y"], id="which is taken off once"),
+        pytest.param("https://a.example/xy", ["xy"], id="the other"),
+        pytest.param("http://a.example/x/y", ["x/y"], id="another scheme"),
+        pytest.param("https://a.example/x/", ["index.html", "index.htm"], id="the top of the longest"),
+        pytest.param("https://b.example/x", [], id="another host"),
+        pytest.param("https://a.example.evil/x", [], id="a host that begins alike"),
+    ],
+)
+def test_of_overlapping_base_urls_the_longest_counts(url: str, sources: list[str]) -> None:
+    assert sources_of(OVERLAPPING, url) == tuple(sources)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["/etc/passwd", "%2Fetc%2Fpasswd", "%2e%2e%2fx", "..%2f..%2fx", "a%2F..%2F..%2Fx", "a//b", "a%00b", "%2e%2fa"],
+)
+def test_a_url_that_no_file_can_have_leads_to_none(url: str) -> None:
+    assert sources_of(Site(base_urls=(BASE,), root="dist"), BASE + url) == ()
+
+
+APART = SITES.filter(lambda site: len({base.split("/")[2] for base in site.base_urls}) == len(site.base_urls))
+
+
+@given(site=APART, changes=CHANGES)
+def test_every_url_leads_back_to_its_file(site: Site, changes: list[Change]) -> None:
+    for target in map_changes(site, changes).targets:
+        assert target.path in sources_of(site, target.url)
+
+
+@given(site=SITES, changes=CHANGES)
+def test_a_file_under_root_is_the_only_kind_of_source(site: Site, changes: list[Change]) -> None:
+    for target in map_changes(site, changes).targets:
+        assert all(path.startswith(f"{site.root}/") for path in sources_of(site, target.url) if site.root)

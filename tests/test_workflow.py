@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 from sandbox.runner import read_outputs
 from ztpurge.errors import ZtpurgeError
 from ztpurge.workflow import Workflow
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -107,9 +104,9 @@ def test_a_list_that_cannot_be_read_is_refused(workflow: Workflow, tmp_path: Pat
         workflow.read_list("x" * 5000)
 
 
-def test_the_report_is_written_whole_and_replaces_an_older_one(workflow: Workflow, tmp_path: Path) -> None:
+def test_a_file_is_written_whole_and_replaces_an_older_one(workflow: Workflow, tmp_path: Path) -> None:
     for text in ("older and longer", "newer"):
-        workflow.write_report("out/report.json", text)
+        workflow.write_file("out/report.json", text)
     assert (tmp_path / "ws/out/report.json").read_text() == "newer"
     assert [path.name for path in (tmp_path / "ws/out").iterdir()] == ["report.json"]
     assert (tmp_path / "ws/out/report.json").stat().st_mode & 0o777 == 0o644
@@ -123,10 +120,97 @@ def test_the_report_is_written_whole_and_replaces_an_older_one(workflow: Workflo
         pytest.param("file/report", "cannot be written", id="below a file"),
     ],
 )
-def test_a_report_that_cannot_be_written_is_refused(workflow: Workflow, tmp_path: Path, name: str, words: str) -> None:
+def test_a_file_that_cannot_be_written_is_refused(workflow: Workflow, tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "ws/file").touch()
     with pytest.raises(ZtpurgeError, match=words):
-        workflow.write_report(name, "text")
+        workflow.write_file(name, "text")
+
+
+FORBIDDEN = [
+    pytest.param("../report", "outside", id="outside"),
+    pytest.param("/etc/report", "outside", id="absolute"),
+    pytest.param("link", "outside", id="a link outside"),
+    pytest.param("linked/report", "outside", id="below a link outside"),
+    pytest.param("a/../../report", "outside", id="climbing"),
+    pytest.param("", "is a folder", id="nothing"),
+    pytest.param(".", "is a folder", id="the workspace"),
+    pytest.param("folder", "is a folder", id="a folder"),
+    pytest.param(".git/config", "is git's", id="git's"),
+    pytest.param("sub/.git/hooks/pre-push", "is git's", id="git's further down"),
+    pytest.param(".git", "is git's", id="git's own file"),
+    pytest.param("to-git/config", "is git's", id="git's by a link"),
+    pytest.param("a\0b", "not a path", id="a NUL"),
+    pytest.param("loop/a", "not a path", id="a link to itself"),
+]
+
+
+def plant(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/secret").write_text("secret")
+    (tmp_path / "ws/folder").mkdir()
+    (tmp_path / "ws/link").symlink_to(tmp_path / "other/secret")
+    (tmp_path / "ws/linked").symlink_to(tmp_path / "other")
+    (tmp_path / "ws/.hidden").mkdir()
+    (tmp_path / "ws/to-git").symlink_to(".git")
+    (tmp_path / "ws/loop").symlink_to("loop")
+
+
+@pytest.mark.parametrize(("name", "words"), FORBIDDEN)
+def test_files_that_may_not_be_written_are_refused(workflow: Workflow, tmp_path: Path, name: str, words: str) -> None:
+    plant(tmp_path)
+    with pytest.raises(ZtpurgeError, match=words):
+        workflow.file_to_write(name)
+    with pytest.raises(ZtpurgeError, match=words):
+        workflow.write_file(name, "text")
+    with pytest.raises(ZtpurgeError, match=words):
+        workflow.read_manifest(name)
+    assert (tmp_path / "other/secret").read_text() == "secret"
+    assert not (tmp_path / "ws/.git").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["report", "new/folder/report", ".hidden/report", "a..b", ".gitignore", "x.git/report"]
+)
+def test_files_in_the_workspace_may_be_written(workflow: Workflow, tmp_path: Path, name: str) -> None:
+    assert workflow.file_to_write(name) == tmp_path / "ws" / name
+    assert not (tmp_path / "ws" / name).exists()  # asking writes nothing
+    workflow.write_file(name, "t\u00e9xt\n")
+    assert (tmp_path / "ws" / name).read_bytes() == "t\u00e9xt\n".encode()
+
+
+def test_a_link_inside_the_workspace_stays_and_its_file_is_replaced(workflow: Workflow, tmp_path: Path) -> None:
+    (tmp_path / "ws/file").write_text("older")
+    (tmp_path / "ws/link").symlink_to("file")
+    workflow.write_file("link", "newer")
+    assert (tmp_path / "ws/link").is_symlink()
+    assert (tmp_path / "ws/file").read_text() == "newer"
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_the_older_one(workflow: Workflow, tmp_path: Path) -> None:
+    (tmp_path / "ws/out").mkdir()
+    workflow.write_file("out/report", "older")
+    with pytest.raises(UnicodeEncodeError):
+        workflow.write_file("out/report", "newer" * 10_000 + "\ud800")
+    assert (tmp_path / "ws/out/report").read_text() == "older"
+    assert [path.name for path in (tmp_path / "ws/out").iterdir()] == ["report"]
+
+
+def test_a_manifest_is_read_as_it_is(workflow: Workflow, tmp_path: Path) -> None:
+    (tmp_path / "ws/manifest.json").write_bytes(b"\xff{}")
+    assert workflow.read_manifest("manifest.json") == b"\xff{}"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "new/manifest.json"])
+def test_a_manifest_that_is_not_there_yet_is_none(workflow: Workflow, tmp_path: Path, name: str) -> None:
+    assert workflow.read_manifest(name) is None
+    assert list((tmp_path / "ws").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/sys/vm/compact_memory").exists(), reason="takes a file that nobody may read")
+def test_a_manifest_that_cannot_be_read_is_refused_not_taken_for_none(out: io.StringIO) -> None:
+    workflow = Workflow({"GITHUB_WORKSPACE": "/proc/sys/vm"}, out)
+    with pytest.raises(ZtpurgeError, match=r"'compact_memory' cannot be read \(Permission denied\)"):
+        workflow.read_manifest("compact_memory")  # even by root
 
 
 def test_files_of_the_runner_that_cannot_be_written_are_a_warning(tmp_path: Path, out: io.StringIO) -> None:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests import PreparedRequest
-from urllib3.response import DeflateDecoder, GzipDecoder
 
 from ztpurge import __version__
 from ztpurge.expected import MOST_BYTES_UNKNOWN, POINTER_BYTES
@@ -22,15 +21,13 @@ from ztpurge.transport import make_session, receive
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from urllib3.response import ContentDecoder
+    from collections.abc import Iterator, Mapping
 
     from ztpurge.expected import Content
     from ztpurge.transport import Incoming
 
 _PIECE = 1 << 20  # bytes that are inflated at once
-_DECODERS = {"gzip": GzipDecoder, "x-gzip": GzipDecoder, "deflate": DeflateDecoder}
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
 _EVIDENCE = {"age": "Age", "x-cache": "X-Cache", "via": "Via", "etag": "ETag", "last-modified": "Last-Modified"}
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; ztpurge/{__version__})",
@@ -44,7 +41,7 @@ class Look:
     """What an edge served: `is_match` if it was the expected content, `said` what it told of itself.
 
     `location`: where a redirect points. `unread`: the compression that could not be undone. `small`: a matching body
-    of less than 1024 bytes.
+    of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept.
     """
 
     status: int
@@ -53,6 +50,7 @@ class Look:
     location: str = ""
     unread: str = ""
     small: bytes = b""
+    is_too_long: bool = False
     retry_after: str | None = None
 
 
@@ -84,9 +82,10 @@ class Edges:
                 answer.status,
                 is_match=served.is_match,
                 said=_evidence(answer),
-                location=answer.headers.get("location", "") if 300 <= answer.status < 400 else "",
-                unread="" if encoding in {"", "identity", *_DECODERS} else for_log(encoding, limit=40),
+                location=_location(answer),
+                unread="" if encoding in {"", "identity", *_COMPRESSIONS} else for_log(encoding, limit=40),
                 small=served.small,
+                is_too_long=served.is_too_long,
                 retry_after=answer.headers.get("retry-after"),
             )
 
@@ -107,6 +106,7 @@ class _Comparison:
         self._kept = bytearray()
         self._length = 0
         self.is_possible = expected is not None
+        self.is_too_long = False
 
     def feed(self, piece: bytes) -> None:
         if not self.is_possible:
@@ -115,6 +115,7 @@ class _Comparison:
         most = MOST_BYTES_UNKNOWN if self._size is None else self._size
         if self._length > most:
             self.is_possible = False
+            self.is_too_long = self._size is None
             self._kept.clear()
             return
         if self._hash:
@@ -139,8 +140,8 @@ class _Comparison:
 
 def _compare(answer: Incoming, expected: Content, encoding: str) -> _Comparison:
     """Read a body while it can be the expected one: as it was sent (a file may be stored compressed), or inflated."""
-    decoder: ContentDecoder | None = _DECODERS[encoding]() if encoding in _DECODERS else None
-    sent, inflated = _Comparison(expected), _Comparison(expected if decoder else None)
+    inflater = _Inflater(encoding) if encoding in _COMPRESSIONS else None
+    sent, inflated = _Comparison(expected), _Comparison(expected if inflater else None)
     announced = answer.headers.get("content-length", "")
     if expected.size is not None and announced not in {"", str(expected.size)}:
         sent.is_possible = False
@@ -149,20 +150,72 @@ def _compare(answer: Incoming, expected: Content, encoding: str) -> _Comparison:
         if chunk is None:
             break
         sent.feed(chunk)
-        if decoder:
-            _inflate(decoder, chunk, inflated)
-    if decoder and inflated.is_possible:
-        inflated.feed(decoder.flush())
-    return sent if sent.is_match else inflated
+        if inflater and inflated.is_possible:
+            _inflate(inflater.pieces(chunk), inflated)
+    if inflater and inflated.is_possible:
+        _inflate(inflater.rest(), inflated)
+        inflated.is_possible &= inflater.is_whole
+    return sent if sent.is_match or not inflater else inflated
 
 
-def _inflate(decoder: ContentDecoder, chunk: bytes, into: _Comparison) -> None:
-    while into.is_possible and (chunk or decoder.has_unconsumed_tail):
-        try:
-            into.feed(decoder.decompress(chunk, _PIECE))
-        except zlib.error:
-            into.is_possible = False
-        chunk = b""
+def _inflate(pieces: Iterator[bytes], into: _Comparison) -> None:
+    try:
+        for piece in pieces:
+            into.feed(piece)
+            if not into.is_possible:
+                return
+    except zlib.error:
+        into.is_possible = False
+
+
+class _Inflater:
+    """Undoes gzip, member by member, or deflate with zlib's frame or without; what follows the end is ignored.
+
+    urllib3's decoder reads a member twice if the one before ends where a piece does.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._is_gzip = encoding != "deflate"
+        self._head = b""
+        self._stream: zlib._Decompress | None = None
+        self._is_over = False
+        self.is_whole = False
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what a chunk brings, no more than _PIECE at once; raise zlib.error for what is not compressed."""
+        if self._stream is None:
+            self._head += chunk
+            if len(self._head) < 2:  # RFC 1950: the two bytes of zlib's header are a multiple of 31
+                return
+            chunk, is_framed = self._head, self._head[0] & 15 == 8 and int.from_bytes(self._head[:2]) % 31 == 0
+            self._stream = zlib.decompressobj(31 if self._is_gzip else 15 if is_framed else -15)
+        while chunk and not self._is_over:
+            if self.is_whole:
+                self._is_over = not self._is_gzip
+                self._stream = zlib.decompressobj(31)
+            try:
+                piece = b"" if self._is_over else self._stream.decompress(chunk, _PIECE)
+            except zlib.error:
+                if not self.is_whole:
+                    raise
+                self._is_over = True
+                return
+            self.is_whole = self._is_over or self._stream.eof
+            chunk = self._stream.unconsumed_tail or self._stream.unused_data
+            yield piece
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield what is left once the last chunk came."""
+        if self._stream is not None and not self.is_whole:
+            yield self._stream.flush()
+            self.is_whole = self._stream.eof
+
+
+def _location(answer: Incoming) -> str:
+    """Return where a redirect points; http.client reads headers as Latin-1, browsers as UTF-8."""
+    if not 300 <= answer.status < 400:
+        return ""
+    return answer.headers.get("location", "").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
 def _evidence(answer: Incoming) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ Pure. Which file is behind a URL is known from the site; what the commit or the 
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -95,4 +96,6 @@ def _expect(url: str, site: Site, files: Mapping[str, Content | Unknown], *, is_
             return files[path]
     if is_given or not sources:
         return Unknown("no file is known behind it")
-    return Gone(is_folder=url.endswith("/"))
+    # the clean URL of a folder has no ending, and other sources than its own name
+    is_clean_folder = len(sources) > 1 and bool(site.index_files) and not posixpath.splitext(sources[0])[1]
+    return Gone(is_folder=url.endswith("/") or is_clean_folder)

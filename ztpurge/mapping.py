@@ -83,6 +83,8 @@ def sources_of(site: Site, url: str) -> tuple[str, ...]:
     if base is None or "?" in url:
         return ()
     served = unquote_to_bytes(url.removeprefix(base)).decode("utf-8", "surrogateescape")
+    if "\0" in served or {"", ".", ".."}.intersection(served.removesuffix("/").split("/") if served else ()):
+        return ()
     names = [f"{served}{name}" for name in site.index_files] if served.endswith("/") or not served else [served]
     if site.clean_urls and served and not served.endswith("/"):
         names += [served + ending for ending in _PAGE_ENDINGS]

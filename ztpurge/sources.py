@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ztpurge import messages
 from ztpurge.built import open_output
-from ztpurge.changes.contents import find_contents, find_pointer
+from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
 from ztpurge.changes.manifest import Manifest, parse_manifest
@@ -92,7 +92,7 @@ class _Commits(Source):
         return find_contents(self.head, paths, checkout=self.step.checkout, api=self.step.github)
 
     def pointer_of(self, sha: str) -> Content | None:
-        return find_pointer(sha, checkout=self.step.checkout, api=self.step.github)
+        return self.step.pointers.find(sha)
 
 
 def _open_commits(step: Step) -> _Commits:
@@ -119,7 +119,7 @@ class _Listed(Source):
         return {**hash_files(self.step.workflow.workspace, paths - found.keys()), **found}
 
     def pointer_of(self, sha: str) -> Content | None:
-        return find_pointer(sha, checkout=self.step.checkout, api=self.step.github)
+        return self.step.pointers.find(sha)
 
 
 def _served_commit(step: Step) -> str:

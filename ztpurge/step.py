@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from ztpurge.changes.contents import Pointers
 from ztpurge.changes.git import Git
 from ztpurge.errors import ZtpurgeError
 from ztpurge.pace import Pace
@@ -39,6 +40,7 @@ class Step:
         self.checkout = Git(workflow.workspace, environ, seconds_left=lambda: self.limits.deadline - clock.now())
         self.cdn = functools.cache(self._connect_to_cdn)
         self.github = functools.cache(self._connect_to_github)
+        self.pointers = Pointers(self.checkout, self.github)
 
     def end_in(self, seconds: float) -> float:
         """Return when so many seconds are over, on the clock, or the run's time before that."""

@@ -59,6 +59,10 @@ class Verdict:
         return self.state != "stale"
 
 
+class _NoTurn(Exception):  # noqa: N818 - no error
+    """There is no time left to look."""
+
+
 class Door(Protocol):
     """The edges as `edge.Edges` opens them."""
 
@@ -84,7 +88,8 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
     """Look at each URL until it is fresh or it is `end` on the clock; in the given order.
 
     `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
-    `on_verdict` hears of each URL once it is settled, `on_round` of how many of a host are left after each round.
+    `on_verdict` hears of each URL that was looked at once it is settled, `on_round` of how many of a host are left
+    after each round.
     """
     began = clock.now()
     latest = {url: _without_a_look(url, what) for url, what in expected.items()}
@@ -93,6 +98,7 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
         if verdict is None:
             by_host.setdefault(host_of(url), []).append(url)
     lock = threading.Lock()
+    looks = _Looks(expected, door, pointer_of, request_timeout, end, clock)
 
     def note(_url: str, verdict: Verdict) -> None:
         with lock:
@@ -101,7 +107,6 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
                 on_verdict(verdict)
 
     def look_at_host(urls: Sequence[str]) -> None:
-        looks = _Looks(expected, door, pointer_of, request_timeout, end, clock)
         ask_in_rounds(
             looks.look,
             urls,
@@ -124,8 +129,16 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
         )
 
 
+class _Host:
+    """A few connections, and when the next look may start; those that redirect to a host take their turns too."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.pace = Pace(0, clock)
+        self.connections = threading.BoundedSemaphore(CONNECTIONS)
+
+
 class _Looks:
-    """Looks at the URLs of one host."""
+    """Looks at URLs, of each host no more at once than it is to have."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - private, and called once
         self,
@@ -142,27 +155,36 @@ class _Looks:
         self._request_timeout = request_timeout
         self._end = end
         self._clock = clock
-        self._pace = Pace(0, clock)
-        self._pointers: dict[str, Content] = {}
+        self._hosts = {host_of(url): _Host(clock) for url in expected}
+        self._served_by_lfs: dict[str, Content] = {}
 
     def look(self, url: str, before: Verdict | None) -> Verdict:
         """Look at a URL once more."""
         looks = before.looks if before else 0
-        if not self._pace.wait_for_turn(self._end):
-            return before or Verdict(url, "stale", "not looked at: no time was left")
-        what = self._pointers.get(url) or self._expected[url]
+        what = self._served_by_lfs.get(url) or self._expected[url]
         try:
             verdict = self._follow(url, what)
-            if verdict.reason == _OTHER_CONTENT and isinstance(what, Content) and what.may_be_pointer:
-                pointer = self._pointer_of(what.digest)
-                if pointer:
-                    self._pointers[url] = pointer
-                    verdict = self._follow(url, pointer)
+            if isinstance(what, Content) and what.may_be_pointer and verdict.reason.endswith(_OTHER_CONTENT):
+                verdict = self._follow_pointer(url, what.digest, verdict)
+        except _NoTurn:
+            return before or Verdict(url, "stale", "not looked at: no time was left")
         except ZtpurgeError as error:
             verdict = Verdict(url, "stale", f"not seen: {error.cause}")
         except Exception as bug:  # noqa: BLE001 - whatever one look meets, the reqIds must reach the report
             verdict = Verdict(url, "stale", f"not seen: ztpurge has a bug: {for_log(repr(bug))}")
         return replace(verdict, looks=looks + 1)
+
+    def _follow_pointer(self, url: str, sha: str, verdict: Verdict) -> Verdict:
+        """Compare with what Git LFS serves in the place of a blob, if that is a pointer."""
+        try:
+            pointer = self._pointer_of(sha)
+        except ZtpurgeError as error:
+            unknown = f"{verdict.reason}; whether it is a pointer of Git LFS is not known: {error.cause}"
+            return replace(verdict, reason=unknown)
+        if pointer is None:
+            return verdict
+        self._served_by_lfs[url] = pointer
+        return self._follow(url, pointer)
 
     def _follow(self, url: str, what: Expected) -> Verdict:
         """Look at a URL and where it points to, as long as those are URLs that were purged too."""
@@ -171,23 +193,29 @@ class _Looks:
         while True:
             if not self._door.can_ask_for(at):
                 return Verdict(url, "unverified", "it cannot be asked for in the very spelling that was purged")
-            timeout = min(self._request_timeout, _patience_for(what), max(self._end - self._clock.now(), 0.1))
-            seen = self._door.look(at, what if isinstance(what, Content) else None, timeout)
-            self._heed(seen)
+            seen = self._look(at, what)
             if not seen.location:
                 verdict = _judge(url, what, seen)
-                return replace(verdict, reason=f"{''.join(hops)}{verdict.reason}") if hops else verdict
+                return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
             at = _target(at, seen.location)
-            hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}: ")
+            hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}")
             if at not in self._expected or len(hops) > _MOST_HOPS:
                 why = "redirects too often" if at in self._expected else "this run did not purge that"
                 reason = f"answers {seen.status} to {for_log(at, limit=300)}; {why}"
                 return Verdict(url, "stale", reason, seen.said)
 
-    def _heed(self, seen: Look) -> None:
+    def _look(self, url: str, what: Expected) -> Look:
+        """Look at a URL when it is its host's turn."""
+        host = self._hosts[host_of(url)]
+        if not host.pace.wait_for_turn(self._end):
+            raise _NoTurn
+        with host.connections:
+            timeout = min(self._request_timeout, _patience_for(what), max(self._end - self._clock.now(), 0.1))
+            seen = self._door.look(url, what if isinstance(what, Content) else None, timeout)
         if seen.status in {429, 503}:
             asked = retry_after(seen.retry_after, now=self._clock.wall()) if seen.retry_after else None
-            self._pace.hold(min(asked or 1.0, _LONGEST_HOLD))
+            host.pace.hold(min(asked or 1.0, _LONGEST_HOLD))
+        return seen
 
 
 def _patience_for(what: Expected) -> float:
@@ -226,11 +254,16 @@ def _judge_content(what: Content | Unknown, seen: Look) -> tuple[Freshness, str]
         return "fresh", ""
     if seen.unread:
         return "unverified", f"served compressed with {seen.unread}, which is not undone here"
+    if seen.is_too_long:
+        return "unverified", "too long to compare, since the size of the file is not known"
     return "stale", _OTHER_CONTENT
 
 
 def _target(url: str, location: str) -> str:
-    joined = urldefrag(urljoin(url, location)).url
+    try:
+        joined = urldefrag(urljoin(url, location)).url
+    except ValueError:  # a malformed host
+        return location
     try:
         return parse_url(joined)
     except ZtpurgeError:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from ztpurge.changes.trees import LINK
+from ztpurge.errors import ZtpurgeError
 from ztpurge.expected import Content, Unknown, parse_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ztpurge.changes.trees import Entry
+
+
+_MOST_ASKED = 100  # calls: GitHub allows a repository's jobs 1,000 an hour, and any small stale file may be a pointer
+_CHECKOUT = "Check out the repository first, so that the API is not needed"
 
 
 class Checkout(Protocol):
@@ -47,10 +53,34 @@ def find_contents(
     return {path: _content(entry) for path, entry in found.items()}
 
 
-def find_pointer(sha: str, *, checkout: Checkout, api: Callable[[], Api]) -> Content | None:
-    """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
-    data = checkout.blob(sha)
-    return parse_pointer(api().blob(sha) if data is None else data)
+class Pointers:
+    """What Git LFS serves in the place of blobs, each read once."""
+
+    def __init__(self, checkout: Checkout, api: Callable[[], Api]) -> None:
+        self._checkout = checkout
+        self._api = api
+        self._left = _MOST_ASKED
+        self._lock = threading.Lock()
+        self._known: dict[str, Content | None] = {}
+
+    def find(self, sha: str) -> Content | None:
+        """Return what is served in the place of a blob; None if it is no pointer.
+
+        Raises ZtpurgeError if the API does not give the blob, or was asked for too many.
+        """
+        with self._lock:
+            if sha not in self._known:
+                self._known[sha] = parse_pointer(self._read(sha))
+            return self._known[sha]
+
+    def _read(self, sha: str) -> bytes:
+        data = self._checkout.blob(sha)
+        if data is not None:
+            return data
+        if not self._left:
+            raise ZtpurgeError(f"GitHub's API was asked for {_MOST_ASKED} files already", remedy=_CHECKOUT)
+        self._left -= 1
+        return self._api().blob(sha)
 
 
 def _content(entry: Entry) -> Content | Unknown:

@@ -100,7 +100,10 @@ class Git:
 
     def _sizes(self, ids: Iterable[str]) -> dict[str, int]:
         asked = "".join(f"{sha}\n" for sha in ids).encode()
-        answers = self._run("cat-file", "--batch-check=%(objectname) %(objectsize)", data=asked) if asked else b""
+        form = "--batch-check=%(objectname) %(objectsize)"
+        answers = self._run("cat-file", form, data=asked) if asked else b""
+        if answers is None:  # a partial clone stops at the first object that it lacks
+            answers = self._run("cat-file", "--batch-all-objects", "--unordered", form)
         pairs = (line.split(" ") for line in (answers or b"").decode("ascii", "replace").splitlines())
         return {sha: int(size) for sha, size in pairs if size.isdecimal()}
 

@@ -43,12 +43,16 @@ def parse_manifest(data: bytes) -> Manifest:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ZtpurgeError("it is not JSON", remedy=_AFRESH) from error
-    if not isinstance(document, dict) or document.get("ztpurge-manifest") != _SCHEMA:
+    if not isinstance(document, dict) or not _is_schema(document.get("ztpurge-manifest")):
         raise ZtpurgeError("it is not a manifest of this version of ztpurge", remedy=_AFRESH)
     served, run, files = (document.get(name) for name in ("served", "run", "files"))
-    if not (isinstance(served, str) and isinstance(run, int) and isinstance(files, dict)):
+    if not (isinstance(served, str) and type(run) is int and isinstance(files, dict)):
         raise ZtpurgeError("it lacks what a manifest has", remedy=_AFRESH)
-    if [change.path for change in changes_of(files)] != list(files):
+    try:
+        tidy = [change.path for change in changes_of(files)]
+    except ZtpurgeError as error:
+        raise ZtpurgeError(error.cause, remedy=_AFRESH) from error
+    if tidy != list(files):
         raise ZtpurgeError("it names files in another spelling than its own", remedy=_AFRESH)
     return Manifest({path: _content(path, entry) for path, entry in files.items()}, served, run)
 
@@ -78,8 +82,8 @@ def renew(
     """Return the entries of the next manifest; all are paths below the root.
 
     Of the `changed` files those that were really `purged` get their present content, or leave if they are gone; those
-    that were `skipped` leave, so that they count as new once they are not skipped any more; of the others nobody knows
-    what the edges hold.
+    that were `skipped` and never purged leave, so that names that change with each build do not pile up; of the others
+    nobody knows what the edges hold.
     """
     entries = {**before.files, **dict.fromkeys(changed)}
     for path in purged:
@@ -87,7 +91,8 @@ def renew(
         if path not in now:
             del entries[path]
     for path in skipped:
-        entries.pop(path, None)
+        if path not in before.files:
+            del entries[path]
     return entries
 
 
@@ -96,10 +101,14 @@ def served_as(site: Site) -> str:
     return json.dumps([sorted(site.base_urls), sorted(site.index_files), site.clean_urls], separators=(",", ":"))
 
 
+def _is_schema(value: object) -> bool:
+    return type(value) is int and value == _SCHEMA  # to Python, `true` is 1
+
+
 def _content(path: str, entry: Any) -> Content | None:  # noqa: ANN401 - JSON
     if entry is None:
         return None
     match entry:
-        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and size >= 0:
+        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and type(size) is int and size >= 0:
             return Content(digest, size)
     raise ZtpurgeError(f"its entry for {path[:200]!a} cannot be read", remedy=_AFRESH)

@@ -5,6 +5,7 @@ Links are followed, as a server does that is handed the folder's content; what g
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -34,7 +35,7 @@ def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict
     folder = folder.resolve()
     skipped = frozenset(map(os.fspath, ignored))
     try:
-        files = {path: facts for path, facts in _walk(os.fspath(folder), "", ()) if path not in skipped}
+        files = {path: facts for path, facts in _walk(os.fspath(folder)) if path not in skipped}
         digests = _digests({(facts.st_dev, facts.st_ino): (path, facts.st_size) for path, facts in files.items()})
     except OSError as error:
         name = for_log(os.fsdecode(error.filename or ""), limit=300)
@@ -48,6 +49,8 @@ def hash_files(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
     found: dict[str, Content] = {}
     for path in paths:
         place = os.path.join(folder, path)  # noqa: PTH118 - a path may hold any byte
+        if path.startswith("/") or ".." in path.split("/"):
+            continue
         try:
             if stat.S_ISREG(os.stat(place).st_mode):  # noqa: PTH116 - the same
                 found[path] = _hash(place)
@@ -56,20 +59,32 @@ def hash_files(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
     return found
 
 
-def _walk(folder: str, name: str, above: tuple[_Place, ...]) -> Iterator[tuple[str, os.stat_result]]:
+def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     """Yield each file below a folder; a link to a folder above itself ends there."""
-    here = os.path.join(folder, name) if name else folder  # noqa: PTH118 - 100,000 paths
-    with os.scandir(here) as entries:
-        for entry in entries:
-            try:
-                facts = entry.stat()
-            except FileNotFoundError:  # a link to nothing
-                continue
-            place = (facts.st_dev, facts.st_ino)
-            if stat.S_ISREG(facts.st_mode):
-                yield entry.path, facts
-            elif stat.S_ISDIR(facts.st_mode) and entry.name != ".git" and place not in above:
-                yield from _walk(here, entry.name, (*above, place))
+    left: list[tuple[str, tuple[_Place, ...]]] = [(folder, (_place(os.stat(folder)),))]  # noqa: PTH116 - 100,000 paths
+    while left:
+        here, above = left.pop()
+        with os.scandir(here) as entries:
+            for entry in entries:
+                facts = None if entry.name == ".git" else _facts(entry)
+                if facts and stat.S_ISREG(facts.st_mode):
+                    yield entry.path, facts
+                elif facts and stat.S_ISDIR(facts.st_mode) and _place(facts) not in above:
+                    left.append((entry.path, (*above, _place(facts))))
+
+
+def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return what is behind a name, None for a link to nothing."""
+    try:
+        return entry.stat()
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return None
+        raise
+
+
+def _place(facts: os.stat_result) -> _Place:
+    return facts.st_dev, facts.st_ino
 
 
 def _digests(files: Mapping[_Place, tuple[str, int]]) -> dict[_Place, Content]:
