@@ -245,6 +245,8 @@ class History:
         if not calm and dice.random() < 0.45:
             how = "faults"
             self._cdn.add_faults(*dice.sample(FAULTS, dice.randrange(1, 4)))
+            if dice.random() < 0.4:  # the edge stays as it is, though the purge was accepted
+                self._cdn.add_faults(Fault("task-failure"))
         end = None
         if not calm and dice.random() < 0.2:
             how = f"{how}, cancelled"
