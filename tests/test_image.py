@@ -117,6 +117,31 @@ def test_a_step_purges_and_leaves_outputs_summary_and_report(start: Start, cdn: 
     assert json.loads((workspace / "out/report.json").read_text())["result"] == "purged"
 
 
+def test_a_build_is_hashed_purged_waited_for_prefetched_and_seen_to_be_fresh(
+    start: Start, cdn: Sandbox, workspace: Path, tmp_path: Path
+) -> None:
+    for folder in (workspace / "dist", tmp_path / "served"):
+        folder.mkdir(exist_ok=True)
+        (folder / "春.html").write_text("x" * 300_000)
+        (folder / "index.html").write_text("new")
+    step = start(
+        root="dist",
+        base_url="http://static.example.com/",
+        manifest="manifest.json",
+        wait="true",
+        verify="true",
+        prefetch="true",
+        environ={"http_proxy": cdn.edge_url, "no_proxy": "127.0.0.1"},  # the edge is reached as a proxy is
+    )
+    code, log = step.finish()
+    assert code == 0, log
+    assert "3 URLs purged and reported done on 1 host, in 1 call; 3 seen fresh" in log
+    assert len(json.loads(step.outputs()["prefetch-req-ids"])) == 1
+    kept = workspace / "manifest.json"
+    assert sorted(json.loads(kept.read_text())["files"]) == ["index.html", "春.html"]
+    assert kept.stat().st_mode & 0o444 == 0o444  # the runner's user saves what the container's root wrote
+
+
 def test_a_push_is_found_out_in_a_checkout_of_another_user(start: Start, cdn: Sandbox, workspace: Path) -> None:
     os.chown(workspace, os.getuid(), os.getgid())
     site = Repository(workspace)
