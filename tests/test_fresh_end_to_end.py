@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -261,6 +262,17 @@ class TestVerify:
         step = run(cdn, site, verify="true", files="public/built.js")
         assert (step.exit_code, cdn.get(f"{cdn.edge_url}/built.js").body) == (0, b"built anew")
 
+    @pytest.mark.parametrize("payload", [{}, {"before": "?", "after": "?"}], ids=["no commits", "odd ones"])
+    def test_a_list_is_compared_with_the_commit_of_the_run_if_the_event_has_none(
+        self, cdn: Sandbox, site: Site, payload: dict[str, str]
+    ) -> None:
+        site.push(EDITED)
+        environ = push_event(site)
+        (site.folder.parent / "event.json").write_text(json.dumps(payload))
+        inputs = inputs_for(cdn, verify="true", files="public/a.css\npublic/\u6625/x y.html")
+        step = run_step(site.folder, inputs, environ=environ)
+        assert (step.exit_code, "2 seen fresh" in step.log) == (0, True)
+
     def test_nothing_to_compare_with_is_refused_before_anything_is_called(self, cdn: Sandbox, workspace: Path) -> None:
         step = run_step(workspace, inputs_for(cdn, verify="true", files="public/a.css"))
         assert (step.exit_code, cdn.calls) == (2, ())
@@ -343,6 +355,10 @@ class TestPrefetch:
         step = run(cdn, site, prefetch="true")
         assert (step.exit_code, step.outputs["result"], step.outputs["prefetch-req-ids"]) == (0, "purged", "[]")
         assert "::warning title=ztpurge::1 URL of 127.0.0.1 not prefetched (1 call): the API answered 404" in step.log
+
+    def test_it_is_no_matter_if_nobody_can_tell_what_is_deleted(self, cdn: Sandbox, workspace: Path) -> None:
+        step = run_step(workspace, inputs_for(cdn, prefetch="true", files="public/a.css"))
+        assert (step.exit_code, len(listed(step, "prefetch-req-ids"))) == (0, 1)
 
     def test_nothing_that_was_not_purged_is_prefetched(self, cdn: Sandbox, site: Site) -> None:
         site.push({"public/a.css": "2"})
@@ -478,6 +494,19 @@ class TestManifest:
         step = self.build(cdn, site)
         assert (step.exit_code, cdn.calls) == (2, ())
         assert "::error title=ztpurge::manifest: " in step.log
+
+    def test_a_manifest_that_cannot_be_kept_afterwards_is_a_warning(self, cdn: Sandbox, site: Site) -> None:
+        cdn.add_faults(Fault("hang", seconds=1))
+        environ = step_environ(site.folder, inputs_for(cdn, manifest="kept/manifest.json")) | push_event(site)
+        with subprocess.Popen(
+            [sys.executable, "-I", str(ENTRYPOINT)], cwd=site.folder, env=environ, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert cdn.wait_for_calls(1)
+            shutil.rmtree(site.folder / "kept")
+            (site.folder / "kept").touch()
+            log, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        assert "::warning title=ztpurge::manifest: 'kept/manifest.json' cannot be written" in log
 
     def test_the_manifest_itself_is_no_part_of_the_build(self, cdn: Sandbox, site: Site) -> None:
         inputs = {"manifest": "public/m.json", "report_file": "public/r.json"}
