@@ -33,6 +33,8 @@ class Run:
     conclusion: str | None = "success"
     run_id: int = 1
     head_repository: str = "owner/site"
+    attempt: int = 1
+    started_at: str = "2026-01-01T00:00:00Z"  # of the attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +297,8 @@ def _run_document(run: Run, *, repository: str) -> dict[str, object]:
         "event": run.event,
         "status": run.status,
         "conclusion": run.conclusion,
-        "run_attempt": 1,
+        "run_attempt": run.attempt,
+        "run_started_at": run.started_at,
         "path": f".github/workflows/{run.workflow}",
         "head_repository": {"full_name": run.head_repository},
         "repository": {"full_name": repository},

@@ -20,7 +20,8 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -142,7 +143,9 @@ class History:
         self._site = Repository(folder / "site")
         (folder / "site/.git/info/exclude").write_text("/dist/\n/.ztpurge/\n")  # the build, and what is kept of it
         self._head = ""
-        self._runs: list[Run] = []
+        self._runs: list[Run] = []  # by their numbers, which count from 1
+        self._events: dict[int, str] = {}  # the commit before each push
+        self._started = datetime(2026, 1, 1, tzinfo=UTC)
         self._number = 0
         self._deployed: set[str] = set()
         self._names: set[str] = set()  # every file that was ever served
@@ -157,26 +160,48 @@ class History:
         return self.tally
 
     def _push(self, *, calm: bool) -> None:
+        if not calm and self._dice.random() < 0.1:
+            self._run_again()
+            return
         before = self._head
         self._edit(calm=calm)
+        self._number += 1
+        self._runs.append(Run(self._head, status="in_progress", conclusion=None, run_id=self._number))
+        self._events[self._number] = before
+        self._run(self._number, calm=calm, may_be_lost=True)
+
+    def _run_again(self) -> None:
+        """Run the workflow of one of the last pushes once more, which deploys its commit once more."""
+        number = self._dice.randrange(max(1, self._number - 3), self._number + 1)
+        self._site.git("checkout", "--quiet", "--detach", self._runs[number - 1].head_sha)
+        # of what an older run again deployed before it died a manifest tells only with the API's help
+        self._run(number, calm=False, may_be_lost=self._mode == "last-success")
+        self._site.git("checkout", "--quiet", "main")
+
+    def _run(self, number: int, *, calm: bool, may_be_lost: bool) -> None:
+        run = self._runs[number - 1]
+        attempt = 1 if run.status == "in_progress" else run.attempt + 1
+        self._started += timedelta(minutes=1)
+        started = self._started.strftime("%Y-%m-%dT%H:%M:%SZ")
+        run = replace(run, status="in_progress", conclusion=None, attempt=attempt, started_at=started)
+        self._runs[number - 1] = run
         self._visit(6)
         self._deploy()
         self._visit(6)
-        self._number += 1
-        if not calm and self._dice.random() < 0.1:
-            self._note("never began", conclusion="cancelled")
+        if may_be_lost and not calm and self._dice.random() < 0.1:
+            self._note(run, "never began", conclusion="cancelled")
             self._lost |= self._deployed
             return
         forgotten = self._lost - self._deployed - self._read_manifest()[1] if self._mode == "manifest" else set()
         self.tally.counts["deleted files that no manifest knew"] += len(forgotten - self._unknowable)
         self._unknowable |= forgotten
         self._lost.clear()
-        ended, how = self._purge(before, calm=calm)
-        if self._mode == "manifest" and self._read_manifest()[0] != self._number:
+        ended, how = self._purge(run, calm=calm)
+        if self._mode == "manifest" and self._read_manifest()[0] != (run.run_id, run.attempt):
             self._lost |= self._deployed
         else:
             self._unknowable -= self._deployed
-        self._judge(ended, how)
+        self._judge(run, ended, how)
 
     def _edit(self, *, calm: bool) -> None:
         """Change the sources and commit; sometimes go back to an earlier commit first, as a force push does."""
@@ -238,7 +263,7 @@ class History:
         self._deployed = {os.fsdecode(path.relative_to(dist)) for path in dist.rglob("*") if path.is_file()}
         self._names |= self._deployed
 
-    def _purge(self, before: str, *, calm: bool) -> tuple[Ended, str]:
+    def _purge(self, run: Run, *, calm: bool) -> tuple[Ended, str]:
         dice = self._dice
         how = "undisturbed"
         self._cdn.clear_faults()
@@ -256,37 +281,37 @@ class History:
             inputs |= {"root": "dist", "manifest": ".ztpurge/manifest.json", "github-token": "gh-token"}
         else:
             inputs |= {"root": "public", "since": "last-success", "github-token": "gh-token"}
-        runs = [Run(self._head, status="in_progress", conclusion=None), *reversed(self._runs)]
         kept = self._manifest.read_bytes() if self._manifest.exists() else None
-        with GitHubApi(self._site.folder, runs=runs) as api, self._visitors():
-            ended = run_step(self._site.folder, inputs, self._event(before) | {"GITHUB_API_URL": api.url}, end)
+        with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
+            ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
         if self._mode == "manifest" and kept and not calm and dice.random() < 0.1:
             how = f"{how}, manifest not saved"
             self._manifest.write_bytes(kept)
         conclusion = "success" if ended.exit_code == 0 else "cancelled" if end else "failure"
-        self._note(how, conclusion=conclusion)
+        self._note(run, how, conclusion=conclusion)
         return ended, how
 
-    def _note(self, how: str, *, conclusion: str) -> None:
-        self._runs.append(Run(self._head, conclusion=conclusion, run_id=self._number))
+    def _note(self, run: Run, how: str, *, conclusion: str) -> None:
+        self._runs[run.run_id - 1] = replace(run, status="completed", conclusion=conclusion)
         for what in how.split(", "):
             self.tally.counts[f"runs: {what}"] += 1
-        self.tally.counts["pushes"] += 1
+        self.tally.counts["pushes" if run.attempt == 1 else "runs: again"] += 1
 
-    def _event(self, before: str) -> dict[str, str]:
+    def _event(self, run: Run) -> dict[str, str]:
         event = self._folder / "event.json"
-        event.write_text(json.dumps({"before": before or "0" * 40, "after": self._head}))
+        event.write_text(json.dumps({"before": self._events[run.run_id] or "0" * 40, "after": run.head_sha}))
         return {
             "GITHUB_EVENT_NAME": "push",
             "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_SHA": self._head,
+            "GITHUB_SHA": run.head_sha,
             "GITHUB_REPOSITORY": "owner/site",
             "GITHUB_REF_NAME": "main",
-            "GITHUB_RUN_NUMBER": str(self._number),
+            "GITHUB_RUN_NUMBER": str(run.run_id),
+            "GITHUB_RUN_ATTEMPT": str(run.attempt),
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
         }
 
-    def _judge(self, ended: Ended, how: str) -> None:
+    def _judge(self, run: Run, ended: Ended, how: str) -> None:
         """Compare edge and origin for every URL that there ever was."""
         stale = {url for url in self._urls() if not self._is_fresh(url)}
         green = ended.exit_code == 0
@@ -295,20 +320,21 @@ class History:
         dealt_with = ended.named("purged-urls", "failed-urls", "stale-urls")
         if ended.outputs:
             unpaid = self._owed & stale - dealt_with
-            self._complain(unpaid, "neither named by the red run before nor dealt with by this one", how, ended)
+            self._complain(unpaid, "neither named by the red run before nor dealt with by this one", run, how, ended)
         if green:
-            self._complain(stale, "stale after a green run", how, ended)
+            self._complain(stale, "stale after a green run", run, how, ended)
             self._owed = set()
         elif ended.outputs:
             self._owed = stale - ended.named("failed-urls", "stale-urls")
         else:
             self._owed |= stale
         if ended.exit_code not in {0, 1} and not how.endswith(("cancelled", "manifest not saved")):
-            self._complain({"-"}, f"exit code {ended.exit_code}", how, ended)
+            self._complain({"-"}, f"exit code {ended.exit_code}", run, how, ended)
 
-    def _complain(self, urls: set[str], what: str, how: str, ended: Ended) -> None:
+    def _complain(self, urls: set[str], what: str, run: Run, how: str, ended: Ended) -> None:
         if urls:
-            self.tally.violations.append(f"push {self._number} ({how}): {sorted(urls)} {what}\n{ended.log}")
+            which = f"run {run.run_id}, attempt {run.attempt} ({how})"
+            self.tally.violations.append(f"{which}: {sorted(urls)} {what}\n{ended.log}")
 
     @property
     def _base(self) -> str:
@@ -318,12 +344,12 @@ class History:
     def _manifest(self) -> Path:
         return self._site.folder / ".ztpurge" / "manifest.json"
 
-    def _read_manifest(self) -> tuple[int, set[str]]:
-        """Return which run wrote the manifest, and the files it knows."""
+    def _read_manifest(self) -> tuple[tuple[int, int], set[str]]:
+        """Return which run and attempt wrote the manifest, and the files it knows."""
         if self._mode != "manifest" or not self._manifest.exists():
-            return 0, set()
+            return (0, 0), set()
         manifest = parse_manifest(self._manifest.read_bytes())
-        return manifest.run, {*manifest.files}
+        return (manifest.run, manifest.attempt), {*manifest.files}
 
     def _urls(self) -> Iterator[str]:
         """Yield each URL that ever served a file, folders of index files included."""

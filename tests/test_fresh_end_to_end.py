@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from tests.repositories import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from sandbox.varnish import EdgeKind
 
@@ -84,6 +84,11 @@ def inputs_for(cdn: Sandbox, **inputs: str) -> dict[str, str]:
 
 def run(cdn: Sandbox, site: Site, *, environ: dict[str, str] | None = None, **inputs: str) -> Step:
     return run_step(site.folder, inputs_for(cdn, **inputs), environ=push_event(site) | (environ or {}))
+
+
+def submit_purge(cdn: Sandbox, path: str) -> None:
+    """Have the edge forget a file, as an edge does that needs the room."""
+    run_step(Path.cwd(), {"token": TOKEN, "api-url": cdn.api_url, "urls": f"{cdn.edge_url}/{path}", "wait": "true"})
 
 
 def warm(cdn: Sandbox) -> None:
@@ -278,6 +283,13 @@ class TestVerify:
         assert (step.exit_code, cdn.calls) == (2, ())
         assert "::error title=ztpurge::verify: the event names no commit to compare what is served with" in step.log
 
+    def test_nothing_to_compare_with_keeps_nobody_who_only_wants_a_warning_from_purging(
+        self, cdn: Sandbox, workspace: Path
+    ) -> None:
+        step = run_step(workspace, inputs_for(cdn, verify="warn", files="public/a.css"))
+        assert (step.exit_code, step.outputs["result"]) == (0, "purged")
+        assert "1 URL purged, but not verified to be fresh (1: what it must serve is not known: " in step.log
+
     def test_what_cannot_be_compared_says_so(self, cdn: Sandbox, site: Site) -> None:
         (site.folder / "public/link").symlink_to("same")
         site.push({"public/d/a": "1", "public/d/b": "1"})
@@ -438,8 +450,30 @@ class TestManifest:
         step = self.build(cdn, site, number=9)
         assert len(self.purged(cdn, step)) == 5
         assert "1 run of this workflow (8) left no manifest and may have deployed" in step.log
-        assert self.build(cdn, site, number=9).outputs["result"] == "nothing"  # another attempt
-        assert self.build(cdn, site, number=8).outputs["result"] == "nothing"  # an older run again
+        assert self.build(cdn, site, number=10).outputs["result"] == "nothing"
+
+    @pytest.mark.parametrize("number", [pytest.param(7, id="the same"), pytest.param(6, id="an older one")])
+    def test_a_run_again_does_not_trust_what_later_runs_may_have_made_untrue(
+        self, cdn: Sandbox, site: Site, dist: Path, number: int
+    ) -> None:
+        self.build(cdn, site, number=7)
+        (dist / "a.css").write_text("2")  # run 8, which is cancelled once it has deployed
+        submit_purge(cdn, "a.css")
+        assert cdn.get(f"{cdn.edge_url}/a.css").body == b"2"
+        (dist / "a.css").write_text("1")
+        environ = {"GITHUB_RUN_NUMBER": str(number), "GITHUB_RUN_ATTEMPT": "2"}
+        step = run(cdn, site, environ=environ, manifest="kept/manifest.json", wait="true")
+        assert (step.exit_code, cdn.get(f"{cdn.edge_url}/a.css").body) == (0, b"1")
+        assert "that came after the one that is run again here" in step.log
+
+    def test_a_run_again_trusts_the_manifest_if_no_run_came_after_it(self, cdn: Sandbox, site: Site) -> None:
+        self.build(cdn, site, number=7)
+        workflow = "owner/site/.github/workflows/purge.yml@refs/heads/main"
+        with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=[Run(site.after, run_id=7)]) as api:
+            environ = {"GITHUB_API_URL": api.url, "GITHUB_REF_NAME": "main", "GITHUB_WORKFLOW_REF": workflow}
+            environ |= {"GITHUB_RUN_NUMBER": "7", "GITHUB_RUN_ATTEMPT": "2"}
+            step = run(cdn, site, environ=environ, manifest="kept/manifest.json", github_token=GITHUB_TOKEN)
+        assert (step.exit_code, step.outputs["result"]) == (0, "nothing")
 
     def test_runs_of_other_branches_in_between_are_no_matter(self, cdn: Sandbox, site: Site) -> None:
         self.build(cdn, site, number=7)

@@ -179,6 +179,46 @@ def test_the_last_success_is_found_behind_pages_of_other_runs(repository: Reposi
     assert len(api.requests) == 3
 
 
+def began(number: int, hour: int, *, attempt: int = 1, branch: str = "main") -> Run:
+    started = f"2026-01-01T{hour:02}:00:00Z"
+    return Run(f"{number:040x}", run_id=number, attempt=attempt, branch=branch, started_at=started)
+
+
+@pytest.mark.parametrize(
+    ("runs", "lost"),
+    [
+        pytest.param([began(8, 8), began(7, 7)], (), id="the next run"),
+        pytest.param([began(10, 10), began(8, 8), began(7, 7)], (10,), id="a later run"),
+        pytest.param([began(8, 8), began(7, 7), began(5, 7)], (), id="an older run"),
+        pytest.param([began(8, 8), began(7, 7), began(5, 9, attempt=2)], (5,), id="an older run, run again since"),
+        pytest.param([began(8, 8), began(7, 7), began(5, 6, attempt=2)], (), id="an older run, run again before"),
+        pytest.param([began(8, 8), began(7, 9, attempt=2)], (7,), id="the run itself, run again since"),
+        pytest.param([began(8, 8), began(9, 9, branch="dev"), began(7, 7)], (), id="a run of another branch"),
+        pytest.param([began(9, 9), began(8, 8)], (9,), id="the run itself is not listed any more"),
+    ],
+)
+def test_runs_that_began_since_are_told(
+    repository: Repository, clock: FakeClock, runs: list[Run], lost: tuple[int, ...]
+) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository, runs=runs) as api:
+        assert client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=(7, 1), this=8) == lost
+
+
+def test_a_list_without_the_very_run_tells_nothing(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository, runs=[began(8, 8), began(7, 7)]) as api, pytest.raises(ZtpurgeError, match="this very run"):
+        client(api, clock).lost_runs(EventRun("purge.yml", "12/merge", ""), since=(7, 1), this=8)
+
+
+def test_runs_are_not_waited_for_long(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    faults = (Fault("status", status=503, headers=(("Retry-After", "600"),), times=9),)
+    with serve(repository, runs=[began(8, 8)], faults=faults) as api, pytest.raises(ZtpurgeError, match="answered 503"):
+        client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=(7, 1), this=8)
+    assert sum(clock.slept) <= 30
+
+
 def release(
     tag: str, published: str | None, *, made: str = "2025-01-01T00:00:00Z", prerelease: bool = False
 ) -> Release:

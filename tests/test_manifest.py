@@ -20,7 +20,13 @@ ONE, TWO, THREE = (Content(letter * 64, size) for letter, size in (("1", 0), ("2
 
 
 def document(files: object = None, **others: object) -> dict[str, object]:
-    return {"ztpurge-manifest": 1, "run": 7, "served": "[]", "files": {} if files is None else files} | others
+    return {
+        "ztpurge-manifest": 1,
+        "run": 7,
+        "attempt": 1,
+        "served": "[]",
+        "files": {} if files is None else files,
+    } | others
 
 
 def refused(data: bytes) -> str:
@@ -32,9 +38,9 @@ def refused(data: bytes) -> str:
 
 
 def test_a_manifest_has_a_file_a_line() -> None:
-    text = render_manifest(Manifest({"b": ONE, "a\n": TWO, "c": None}, "[]", 7))
+    text = render_manifest(Manifest({"b": ONE, "a\n": TWO, "c": None}, "[]", 7, 1))
     assert text == (
-        '{"ztpurge-manifest": 1, "run": 7, "served": "[]", "files": {\n'
+        '{"ztpurge-manifest": 1, "run": 7, "attempt": 1, "served": "[]", "files": {\n'
         f'"a\\n": ["{"2" * 64}", 20],\n'
         f'"b": ["{"1" * 64}", 0],\n'
         '"c": null\n'
@@ -108,6 +114,8 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
         pytest.param({"run": 7.0}, id="a run with a fraction"),
         pytest.param({"run": True}, id="true for a run"),
         pytest.param({"run": None}, id="no run"),
+        pytest.param({"run": -999_999_999}, id="a run before the first"),
+        pytest.param({"attempt": "1"}, id="an attempt in words"),
         pytest.param({"served": None}, id="not told how served"),
         pytest.param({"served": []}, id="served as a list"),
         pytest.param({"files": None}, id="no files"),
@@ -147,7 +155,7 @@ def test_a_manifest_with_an_odd_part_is_refused(changed: dict[str, object]) -> N
     refused(json.dumps(document() | changed).encode())
 
 
-@pytest.mark.parametrize("lacking", ["ztpurge-manifest", "run", "served", "files"])
+@pytest.mark.parametrize("lacking", ["ztpurge-manifest", "run", "attempt", "served", "files"])
 def test_a_manifest_that_lacks_a_part_is_refused(lacking: str) -> None:
     refused(json.dumps({name: value for name, value in document().items() if name != lacking}).encode())
 
@@ -159,7 +167,7 @@ def test_a_file_that_is_told_of_is_made_safe_to_show() -> None:
 
 
 def test_a_manifest_may_hold_what_a_later_one_adds() -> None:
-    assert parse_manifest(json.dumps(document(later=1)).encode()) == Manifest({}, "[]", 7)
+    assert parse_manifest(json.dumps(document(later=1)).encode()) == Manifest({}, "[]", 7, 1)
 
 
 @pytest.mark.parametrize(

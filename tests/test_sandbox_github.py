@@ -346,6 +346,7 @@ class TestRuns:
             "status": "completed",
             "conclusion": "success",
             "run_attempt": 1,
+            "run_started_at": "2026-01-01T00:00:00Z",
             "path": ".github/workflows/purge.yml",
             "head_repository": {"full_name": "fork/site"},
             "repository": {"full_name": "owner/site"},

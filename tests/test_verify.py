@@ -42,6 +42,8 @@ FRESH = Look(200, is_match=True, said=SAID)
 
 Answer = Look | ApiError | Callable[[Content | None], Look]
 
+NOT_LOOKED_AT = "not looked at: no time was left (`verify-timeout`, or `timeout` before that)"
+
 
 def serves(content: Content, *, small: bytes = b"") -> Answer:
     """Serve a content: it matches if that is expected."""
@@ -260,7 +262,7 @@ def test_fresh_urls_are_not_asked_for_again(clock: FakeClock) -> None:
 @pytest.mark.parametrize("seconds", [0, -5])
 def test_without_time_nothing_is_looked_at(clock: FakeClock, seconds: float) -> None:
     door = Edge({A: FRESH})
-    assert run({A: PAGE}, door, clock, seconds=seconds) == (Verdict(A, "stale", "not looked at: no time was left"),)
+    assert run({A: PAGE}, door, clock, seconds=seconds) == (Verdict(A, "stale", NOT_LOOKED_AT),)
     assert door.asked == []
 
 
@@ -641,7 +643,7 @@ def test_a_look_that_never_ends_is_left_at_the_end_of_the_time(clock: FakeClock)
     door = Edge({A: FRESH, other: FRESH}, on_look=look)
     hung, seen = run({A: PAGE, other: PAGE}, door, clock, seconds=20)
     released.set()
-    assert hung == Verdict(A, "stale", "not looked at: no time was left")
+    assert hung == Verdict(A, "stale", NOT_LOOKED_AT)
     assert seen.state in {"fresh", "stale"}
 
 
@@ -686,3 +688,19 @@ def test_after_each_round_it_is_told_how_many_are_left(clock: FakeClock) -> None
     served = {f"{A}{number}": [OTHER] * number + [FRESH] for number in range(4)}
     run(dict.fromkeys(served, PAGE), Edge(served), clock, seconds=60, on_round=left.append)
     assert left == [3, 2, 1]
+
+
+@pytest.mark.parametrize("is_purged", [True, False])
+def test_a_file_in_whose_place_there_is_a_folder_now_is_gone(clock: FakeClock, *, is_purged: bool) -> None:
+    file, folder = "https://a.example/swap", "https://a.example/swap/"
+    door = Edge({file: Look(301, location="/swap/"), folder: FRESH})
+    seen = run({file: Gone(), **({folder: PAGE} if is_purged else {})}, door, clock, seconds=20)
+    assert seen[0] == Verdict(file, "fresh", "answers 301 to the folder of that name", looks=1)
+
+
+def test_a_file_of_git_lfs_that_is_too_large_is_not_fetched(clock: FakeClock) -> None:
+    door = Edge({A: Look(200)})
+    (seen,) = run(
+        {A: Content("a" * 40, 130, is_blob=True)}, door, clock, pointer_of=lambda _: Content("b" * 64, 2 << 30)
+    )
+    assert (seen.state, seen.reason, seen.looks) == ("unverified", "larger than 1024 MiB", 1)

@@ -7,6 +7,7 @@ is written.
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from ztpurge.expected import Content, Unknown
     from ztpurge.mapping import Mapped, Site
     from ztpurge.step import Step
+
+_COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class _Output(Source):
             purged=map(self._below, purged),
             skipped=(self._below(skip.path) for skip in mapped.skipped),
         )
-        kept = Manifest(files, self.served, _run_number(self.step.environ))
+        kept = Manifest(files, self.served, *_this_run(self.step.environ))
         try:
             self.step.workflow.write_file(self.step.inputs.manifest, render_manifest(kept))
         except ZtpurgeError as error:
@@ -95,17 +98,21 @@ def _why_not_trusted(step: Step, manifest: Manifest | None, served: str) -> str:
         return messages.NO_MANIFEST
     if manifest.served != served:
         return messages.OTHER_SITE
-    # what a run that left no manifest deployed may be at the edges, though this build has undone it
-    this = _run_number(step.environ)
-    if not manifest.run or this <= manifest.run + 1:
+    this, attempt = _this_run(step.environ)
+    if not (manifest.run and this):
         return ""
+    # what a run that left no manifest deployed may be at the edges, though this build has undone it
     try:
-        lost = step.github().runs_between(read_run(step.environ, step.workflow.read_event()), manifest.run, this)
-    except ZtpurgeError:  # no token, no permission, no such API
-        return messages.lost_runs(tuple(range(manifest.run + 1, this)), are_known=False)
+        run = read_run(step.environ, step.workflow.read_event())
+        lost = step.github().lost_runs(run, since=(manifest.run, manifest.attempt), this=this)
+    except ZtpurgeError:  # no token, no permission, no such API: the numbers tell, unless a run is run again
+        if this == manifest.run + 1 and attempt == 1:
+            return ""
+        return messages.lost_runs(range(manifest.run + 1, this), are_known=False)
     return messages.lost_runs(lost, are_known=True) if lost else ""
 
 
-def _run_number(environ: Mapping[str, str]) -> int:
-    number = environ.get("GITHUB_RUN_NUMBER", "")
-    return int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0
+def _this_run(environ: Mapping[str, str]) -> tuple[int, int]:
+    """Return the number and the attempt of this run, zeros where the runner gives none."""
+    number, attempt = (environ.get(f"GITHUB_RUN_{name}", "") for name in ("NUMBER", "ATTEMPT"))
+    return (int(number), int(attempt) if _COUNT.fullmatch(attempt) else 1) if _COUNT.fullmatch(number) else (0, 0)

@@ -9,7 +9,7 @@ from ztpurge.errors import Failure
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
     from ztpurge.changes.since import Found
     from ztpurge.mapping import Mapped
@@ -62,10 +62,14 @@ def manifest_line(root: str, *, files: int, changed: int, gone: int) -> str:
     return f"manifest: {count(files, 'file')} in {root or 'the workspace'}, {changed:,} not as last purged{left}"
 
 
-def lost_runs(numbers: tuple[int, ...], *, are_known: bool) -> str:
-    """Return why a manifest that some runs did not write is not trusted; `are_known`: they were runs of this branch."""
-    shown = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    runs = f"{count(len(numbers), 'run')} of this workflow ({shown}) left no manifest and may have deployed"
+def lost_runs(numbers: Sequence[int], *, are_known: bool) -> str:
+    """Return why a manifest that some runs did not write is not trusted; `are_known`: they were runs of this branch.
+
+    Without numbers it is a re-run, before which any later run may have deployed.
+    """
+    shown = "" if not numbers else f" ({numbers[0]})" if len(numbers) == 1 else f" ({numbers[0]} to {numbers[-1]})"
+    which = count(len(numbers), "run") if numbers else "runs that came after the one that is run again here, if any,"
+    runs = f"{which} of this workflow{shown} left no manifest and may have deployed"
     remedy = "" if are_known else " Give the job the permission `actions: read`, to tell runs of other branches apart."
     return f"{runs}, so all files count as changed; {_NOT_KNOWN}.{remedy}"
 
@@ -97,10 +101,17 @@ def verdict_line(verdict: Verdict) -> str:
     return f"{verdict.url}  ({why})" if why else verdict.url
 
 
-def verdict_counts(verdicts: Iterable[Verdict]) -> str:
+def verdict_counts(verdicts: Sequence[Verdict]) -> str:
     """Return `19 seen fresh, 1 STILL STALE, 2 not verified`."""
     found = Counter[str](verdict.state for verdict in verdicts)
-    words = {"fresh": "seen fresh", "stale": "STILL STALE", "unverified": "not verified"}
+    found["unseen"] = sum(verdict.state == "stale" and not verdict.looks for verdict in verdicts)
+    found["stale"] -= found["unseen"]
+    words = {
+        "fresh": "seen fresh",
+        "stale": "STILL STALE",
+        "unseen": "NOT LOOKED AT in time",
+        "unverified": "not verified",
+    }
     return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
-from ztpurge.built import open_output
 from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
@@ -40,13 +39,14 @@ class FilesOfInputs:
 
 def check_files(inputs: Inputs, workflow: Workflow, found: FilesOfInputs) -> Iterator[ZtpurgeError]:
     """Yield what is wrong with the files that the inputs name; leave what they hold in `found`."""
+    is_purge = inputs.command == "purge"
     try:
-        if inputs.has_list:
+        if inputs.has_list and is_purge:
             found.listed = _read_list(inputs, workflow)
     except ZtpurgeError as error:
         yield error.at("files-from" if inputs.files_from else "files")
     try:
-        if inputs.manifest:
+        if inputs.manifest and is_purge:
             data = workflow.read_manifest(inputs.manifest)
             found.manifest = None if data is None else parse_manifest(data)
     except ZtpurgeError as error:
@@ -64,6 +64,8 @@ def open_source(step: Step, site: Site, found: FilesOfInputs) -> Source:
     if inputs.has_list:
         return _Listed(found.listed, step=step)
     if inputs.manifest:
+        from ztpurge.built import open_output  # noqa: PLC0415 - the same
+
         return open_output(step, site, found.manifest)
     if inputs.base_url:
         return _open_commits(step)

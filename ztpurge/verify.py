@@ -179,12 +179,12 @@ class _Looks:
         try:
             pointer = self._pointer_of(sha)
         except ZtpurgeError as error:
-            unknown = f"{verdict.reason}; whether it is a pointer of Git LFS is not known: {error.cause}"
+            unknown = f"{verdict.reason}; whether it is a pointer of Git LFS is not known: {error}"
             return replace(verdict, reason=unknown)
         if pointer is None:
             return verdict
         self._served_by_lfs[url] = pointer
-        return self._follow(url, pointer)
+        return _without_a_look(url, pointer) or self._follow(url, pointer)
 
     def _follow(self, url: str, what: Expected) -> Verdict:
         """Look at a URL and where it points to, as long as those are URLs that were purged too."""
@@ -197,7 +197,9 @@ class _Looks:
             if not seen.location:
                 verdict = _judge(url, what, seen)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
-            at = _target(at, seen.location)
+            before, at = at, _target(at, seen.location)
+            if isinstance(what, Gone) and at == f"{before}/":  # where the file was there is a folder now
+                return Verdict(url, "fresh", "; ".join((*hops, f"answers {seen.status} to the folder of that name")))
             hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}")
             if at not in self._expected or len(hops) > _MOST_HOPS:
                 why = "redirects too often" if at in self._expected else "this run did not purge that"
@@ -274,7 +276,7 @@ def _explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool
     """Say of what is not settled why it was not looked at any longer."""
     if verdict is not None and verdict.is_settled:
         return verdict
-    over = "the run was cancelled" if stopped else "no time was left"
+    over = "the run was cancelled" if stopped else "no time was left (`verify-timeout`, or `timeout` before that)"
     if verdict is None or not verdict.looks:
         return Verdict(url, "stale", f"not looked at: {over}")
     times = "1 look" if verdict.looks == 1 else f"{verdict.looks} looks"

@@ -68,18 +68,16 @@ class Pointers:
 
         Raises ZtpurgeError if the API does not give the blob, or was asked for too many.
         """
-        with self._lock:
-            if sha not in self._known:
-                self._known[sha] = parse_pointer(self._read(sha))
-            return self._known[sha]
+        if sha not in self._known:
+            data = self._checkout.blob(sha)
+            self._known[sha] = parse_pointer(self._ask(sha) if data is None else data)
+        return self._known[sha]
 
-    def _read(self, sha: str) -> bytes:
-        data = self._checkout.blob(sha)
-        if data is not None:
-            return data
-        if not self._left:
-            raise ZtpurgeError(f"GitHub's API was asked for {_MOST_ASKED} files already", remedy=_CHECKOUT)
-        self._left -= 1
+    def _ask(self, sha: str) -> bytes:
+        with self._lock:
+            if not self._left:
+                raise ZtpurgeError(f"GitHub's API was asked for {_MOST_ASKED} files already", remedy=_CHECKOUT)
+            self._left -= 1
         return self._api().blob(sha)
 
 

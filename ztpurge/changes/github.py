@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _MAX_ANSWER = 200_000_000  # bytes; 100,000 entries take some 30 MB
 _PAGE = 100
 _MOST_PAGES = 10
+_SOON = 15.0  # seconds
 _UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
 _CHECKOUT = "Check out with `fetch-depth: 0`, so that the API is not needed"
 
@@ -68,7 +69,7 @@ class GitHub:
 
     def blob(self, sha: str) -> bytes:
         """Return the content of a small file by its blob id; raise ZtpurgeError if the API does not give it."""
-        answer = self._get(f"git/blobs/{sha}", permission="contents: read")
+        answer = self._get(f"git/blobs/{sha}", permission="contents: read", limits=self._soon(retries=0))
         try:
             return base64.b64decode(answer["content"])
         except (TypeError, KeyError, ValueError) as error:
@@ -88,20 +89,36 @@ class GitHub:
                     return tuple(dict.fromkeys(reversed(later)))
         return ()
 
-    def runs_between(self, run: Run, first: int, last: int) -> tuple[int, ...]:
-        """Return the numbers of a workflow's runs on a branch, for a tag of its event, after one and before another."""
-        numbers: set[int] = set()
-        for listed in self._runs(run):
-            numbers |= {number for found in listed if isinstance(number := found.get("run_number"), int)}
-            if numbers and min(numbers) <= first:
-                break
-        return tuple(sorted(number for number in numbers if first < number < last))
+    def lost_runs(self, run: Run, *, since: tuple[int, int], this: int) -> tuple[int, ...]:
+        """Return the numbers of a workflow's runs on a branch, for a tag of its event, that began after one but `this`.
 
-    def _runs(self, run: Run) -> Iterator[list[dict[str, Any]]]:
+        `since`: that one's number and attempt. A run that is run again keeps its number. Raises ZtpurgeError if the API
+        does not tell soon, or does not list `this`: then it is a list of another branch or event.
+        """
+        number, attempt = since
+        found: dict[int, tuple[int, str]] = {}
+        for listed in self._runs(run, self._soon(retries=1)):
+            for entry in listed:
+                if isinstance(entry.get("run_number"), int):
+                    again = entry.get("run_attempt")
+                    started = str(entry.get("run_started_at") or "")
+                    found[entry["run_number"]] = (again if isinstance(again, int) else 1, started)
+            if found and min(found) <= min(number, this):
+                break
+        if this not in found:
+            raise ZtpurgeError("the API does not list this very run", place="manifest")
+        began = found.get(number, (0, ""))[1]
+        later = {other for other, (again, started) in found.items() if again > 1 and began and started > began}
+        later |= {other for other in found if other > number}
+        if found.get(number, (0, ""))[0] > attempt:
+            later.add(number)
+        return tuple(sorted(later - {this}))
+
+    def _runs(self, run: Run, limits: Limits | None = None) -> Iterator[list[dict[str, Any]]]:
         """Yield the pages of a workflow's runs that could purge, newest first."""
         query = {"branch": run.branch} if run.branch else {"event": run.event}
         path = f"actions/workflows/{quote(run.workflow, safe='')}/runs"
-        for answer in self._pages(path, query, permission="actions: read"):
+        for answer in self._pages(path, query, permission="actions: read", limits=limits):
             runs = answer.get("workflow_runs") if isinstance(answer, dict) else None
             yield [found for found in runs or () if self._is_own(found)]
 
@@ -137,10 +154,13 @@ class GitHub:
         ]
         return str(max(earlier, key=_published)["tag_name"]) if earlier else None
 
-    def _pages(self, path: str, query: dict[str, str], *, permission: str) -> Iterator[Any]:
+    def _pages(
+        self, path: str, query: dict[str, str], *, permission: str, limits: Limits | None = None
+    ) -> Iterator[Any]:
         """Yield the pages of a list until one is not full."""
         for page in range(1, _MOST_PAGES + 1):
-            answer = self._get(f"{path}?{urlencode(query | {'per_page': _PAGE, 'page': page})}", permission=permission)
+            paged = f"{path}?{urlencode(query | {'per_page': _PAGE, 'page': page})}"
+            answer = self._get(paged, permission=permission, limits=limits)
             yield answer
             listed = answer.get("workflow_runs") if isinstance(answer, dict) else answer
             if not isinstance(listed, list) or len(listed) < _PAGE:
@@ -167,7 +187,20 @@ class GitHub:
                 return Tree(entries, truncated=bool(answer.get("truncated")) and "total_count" not in answer)
             page += 1
 
-    def _get(self, path: str, *, permission: str, may_lack: frozenset[int] = frozenset()) -> Any:  # noqa: ANN401 - JSON
+    def _soon(self, *, retries: int) -> Limits:
+        """Return limits for what is not worth a long wait."""
+        seconds = min(self._limits.request_timeout, _SOON)
+        end = min(self._limits.deadline, self._clock.now() + (retries + 1) * _SOON)
+        return Limits(retries=retries, request_timeout=seconds, deadline=end)
+
+    def _get(
+        self,
+        path: str,
+        *,
+        permission: str,
+        may_lack: frozenset[int] = frozenset(),
+        limits: Limits | None = None,
+    ) -> Any:  # noqa: ANN401 - JSON
         url = f"{self._api}/repos/{self._repository}/{path}"
         headers = {
             "Accept": "application/vnd.github+json",
@@ -180,7 +213,9 @@ class GitHub:
             answer = exchange(self._session, "GET", url, headers=headers, timeout=timeout, most=_MAX_ANSWER)
             return None if answer.status in may_lack else _read(answer, permission, now=self._clock.wall())
 
-        attempted = persist(call, limits=self._limits, pace=self._pace, clock=self._clock, jitter=random.random)
+        attempted = persist(
+            call, limits=limits or self._limits, pace=self._pace, clock=self._clock, jitter=random.random
+        )
         if attempted.error:
             raise ZtpurgeError(
                 f"GitHub's API, asked for {for_log(path, limit=200)}: {attempted.error.cause}",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ztpurge.changes import changes_of
 from ztpurge.errors import ZtpurgeError
@@ -29,12 +29,13 @@ _AFRESH = "Delete it to purge all files, and see that the step that saves it sav
 class Manifest:
     """What was last purged: each file below the root with its content, None if what the edges hold is not known.
 
-    `served`: how files became URLs then. `run`: the number of the run that wrote it, 0 if the runner gave none.
+    `served`: how files became URLs then. `run` and `attempt`: of the run that wrote it, 0 if the runner gave none.
     """
 
     files: Mapping[str, Content | None] = field(default_factory=dict)
     served: str = ""
     run: int = 0
+    attempt: int = 0
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -45,8 +46,8 @@ def parse_manifest(data: bytes) -> Manifest:
         raise ZtpurgeError("it is not JSON", remedy=_AFRESH) from error
     if not isinstance(document, dict) or not _is_schema(document.get("ztpurge-manifest")):
         raise ZtpurgeError("it is not a manifest of this version of ztpurge", remedy=_AFRESH)
-    served, run, files = (document.get(name) for name in ("served", "run", "files"))
-    if not (isinstance(served, str) and type(run) is int and isinstance(files, dict)):
+    served, run, attempt, files = (document.get(name) for name in ("served", "run", "attempt", "files"))
+    if not (isinstance(served, str) and _is_count(run) and _is_count(attempt) and isinstance(files, dict)):
         raise ZtpurgeError("it lacks what a manifest has", remedy=_AFRESH)
     try:
         tidy = [change.path for change in changes_of(files)]
@@ -54,14 +55,15 @@ def parse_manifest(data: bytes) -> Manifest:
         raise ZtpurgeError(error.cause, remedy=_AFRESH) from error
     if tidy != list(files):
         raise ZtpurgeError("it names files in another spelling than its own", remedy=_AFRESH)
-    return Manifest({path: _content(path, entry) for path, entry in files.items()}, served, run)
+    return Manifest({path: _content(path, entry) for path, entry in files.items()}, served, run, attempt)
 
 
 def render_manifest(manifest: Manifest) -> str:
     """Return a manifest as JSON, a file a line, so that two of them can be compared by eye."""
     files = {path: [entry.digest, entry.size] if entry else None for path, entry in sorted(manifest.files.items())}
     lines = ",\n".join(f"{json.dumps(path)}: {json.dumps(entry)}" for path, entry in files.items())
-    head = json.dumps({"ztpurge-manifest": _SCHEMA, "run": manifest.run, "served": manifest.served})[:-1]
+    facts = {"ztpurge-manifest": _SCHEMA, "run": manifest.run, "attempt": manifest.attempt, "served": manifest.served}
+    head = json.dumps(facts)[:-1]
     return f'{head}, "files": {{\n{lines}\n}}}}\n'
 
 
@@ -102,13 +104,17 @@ def served_as(site: Site) -> str:
 
 
 def _is_schema(value: object) -> bool:
-    return type(value) is int and value == _SCHEMA  # to Python, `true` is 1
+    return _is_count(value) and value == _SCHEMA
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and value >= 0  # to Python, `true` is 1 and an int
 
 
 def _content(path: str, entry: Any) -> Content | None:  # noqa: ANN401 - JSON
     if entry is None:
         return None
     match entry:
-        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and type(size) is int and size >= 0:
+        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and _is_count(size):
             return Content(digest, size)
     raise ZtpurgeError(f"its entry for {path[:200]!a} cannot be read", remedy=_AFRESH)
