@@ -31,8 +31,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="ztpurge-hashing-") as folder:
             top = Path(folder)
             make(top, mix)
-            assert {path: content.digest for path, content in hash_output(top).items()} == one_loop(top)
-            plain, ours = compare(lambda: one_loop(top), lambda: hash_output(top))  # noqa: B023 - called at once
+            assert {path: content.digest for path, content in hash_output(top, workspace=top).items()} == one_loop(top)
+            plain, ours = compare(lambda: one_loop(top), lambda: hash_output(top, workspace=top))  # noqa: B023 - called at once
             print(f"| {name} | {plain * 1000:.0f} | {ours * 1000:.0f} | {ours / plain:.2f} |")
 
 

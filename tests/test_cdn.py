@@ -72,6 +72,13 @@ def test_a_receipt_has_the_req_id(cdn: Sandbox, token: str) -> None:
     assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
 
 
+def test_a_token_given_back_as_a_req_id_is_none(cdn: Sandbox, token: str) -> None:
+    cdn.add_faults(Fault("status", status=200, body=json.dumps({"reqId": token, "successRate": 100.0})))
+    with pytest.raises(ApiError, match="gave the token back as a reqId") as caught:
+        client(cdn.api_url, token).purge(Batch("urls", "static.example.com", ("http://static.example.com/",)), 10)
+    assert token not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["urls", "dirs"])
 def test_the_body_has_one_key(token: str, kind: str) -> None:
     with requests_mock.Mocker() as api:

@@ -72,6 +72,8 @@ def test_files_become_purged_urls_and_req_ids(run: Run, cdn: Sandbox) -> None:
         "url-count": "3",
         "dir-count": "1",
         "failed-count": "0",
+        "stale-count": "0",
+        "unverified-count": "0",
         "skipped-count": "0",
         "request-count": "2",
         "success-rate": "100.0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -213,6 +214,24 @@ class TestStatus:
         step = self.ask(cdn, workspace, "[]")
         assert (step.exit_code, step.outputs["result"], cdn.calls) == (0, "done", ())
 
+    @pytest.mark.parametrize("name", ["verify", "prefetch"])
+    def test_what_is_for_a_purge_is_refused(self, cdn: Sandbox, workspace: Path, name: str) -> None:
+        step = self.ask(cdn, workspace, "an-id", **{name: "true"})
+        assert (step.exit_code, cdn.calls) == (2, ())
+        assert f"::error title=ztpurge::{name}: it is for URLs that this step purges" in step.log
+
+    def test_no_file_of_a_purge_is_looked_at(self, cdn: Sandbox, workspace: Path) -> None:
+        (workspace / "manifest.json").write_text("{")
+        assert self.ask(cdn, workspace, "[]", manifest="manifest.json", files_from="not-there").exit_code == 0
+
+    def test_a_token_that_the_service_echoes_goes_nowhere(self, cdn: Sandbox, workspace: Path) -> None:
+        task = {"taskStatus": TOKEN, "taskType": "1", "taskContent": f"http://127.0.0.1/{TOKEN}"}
+        cdn.add_faults(Fault("status", status=200, body=json.dumps({"task": task}), path=STATUS))
+        step = self.ask(cdn, workspace, "an-id", report_file="r.json")
+        assert listed(step, "failed-urls") == ["http://127.0.0.1/***"]
+        shown = step.log.replace(f"::add-mask::{TOKEN}", "")
+        assert [text for text in (shown, step.summary, (workspace / "r.json").read_text()) if TOKEN in text] == []
+
     @pytest.mark.parametrize("req_ids", ["", " \n"])
     def test_ids_of_a_step_that_did_not_run_are_refused(self, cdn: Sandbox, workspace: Path, req_ids: str) -> None:
         step = self.ask(cdn, workspace, req_ids)
@@ -310,6 +329,15 @@ class TestVerify:
         site.push({"public/big.bin": POINTER.replace("0" * 64, digest).replace("12345", str(len(data)))})
         (site.folder / "public/big.bin").write_bytes(data)
         assert run(cdn, site, verify="true", verify_timeout="5").exit_code == 0
+
+    def test_a_site_that_is_not_reached_is_not_called_stale(self, cdn: Sandbox, site: Site) -> None:
+        site.push({"public/a.css": "2"})
+        nobody = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.2"}
+        with Sandbox(site.folder / "public", hosts=("127.0.0.1",), token=TOKEN, bind="127.0.0.2") as away:
+            step = run(cdn, site, environ=nobody, api_url=away.api_url, verify="true", verify_timeout="1")
+        assert (step.exit_code, step.outputs["stale-count"]) == (1, "1")
+        assert "; 1 NOT SEEN" in step.log
+        assert "1 URL of 127.0.0.1 purged, but not seen to be fresh; can the runner reach the host?" in step.log
 
     def test_only_what_was_purged_is_looked_at(self, cdn: Sandbox, site: Site) -> None:
         site.push({"public/a.css": "2", "public/b.css": "1"})
@@ -515,6 +543,12 @@ class TestManifest:
         step = self.build(cdn, site)
         assert (step.exit_code, cdn.calls) == (2, ())
         assert words in step.log
+
+    def test_a_manifest_that_is_no_file_is_refused(self, cdn: Sandbox, site: Site) -> None:
+        os.mkfifo(site.folder / "pipe")
+        step = run(cdn, site, manifest="pipe")
+        assert (step.exit_code, cdn.calls) == (2, ())
+        assert "manifest: 'pipe' is not a file" in step.log
 
     def test_a_build_that_is_not_there_is_refused(self, cdn: Sandbox, site: Site) -> None:
         step = self.build(cdn, site, root="dits")

@@ -179,6 +179,13 @@ def test_the_last_success_is_found_behind_pages_of_other_runs(repository: Reposi
     assert len(api.requests) == 3
 
 
+def test_a_token_that_the_api_echoes_is_blotted_out(repository: Repository, clock: FakeClock) -> None:
+    head = repository.commit({"a": "1"})
+    fault = Fault("status", status=401, body=json.dumps({"message": f"bad {GITHUB_TOKEN}"}))
+    with serve(repository, faults=(fault,)) as api, pytest.raises(ZtpurgeError, match=r"answered 401: bad \*\*\*"):
+        client(api, clock).differing_paths(None, head)
+
+
 def began(number: int, hour: int, *, attempt: int = 1, branch: str = "main") -> Run:
     started = f"2026-01-01T{hour:02}:00:00Z"
     return Run(f"{number:040x}", run_id=number, attempt=attempt, branch=branch, started_at=started)

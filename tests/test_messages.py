@@ -109,7 +109,7 @@ def run(*outcomes: Outcome, mapped: Mapped | None = None) -> Report:
 @pytest.mark.parametrize(
     ("report", "text"),
     [
-        pytest.param(run(), "Nothing to purge: no changed files, urls or dirs were given", id="nothing given"),
+        pytest.param(run(), "Nothing to purge: no file changed, and no urls or dirs were given", id="nothing given"),
         pytest.param(
             run(mapped=Mapped(skipped=(Skip("a", "outside root x"), Skip("b", "y"), Skip("c", "y")))),
             "Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)",

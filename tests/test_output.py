@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ztpurge.changes.output import hash_files, hash_output
+from ztpurge.changes import output
+from ztpurge.changes.output import hash_files
 from ztpurge.errors import ZtpurgeError
 from ztpurge.expected import Content
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 LARGE = 300 * 1024
 _opened: list[list[tuple[str, int]]] = []  # what is opened while somebody listens: path and thread
+
+
+def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict[str, Content]:
+    return output.hash_output(folder, workspace=folder.parent, ignored=ignored)
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
@@ -205,7 +210,7 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, beside: bytes) -> Non
     write(folder, {"other": beside})
     (folder / "line\nbreak").symlink_to("/proc/sys/vm/compact_memory")  # even root
     with pytest.raises(ZtpurgeError) as caught:
-        hash_output(folder)
+        output.hash_output(folder, workspace=Path("/"))
     assert "dist/line\\nbreak cannot be read (Permission denied)" in caught.value.cause
 
 
@@ -285,3 +290,35 @@ def test_of_paths_outside_the_folder_none_is_read(folder: Path, tmp_path: Path, 
     with noting_what_is_opened() as opened:
         assert hash_files(folder, [path.format(tmp_path)]) == {}
     assert not [name for name, _ in opened if name.endswith("secret")]
+
+
+def test_a_link_out_of_the_workspace_leads_nowhere(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    for folder in (workspace / "dist", workspace / "shared", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(b"data")
+    for name, target in {"in": "../shared", "out": "../../elsewhere", "etc": "/etc", "self": "/proc/self"}.items():
+        (workspace / "dist" / name).symlink_to(target)
+    (workspace / "dist/one").symlink_to("../../elsewhere/file")
+    assert output.hash_output(workspace / "dist", workspace=workspace).keys() == {"file", "in/file"}
+
+
+def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> None:
+    for number in range(24):
+        folder = tmp_path / "dist" / f"{number:02}"
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+        for name in ("a", "b"):
+            (folder / name).symlink_to(f"../{number + 1:02}")
+    with pytest.raises(ZtpurgeError, match="is linked to more than 100 times") as caught:
+        hash_output(tmp_path / "dist")
+    assert "`root`" in caught.value.remedy
+
+
+@pytest.mark.parametrize("size", [0, 5 << 20])
+def test_hashing_ends_when_the_time_is_over(tmp_path: Path, size: int) -> None:
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/file").write_bytes(b"x" * size)
+    looks = iter([False, True]) if size else iter([True])
+    with pytest.raises(ZtpurgeError, match="not hashed in time, or the run was cancelled"):
+        output.hash_output(tmp_path / "dist", workspace=tmp_path, is_over=lambda: next(looks))

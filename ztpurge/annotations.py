@@ -67,7 +67,7 @@ def _stale(verdicts: Iterable[Verdict]) -> list[str]:
         if verdict.state == "stale":
             groups.setdefault(host_of(verdict.url), []).append(verdict)
     return [
-        f"{count(len(stale), 'URL')} of {host} purged, but not fresh. First of them: {verdict_line(stale[0])}"
+        f"{count(len(stale), 'URL')} of {host} purged, but not {_seen(stale)}. First of them: {verdict_line(stale[0])}"
         for host, stale in groups.items()
     ]
 
@@ -88,3 +88,8 @@ def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome]) -
     kind = NOUNS[outcomes[0].batch.kind] if len({outcome.batch.kind for outcome in outcomes}) == 1 else "entry"
     where = f"{count(len(entries), kind)} of {host} {way} ({count(len(outcomes), 'call')})"
     return f"{where}: {error.rstrip('.')}. First of them: {entries[0]}"
+
+
+def _seen(stale: Iterable[Verdict]) -> str:
+    is_seen = any(verdict.is_seen for verdict in stale)
+    return "fresh" if is_seen else "seen to be fresh; can the runner reach the host?"

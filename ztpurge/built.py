@@ -78,7 +78,12 @@ def open_output(step: Step, site: Site, manifest: Manifest | None) -> Source:
     workflow, inputs = step.workflow, step.inputs
     own = frozenset(workflow.file_to_write(name) for name in (inputs.manifest, inputs.report_file) if name)
     try:
-        now = hash_output(workflow.workspace / inputs.root, ignored=own)
+        now = hash_output(
+            workflow.workspace / inputs.root,
+            workspace=workflow.workspace,
+            ignored=own,
+            is_over=lambda: step.clock.stopped() or step.clock.now() >= step.limits.deadline,
+        )
     except ZtpurgeError as error:
         raise error.at("root") from error
     before, served = manifest or Manifest(), served_as(site)

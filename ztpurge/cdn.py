@@ -6,12 +6,12 @@ What an answer means is read in `answers.py`, whether to ask again decided in `r
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from ztpurge.answers import Receipt, Task, read_receipt, read_task, read_token
-from ztpurge.errors import ApiError, Failure
+from ztpurge.errors import ApiError, Failure, blot
 from ztpurge.tokens import Tokens
 from ztpurge.transport import exchange, make_session
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ztpurge.transport import Answer
 
 T = TypeVar("T")
+_WORTH_HIDING = 8  # characters: no token is shorter, and a short one may be in an id by chance
 _MAX_ANSWER = 256 * 1024  # bytes; the longest documented answer has under 200
 _REMEDIES = {
     Failure.TIMEOUT: "If that lasts, raise `request-timeout`: the service asks each provider behind the host in turn",
@@ -70,13 +71,21 @@ class Cdn:
         path = f"/cdn_api/req_status/{quote(req_id, safe='')}"
 
         def ask(token: str, seconds: float) -> Task:
-            return read_task(self._exchange("GET", path, seconds, token=token), req_id, now=self._clock.wall())
+            answer = self._exchange("GET", path, seconds, token=token)
+            task = read_task(answer, req_id, now=self._clock.wall())
+            secrets = (token, self._login.password)
+            shown = tuple(blot(entry, *secrets) for entry in task.entries)
+            return replace(task, word=blot(task.word, *secrets), entries=shown)
 
         return self._with_token(ask, timeout)
 
     def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
         def submit(token: str, seconds: float) -> Receipt:
-            return read_receipt(self._exchange("POST", path, seconds, body=body, token=token), now=self._clock.wall())
+            answer = self._exchange("POST", path, seconds, body=body, token=token)
+            receipt = read_receipt(answer, now=self._clock.wall())
+            if len(token) >= _WORTH_HIDING and token in receipt.req_id:
+                raise ApiError(Failure.UNREADABLE, "the API gave the token back as a reqId")
+            return receipt
 
         return self._with_token(submit, timeout)
 

@@ -25,6 +25,14 @@ class ZtpurgeError(Exception):
         return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
 
 
+def blot(text: str, *secrets: str) -> str:
+    """Return a text with secrets blotted out, in the spellings that a server may have made of them."""
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        for spelling in {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret)}:
+            text = text.replace(spelling, "***")
+    return text
+
+
 class InvalidInputs(ZtpurgeError):  # noqa: N818 - several problems, not one error
     """All that is wrong with the inputs of one run; nothing was called."""
 
@@ -78,8 +86,10 @@ class ApiError(ZtpurgeError):
 
     def without(self, *secrets: str) -> ApiError:
         """Return the same failure with secrets blotted out of what the server said."""
-        cause = self.cause
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            for spelling in {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret)}:
-                cause = cause.replace(spelling, "***")
-        return ApiError(self.failure, cause, remedy=self.remedy, status=self.status, retry_after=self.retry_after)
+        return ApiError(
+            self.failure,
+            blot(self.cause, *secrets),
+            remedy=self.remedy,
+            status=self.status,
+            retry_after=self.retry_after,
+        )

@@ -127,6 +127,8 @@ def read_req_ids(text: str) -> tuple[str, ...] | None:
         return None
     req_ids = tuple(dict.fromkeys(entry.strip() for entry in read_list(text)))
     wrong = [entry for entry in req_ids if read_req_id(entry) is None]
+    if not req_ids and not re.fullmatch(r"\s*\[\s*\]\s*", text):
+        wrong = [text.strip()]
     if wrong:
         raise ZtpurgeError(
             f"{wrong[0][:200]!a} is no reqId", remedy="Pass the output `req-ids` of the step that purged"
@@ -290,6 +292,9 @@ def _status_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
         )
     if inputs.dry_run:
         yield ZtpurgeError("a dry run asks nobody", remedy="Take it out for `command: status`", place="dry-run")
+    for name, is_given in (("verify", inputs.verify != "off"), ("prefetch", inputs.prefetch)):
+        if is_given:
+            yield ZtpurgeError("it is for URLs that this step purges", remedy="Give it to that step", place=name)
 
 
 def _source_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:

@@ -104,12 +104,12 @@ def verdict_line(verdict: Verdict) -> str:
 def verdict_counts(verdicts: Sequence[Verdict]) -> str:
     """Return `19 seen fresh, 1 STILL STALE, 2 not verified`."""
     found = Counter[str](verdict.state for verdict in verdicts)
-    found["unseen"] = sum(verdict.state == "stale" and not verdict.looks for verdict in verdicts)
+    found["unseen"] = sum(verdict.state == "stale" and not verdict.is_seen for verdict in verdicts)
     found["stale"] -= found["unseen"]
     words = {
         "fresh": "seen fresh",
         "stale": "STILL STALE",
-        "unseen": "NOT LOOKED AT in time",
+        "unseen": "NOT SEEN",
         "unverified": "not verified",
     }
     return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
@@ -187,5 +187,5 @@ def _things(plan: Plan) -> str:
 
 def _why_nothing(mapped: Mapped) -> str:
     if not mapped.skipped:
-        return ": no changed files, urls or dirs were given"
+        return ": no file changed, and no urls or dirs were given"
     return f": {count(len(mapped.skipped), 'changed file')} skipped ({skip_counts(mapped)})"

@@ -149,6 +149,8 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
         "url-count": str(len(report.purged("urls"))),
         "dir-count": str(len(report.purged("dirs"))),
         "failed-count": str(len(report.failed_entries)),
+        "stale-count": str(len(report.stale)),
+        "unverified-count": str(sum(verdict.state == "unverified" for verdict in report.verdicts)),
         "skipped-count": str(len(report.mapped.skipped)),
         "request-count": str(len(report.plan.batches)),
         "success-rate": f"{_floor(report.success_rate):.1f}",

@@ -153,6 +153,11 @@ def _ask(
 ) -> tuple[Progress, ...]:
     from ztpurge.wait import ask_after  # noqa: PLC0415 - the same
 
+    began = step.clock.now()
+
+    def tell(left: int) -> None:
+        step.workflow.say(f"  {left:,} still under way after {step.clock.now() - began:.0f} s")
+
     return ask_after(
         req_ids,
         ask=lambda req_id, timeout: step.cdn().status(req_id, timeout),
@@ -163,7 +168,7 @@ def _ask(
         clock=step.clock,
         jitter=random.random,
         on_end=on_end,
-        on_round=lambda left: step.workflow.say(f"  {left:,} still under way"),
+        on_round=tell,
     )
 
 

@@ -32,7 +32,7 @@ _STATUS_ICONS = {"purged": "✅", "done": "✅", "partial": "⚠️", "pending":
 def render_summary(report: Report) -> str:
     """Return the summary of a run, under 900 KiB whatever its size."""
     parts = [
-        f"### {_ICONS[report.result]} ztpurge: {for_markdown(headline(report))}\n",
+        f"### {_icon(report)} ztpurge: {for_markdown(headline(report))}\n",
         _calls(report.outcomes),
         _seen("Purged, but not fresh", [verdict for verdict in report.verdicts if verdict.state == "stale"]),
         _folded(maybe_stale_title(report), report.maybe_stale, is_open=True),
@@ -54,6 +54,12 @@ def render_summary(report: Report) -> str:
         ),
     ]
     return "\n".join(filter(None, parts)) + "\n"
+
+
+def _icon(report: Report) -> str:
+    """Return what says it at a glance: green only for what was not found wanting."""
+    is_doubtful = report.stale or (report.verdicts and all(found.state != "fresh" for found in report.verdicts))
+    return "⚠️" if is_doubtful and not report.is_red else _ICONS[report.result]
 
 
 def render_refusal(messages: Sequence[str]) -> str:

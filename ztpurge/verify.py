@@ -44,7 +44,7 @@ Freshness = Literal["fresh", "stale", "unverified"]
 class Verdict:
     """What was seen of a URL: its state, why it is not fresh (or by which redirects it is), and after how many looks.
 
-    `said`: what the edge told of itself, as (header, value).
+    `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all.
     """
 
     url: str
@@ -52,6 +52,7 @@ class Verdict:
     reason: str = ""
     said: tuple[tuple[str, str], ...] = ()
     looks: int = 0
+    is_seen: bool = True
 
     @property
     def is_settled(self) -> bool:
@@ -167,11 +168,11 @@ class _Looks:
             if isinstance(what, Content) and what.may_be_pointer and verdict.reason.endswith(_OTHER_CONTENT):
                 verdict = self._follow_pointer(url, what.digest, verdict)
         except _NoTurn:
-            return before or Verdict(url, "stale", "not looked at: no time was left")
+            return before or Verdict(url, "stale", "not looked at: no time was left", is_seen=False)
         except ZtpurgeError as error:
-            verdict = Verdict(url, "stale", f"not seen: {error.cause}")
+            verdict = Verdict(url, "stale", f"not seen: {error.cause}", is_seen=False)
         except Exception as bug:  # noqa: BLE001 - whatever one look meets, the reqIds must reach the report
-            verdict = Verdict(url, "stale", f"not seen: ztpurge has a bug: {for_log(repr(bug))}")
+            verdict = Verdict(url, "stale", f"not seen: ztpurge has a bug: {for_log(repr(bug))}", is_seen=False)
         return replace(verdict, looks=looks + 1)
 
     def _follow_pointer(self, url: str, sha: str, verdict: Verdict) -> Verdict:
@@ -198,7 +199,8 @@ class _Looks:
                 verdict = _judge(url, what, seen)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
             before, at = at, _target(at, seen.location)
-            if isinstance(what, Gone) and at == f"{before}/":  # where the file was there is a folder now
+            in_its_place = self._expected.get(at) if at == f"{before}/" else None
+            if isinstance(what, Gone) and isinstance(in_its_place, Content):  # a folder, which is looked at itself
                 return Verdict(url, "fresh", "; ".join((*hops, f"answers {seen.status} to the folder of that name")))
             hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}")
             if at not in self._expected or len(hops) > _MOST_HOPS:
@@ -254,10 +256,11 @@ def _judge_content(what: Content | Unknown, seen: Look) -> tuple[Freshness, str]
         return "stale", "serves the pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
     if seen.is_match:
         return "fresh", ""
+    # what the edge itself keeps from being compared is no reason to believe it
     if seen.unread:
-        return "unverified", f"served compressed with {seen.unread}, which is not undone here"
+        return "stale", f"served compressed with {seen.unread}, which was not asked for and cannot be undone here"
     if seen.is_too_long:
-        return "unverified", "too long to compare, since the size of the file is not known"
+        return "stale", "too long to compare, since the checkout lacks the file and nobody tells its size"
     return "stale", _OTHER_CONTENT
 
 
@@ -278,7 +281,7 @@ def _explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool
         return verdict
     over = "the run was cancelled" if stopped else "no time was left (`verify-timeout`, or `timeout` before that)"
     if verdict is None or not verdict.looks:
-        return Verdict(url, "stale", f"not looked at: {over}")
+        return Verdict(url, "stale", f"not looked at: {over}", is_seen=False)
     times = "1 look" if verdict.looks == 1 else f"{verdict.looks} looks"
     end = "; the run was cancelled" if stopped else ""
     return replace(verdict, reason=f"{verdict.reason} ({times} in {seconds:.0f} s{end})")

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Level = Literal["error", "warning", "notice"]
-_MAX_LIST = 64 << 20  # bytes; a million names
-_MAX_MANIFEST = 512 << 20  # bytes; some three million files
+_MAX_LIST = 64 << 20  # bytes; a million names, or half as many files of a manifest
 _MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
 
 
@@ -123,7 +122,9 @@ class Workflow:
         """Return what a manifest holds, None if there is none yet; raise ZtpurgeError if it cannot be read."""
         path = self.file_to_write(name)
         try:
-            return _read(path, _MAX_MANIFEST) if path.exists() else None
+            if path.exists() and not path.is_file():
+                raise ZtpurgeError(f"{name!a} is not a file", remedy="Name a file")
+            return _read(path, _MAX_LIST) if path.exists() else None
         except OSError as error:
             raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
 

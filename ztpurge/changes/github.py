@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from ztpurge.answers import retry_after
 from ztpurge.changes.trees import Entry, Tree, differing_paths, find_files
-from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.errors import ApiError, Failure, ZtpurgeError, blot
 from ztpurge.retry import Limits, persist
 from ztpurge.transport import exchange, make_session
 from ztpurge.untrusted import for_log
@@ -217,8 +217,9 @@ class GitHub:
             call, limits=limits or self._limits, pace=self._pace, clock=self._clock, jitter=random.random
         )
         if attempted.error:
+            cause = blot(attempted.error.cause, self._token)
             raise ZtpurgeError(
-                f"GitHub's API, asked for {for_log(path, limit=200)}: {attempted.error.cause}",
+                f"GitHub's API, asked for {for_log(path, limit=200)}: {cause}",
                 remedy=attempted.error.remedy or _CHECKOUT,
                 place="since",
             ) from attempted.error

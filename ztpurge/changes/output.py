@@ -1,6 +1,7 @@
 """Door to a build's output: every file below a folder with its SHA-256, each read once.
 
-Links are followed, as a server does that is handed the folder's content; what git keeps is left out.
+Links inside the workspace are followed, as a server does that is handed the folder's content; what git keeps is left
+out.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import errno
 import hashlib
 import os
 import stat
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -17,26 +19,36 @@ from ztpurge.expected import Content
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+_PIECE = 1 << 20  # bytes
+_MOST_LINKS = 100
 _WORTH_A_THREAD = 256 * 1024  # bytes: below, handing a file over costs more than another core gains
 _Place = tuple[int, int]  # device and inode: a file under several names is read once
 
 
-def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict[str, Content]:
-    """Return the content of each file below a folder by its path there, in order of the paths.
+def hash_output(
+    folder: Path,
+    *,
+    workspace: Path,
+    ignored: frozenset[Path] = frozenset(),
+    is_over: Callable[[], bool] = lambda: False,
+) -> dict[str, Content]:
+    """Return the content of each file below a folder of the workspace by its path there, in order of the paths.
 
-    `ignored`: files that are no part of the output, their links resolved. Raises ZtpurgeError for a folder that is not
-    there, and for what cannot be read.
+    `ignored`: files that are no part of the output, their links resolved. `is_over`: the time for it is. Raises
+    ZtpurgeError for a folder that is not there, for what cannot be read, and for what takes too long.
     """
     if not folder.is_dir():
         raise ZtpurgeError("there is no such folder", remedy="Build the site before this step")
     folder = folder.resolve()
     skipped = frozenset(map(os.fspath, ignored))
     try:
-        files = {path: facts for path, facts in _walk(os.fspath(folder)) if path not in skipped}
-        digests = _digests({(facts.st_dev, facts.st_ino): (path, facts.st_size) for path, facts in files.items()})
+        walked = _walk(os.fspath(folder), os.path.join(workspace.resolve(), ""), is_over)  # noqa: PTH118 - a prefix
+        files = {path: facts for path, facts in walked if path not in skipped}
+        places = {(facts.st_dev, facts.st_ino): (path, facts.st_size) for path, facts in files.items()}
+        digests = _digests(places, is_over)
     except OSError as error:
         name = for_log(os.fsdecode(error.filename or ""), limit=300)
         raise ZtpurgeError(f"{name} cannot be read ({error.strerror})") from error
@@ -53,24 +65,39 @@ def hash_files(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
             continue
         try:
             if stat.S_ISREG(os.stat(place).st_mode):  # noqa: PTH116 - the same
-                found[path] = _hash(place)
+                found[path] = _hash(place, lambda: False)
         except (OSError, ValueError):
             continue
     return found
 
 
-def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield each file below a folder; a link to a folder above itself ends there."""
-    left: list[tuple[str, tuple[_Place, ...]]] = [(folder, (_place(os.stat(folder)),))]  # noqa: PTH116 - 100,000 paths
+def _walk(folder: str, workspace: str, is_over: Callable[[], bool]) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield each file below a folder; a link to a folder above itself ends there, and so does one out of the workspace.
+
+    A folder that many links lead to is entered a few times at the most: links of links can have endless paths.
+    """
+    top = _place(os.stat(folder))  # noqa: PTH116 - 100,000 paths
+    left: list[tuple[str, tuple[_Place, ...]]] = [(folder, (top,))]
+    entered: Counter[_Place] = Counter()
     while left:
         here, above = left.pop()
+        _raise_if(is_over())
         with os.scandir(here) as entries:
             for entry in entries:
                 facts = None if entry.name == ".git" else _facts(entry)
-                if facts and stat.S_ISREG(facts.st_mode):
+                if not facts or (entry.is_symlink() and not os.path.realpath(entry.path).startswith(workspace)):
+                    continue
+                place = _place(facts)
+                if stat.S_ISREG(facts.st_mode):
                     yield entry.path, facts
-                elif facts and stat.S_ISDIR(facts.st_mode) and _place(facts) not in above:
-                    left.append((entry.path, (*above, _place(facts))))
+                elif stat.S_ISDIR(facts.st_mode) and place not in above:
+                    entered[place] += 1
+                    if entered[place] > _MOST_LINKS:
+                        raise ZtpurgeError(
+                            f"{for_log(entry.path, limit=300)} is linked to more than {_MOST_LINKS} times",
+                            remedy="Give a `root` that holds only what is deployed",
+                        )
+                    left.append((entry.path, (*above, place)))
 
 
 def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -87,14 +114,14 @@ def _place(facts: os.stat_result) -> _Place:
     return facts.st_dev, facts.st_ino
 
 
-def _digests(files: Mapping[_Place, tuple[str, int]]) -> dict[_Place, Content]:
+def _digests(files: Mapping[_Place, tuple[str, int]], is_over: Callable[[], bool]) -> dict[_Place, Content]:
     """Hash files: the large ones on all cores, since hashing leaves the interpreter's lock, the small ones here."""
     by_size = sorted(files, key=lambda place: -files[place][1])
     large = [place for place in by_size if files[place][1] >= _WORTH_A_THREAD]
     cores = os.cpu_count() or 1
 
     def hash_each(places: Iterable[_Place]) -> dict[_Place, Content]:
-        return {place: _hash(files[place][0]) for place in places}
+        return {place: _hash(files[place][0], is_over) for place in places}
 
     with ThreadPoolExecutor(cores) as pool:
         hashing = [pool.submit(hash_each, large[start::cores]) for start in range(min(cores, len(large)))]
@@ -104,7 +131,21 @@ def _digests(files: Mapping[_Place, tuple[str, int]]) -> dict[_Place, Content]:
     return found
 
 
-def _hash(path: str) -> Content:
+def _hash(path: str, is_over: Callable[[], bool]) -> Content:
+    """Hash a file in pieces, so that it can be left."""
+    digest, size = hashlib.sha256(), 0
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the same
-        digest = hashlib.file_digest(file, "sha256")
-        return Content(digest.hexdigest(), file.tell())
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+            size += len(piece)
+            if len(piece) == _PIECE:
+                _raise_if(is_over())
+    return Content(digest.hexdigest(), size)
+
+
+def _raise_if(is_over: bool) -> None:
+    if is_over:
+        raise ZtpurgeError(
+            "the files were not hashed in time, or the run was cancelled meanwhile",
+            remedy="If it was the time, raise `timeout`, or give a `root` that holds only what is deployed",
+        )
