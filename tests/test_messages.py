@@ -32,12 +32,12 @@ from ztpurge.messages import (
 from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
-from ztpurge.verify import Verdict
+from ztpurge.verdict import Verdict
 from ztpurge.wait import Progress
 from ztpurge.workflow import Workflow
 
 if TYPE_CHECKING:
-    from ztpurge.verify import Freshness
+    from ztpurge.verdict import Freshness
 
 ERROR = ApiError(Failure.SERVER, "the API answered 500: oops", remedy="Wait")
 

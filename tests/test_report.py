@@ -25,11 +25,11 @@ from ztpurge.report import (
     refused_outputs,
     render_json,
 )
-from ztpurge.verify import Verdict
+from ztpurge.verdict import Verdict
 
 if TYPE_CHECKING:
     from ztpurge.purge import Status
-    from ztpurge.verify import Freshness
+    from ztpurge.verdict import Freshness
 
 URLS = Batch("urls", "a.example", ("http://a.example/1", "http://a.example/2"))
 DIRS = Batch("dirs", "a.example", ("http://a.example/d/",))

@@ -18,7 +18,7 @@ from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
 from ztpurge.summary import render_refusal, render_summary
-from ztpurge.verify import Verdict
+from ztpurge.verdict import Verdict
 
 if TYPE_CHECKING:
     from ztpurge.purge import Status

@@ -20,7 +20,8 @@ from ztpurge.edge import Edges, Look
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.expected import MOST_BYTES_UNKNOWN, Content, Gone, Unknown
 from ztpurge.urls import host_of
-from ztpurge.verify import CONNECTIONS, Verdict, verify
+from ztpurge.verdict import Verdict
+from ztpurge.verify import CONNECTIONS, verify
 
 if TYPE_CHECKING:
     import socket

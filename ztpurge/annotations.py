@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ztpurge.errors import InvalidInputs
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
-    from ztpurge.verify import Verdict
+    from ztpurge.verdict import Verdict
 
 MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 _STATUS_WAYS = {"failed": "not done", "pending": "not known to be done"}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ztpurge.plan import Batch, Plan
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
-    from ztpurge.verify import Verdict
+    from ztpurge.verdict import Verdict
     from ztpurge.wait import Progress
 
 NO_BASE_URL = "base-url is empty, so changed files are not looked at"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ztpurge.plan import Kind
     from ztpurge.purge import Outcome
-    from ztpurge.verify import Verdict
+    from ztpurge.verdict import Verdict
 
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16

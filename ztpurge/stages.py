@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ztpurge.plan import Batch
     from ztpurge.source import Source
     from ztpurge.step import Step
-    from ztpurge.verify import Verdict
+    from ztpurge.verdict import Verdict
     from ztpurge.wait import Progress
 
 _A_DIRECTORY = Unknown("a whole directory: which URLs lie below it is not known")
@@ -103,7 +103,8 @@ def look(
     step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected], source: Source
 ) -> tuple[Verdict, ...]:
     """Look whether each purged URL is fresh; of a directory nobody can tell."""
-    from ztpurge.verify import Verdict, verify  # noqa: PLC0415 - the same
+    from ztpurge.verdict import Verdict  # noqa: PLC0415 - the same
+    from ztpurge.verify import verify  # noqa: PLC0415 - the same
 
     purged = {url: expected[url] for url in purged_urls(plan, outcomes)}
     directories = purged_directories(outcomes)

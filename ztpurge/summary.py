@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
-    from ztpurge.verify import Verdict
+    from ztpurge.verdict import Verdict
 
 # GitHub shows nothing of a summary over 1 MiB: 8 lists and 2 tables stay below 900 KiB
 _LIST_BYTES = 70 * 1024

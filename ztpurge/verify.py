@@ -1,24 +1,25 @@
 """Purged URLs -> fresh, stale or unverified: each is fetched until it serves what it must or the time is over.
 
 Hosts are asked politely: a few connections each, growing pauses, and no URL but those that this run purged. What each
-must serve is decided in `expected.py`, how it is fetched in `edge.py`.
+must serve is decided in `expected.py`, how it is fetched in `edge.py`, what follows from that in `verdict.py`.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urldefrag, urljoin
 
 from ztpurge.answers import retry_after
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import MOST_BYTES, MOST_BYTES_UNKNOWN, Content, Gone, Unknown, parse_pointer
+from ztpurge.expected import MOST_BYTES_UNKNOWN, Content, Gone
 from ztpurge.pace import Pace
 from ztpurge.patience import Patience
 from ztpurge.rounds import Pauses, ask_in_rounds
 from ztpurge.untrusted import for_log
 from ztpurge.urls import host_of, parse_url
+from ztpurge.verdict import OTHER_CONTENT, Verdict, explain, judge, judge_unseen
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
@@ -34,30 +35,6 @@ _MOST_HOPS = 5
 _LONGEST_HOLD = 30.0  # seconds
 _LONGEST_LOOK = 15.0  # seconds, and what the size takes
 _SLOWEST = 2 << 20  # bytes a second
-
-_OTHER_CONTENT = "serves other content"
-
-Freshness = Literal["fresh", "stale", "unverified"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was seen of a URL: its state, why it is not fresh (or by which redirects it is), and after how many looks.
-
-    `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all.
-    """
-
-    url: str
-    state: Freshness
-    reason: str = ""
-    said: tuple[tuple[str, str], ...] = ()
-    looks: int = 0
-    is_seen: bool = True
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether looking again cannot change it for the better."""
-        return self.state != "stale"
 
 
 class _NoTurn(Exception):  # noqa: N818 - no error
@@ -93,7 +70,7 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
     after each round.
     """
     began = clock.now()
-    latest = {url: _without_a_look(url, what) for url, what in expected.items()}
+    latest = {url: judge_unseen(url, what) for url, what in expected.items()}
     by_host: dict[str, list[str]] = {}
     for url, verdict in latest.items():
         if verdict is None:
@@ -125,7 +102,7 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
         pass
     with lock:
         return tuple(
-            _explain(url, verdict, seconds=clock.now() - began, stopped=clock.stopped())
+            explain(url, verdict, seconds=clock.now() - began, stopped=clock.stopped())
             for url, verdict in latest.items()
         )
 
@@ -165,7 +142,7 @@ class _Looks:
         what = self._served_by_lfs.get(url) or self._expected[url]
         try:
             verdict = self._follow(url, what)
-            if isinstance(what, Content) and what.may_be_pointer and verdict.reason.endswith(_OTHER_CONTENT):
+            if isinstance(what, Content) and what.may_be_pointer and verdict.reason.endswith(OTHER_CONTENT):
                 verdict = self._follow_pointer(url, what.digest, verdict)
         except _NoTurn:
             return before or Verdict(url, "stale", "not looked at: no time was left", is_seen=False)
@@ -185,7 +162,7 @@ class _Looks:
         if pointer is None:
             return verdict
         self._served_by_lfs[url] = pointer
-        return _without_a_look(url, pointer) or self._follow(url, pointer)
+        return judge_unseen(url, pointer) or self._follow(url, pointer)
 
     def _follow(self, url: str, what: Expected) -> Verdict:
         """Look at a URL and where it points to, as long as those are URLs that were purged too."""
@@ -196,7 +173,7 @@ class _Looks:
                 return Verdict(url, "unverified", "it cannot be asked for in the very spelling that was purged")
             seen = self._look(at, what)
             if not seen.location:
-                verdict = _judge(url, what, seen)
+                verdict = judge(url, what, seen)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
             before, at = at, _target(at, seen.location)
             in_its_place = self._expected.get(at) if at == f"{before}/" else None
@@ -228,42 +205,6 @@ def _patience_for(what: Expected) -> float:
     return _LONGEST_LOOK + size / _SLOWEST
 
 
-def _without_a_look(url: str, what: Expected) -> Verdict | None:
-    if isinstance(what, Unknown):
-        return Verdict(url, "unverified", what.reason)
-    if isinstance(what, Content) and (what.size or 0) > MOST_BYTES:
-        return Verdict(url, "unverified", f"larger than {MOST_BYTES >> 20} MiB")
-    return None
-
-
-def _judge(url: str, what: Expected, seen: Look) -> Verdict:
-    state, reason = _judge_absence(what, seen) if isinstance(what, Gone) else _judge_content(what, seen)
-    return Verdict(url, state, reason, () if state == "fresh" else seen.said)
-
-
-def _judge_absence(what: Gone, seen: Look) -> tuple[Freshness, str]:
-    if seen.status in {404, 410}:
-        return "fresh", ""
-    if seen.status == 403 and what.is_folder:
-        return "unverified", "answers 403, as servers do for a folder without an index"
-    return "stale", f"answers {seen.status}, but the file is deleted"
-
-
-def _judge_content(what: Content | Unknown, seen: Look) -> tuple[Freshness, str]:
-    if seen.status != 200:
-        return "stale", f"answers {seen.status}"
-    if seen.is_match and isinstance(what, Content) and what.may_be_pointer and parse_pointer(seen.small):
-        return "stale", "serves the pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
-    if seen.is_match:
-        return "fresh", ""
-    # what the edge itself keeps from being compared is no reason to believe it
-    if seen.unread:
-        return "stale", f"served compressed with {seen.unread}, which was not asked for and cannot be undone here"
-    if seen.is_too_long:
-        return "stale", "too long to compare, since the checkout lacks the file and nobody tells its size"
-    return "stale", _OTHER_CONTENT
-
-
 def _target(url: str, location: str) -> str:
     try:
         joined = urldefrag(urljoin(url, location)).url
@@ -273,15 +214,3 @@ def _target(url: str, location: str) -> str:
         return parse_url(joined)
     except ZtpurgeError:
         return joined
-
-
-def _explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:
-    """Say of what is not settled why it was not looked at any longer."""
-    if verdict is not None and verdict.is_settled:
-        return verdict
-    over = "the run was cancelled" if stopped else "no time was left (`verify-timeout`, or `timeout` before that)"
-    if verdict is None or not verdict.looks:
-        return Verdict(url, "stale", f"not looked at: {over}", is_seen=False)
-    times = "1 look" if verdict.looks == 1 else f"{verdict.looks} looks"
-    end = "; the run was cancelled" if stopped else ""
-    return replace(verdict, reason=f"{verdict.reason} ({times} in {seconds:.0f} s{end})")
