@@ -112,6 +112,7 @@ def look(
         return ()
     end = step.end_in(step.inputs.verify_timeout)
     step.workflow.say(f"Verifying {messages.count(len(purged), 'URL')}, {max(end - step.clock.now(), 0):.0f} s at most")
+    began = step.clock.now()
     verdicts = verify(
         purged,
         door=step.edges(),
@@ -121,7 +122,7 @@ def look(
         clock=step.clock,
         jitter=random.random,
         on_verdict=lambda verdict: step.workflow.detail(f"{verdict.state} {messages.verdict_line(verdict)}"),
-        on_round=lambda left: step.workflow.say(f"  {left:,} not fresh yet"),
+        on_round=lambda left: step.workflow.say(f"  {left:,} not fresh yet after {step.clock.now() - began:.0f} s"),
     )
     return verdicts + tuple(Verdict(url, "unverified", _A_DIRECTORY.reason) for url in directories)
 

@@ -116,7 +116,7 @@ def _seen(title: str, verdicts: Sequence[Verdict]) -> str:
 
 
 def _seen_row(verdict: Verdict) -> str:
-    said = "<br>".join(f"{name}:&nbsp;{for_markdown(value)}" for name, value in verdict.said)
+    said = ", ".join(f"{name}:&nbsp;{for_markdown(value)}" for name, value in verdict.said)
     return f"| {for_markdown(verdict.url)} | {for_markdown(verdict.reason, limit=300)} | {said} |"
 
 
