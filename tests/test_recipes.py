@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
+from sandbox import Sandbox
 from sandbox.runner import run_step
 from tests.producers import output_of
 from tests.repositories import ENVIRON, Repository
 
-if TYPE_CHECKING:
-    from sandbox import Sandbox
+TOP = Path(__file__).resolve().parent.parent
+PAGE = (TOP / "docs" / "changes.md").read_text(encoding="utf-8")
+README = (TOP / "README.md").read_text(encoding="utf-8")
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "changes.md").read_text(encoding="utf-8")
-FENCES = re.findall(r"```yaml\n(- .*?)```", PAGE, re.DOTALL)
-RECIPES: list[list[dict[str, Any]]] = [yaml.load(fence, Loader=yaml.BaseLoader) for fence in FENCES]  # noqa: S506 - text
+
+def recipes_of(page: str) -> list[list[dict[str, Any]]]:
+    """Return the lists of steps that a page shows; all values are text."""
+    fences = re.findall(r"```yaml\n(- .*?)```", page, re.DOTALL)
+    return [yaml.load(fence, Loader=yaml.BaseLoader) for fence in fences]  # noqa: S506 - text
+
+
+RECIPES = recipes_of(PAGE)
+BUILT = [recipe for recipe in recipes_of(README) if any("manifest" in step.get("with", {}) for step in recipe)]
 ODD = ["a b.html", "caf\u00e9.html", "a(1)&$x.html", "[slug].html", "css/site.css"]
 
 
@@ -53,3 +62,54 @@ def test_a_recipe_purges_what_its_producer_lists(
 
 def test_the_page_has_recipes() -> None:
     assert len(RECIPES) == 4
+
+
+FAKE_GH = """#!/bin/sh
+case "$1 $2" in
+  "api "*artifacts?name=ztpurge-manifest*) [ ! -e "$KEPT" ] || echo 7 ;;
+  "run download") [ "$3 $4 $5 $6" = "7 --name ztpurge-manifest --dir" ] && mkdir -p "$7" && cp "$KEPT" "$7/" ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("recipe", BUILT, ids=["cache", "artifact"])
+def test_a_built_site_keeps_its_manifest_from_run_to_run(
+    recipe: list[dict[str, Any]], token: str, tmp_path: Path
+) -> None:
+    first, _, step, last = recipe
+    name = step["with"]["manifest"]
+    kept = tmp_path / "kept" / name
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text(FAKE_GH)
+    (tmp_path / "bin/gh").chmod(0o755)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "served").mkdir()
+    results = []
+    with Sandbox(tmp_path / "served", hosts=("127.0.0.1",), token=token) as cdn:
+        for number, files in enumerate(({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "2", "b": "1"}), start=1):
+            workspace = tmp_path / f"workspace-{number}"
+            for folder in (workspace / step["with"]["root"], tmp_path / "served"):
+                folder.mkdir(parents=True, exist_ok=True)
+                for file, text in files.items():
+                    (folder / file).write_text(text)
+            if "run" in first:
+                environ = ENVIRON | {"KEPT": str(kept), "RUNNER_TEMP": str(tmp_path / f"temp-{number}")}
+                environ |= {"PATH": f"{tmp_path / 'bin'}:{ENVIRON['PATH']}", "GITHUB_REPOSITORY": "o/r"}
+                subprocess.run(["bash", "-e", "-c", first["run"]], cwd=workspace, env=environ, check=True)
+            elif kept.exists():
+                assert first["with"]["path"] == name
+                shutil.copy(kept, workspace / name)
+            given = step["with"] | {"token": token, "api-url": cdn.api_url, "base-url": f"{cdn.edge_url}/"}
+            finished = run_step(workspace, given, environ={"GITHUB_RUN_NUMBER": str(number)})
+            results.append((finished.exit_code, finished.outputs["url-count"]))
+            assert (last["if"], last["with"]["path"]) == ("always()", name)
+            shutil.copy(workspace / name, kept)
+    assert results == [(0, "2"), (0, "1"), (0, "0")]
+
+
+def test_the_readme_shows_both_ways_to_keep_a_manifest() -> None:
+    used = [[step.get("uses", "gh").partition("@")[0] for step in recipe] for recipe in BUILT]
+    assert [(uses[0], uses[-1]) for uses in used] == [
+        ("actions/cache/restore", "actions/cache/save"),
+        ("gh", "actions/upload-artifact"),
+    ]

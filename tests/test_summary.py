@@ -146,7 +146,7 @@ def test_stale_urls_are_a_table_with_what_the_edge_says() -> None:
         "\n"
         "| URL | seen | the edge says |\n"
         "| :--- | :--- | :--- |\n"
-        "| http&#58;//a.example/1 | serves other content | Age:&nbsp;7<br>Via:&nbsp;1.1 x |\n"
+        "| http&#58;//a.example/1 | serves other content | Age:&nbsp;7, Via:&nbsp;1.1 x |\n"
     ) in text
     assert (
         "<details><summary>Purged, but not verified (1)</summary>\n\n"
