@@ -330,6 +330,17 @@ class TestVerify:
         (site.folder / "public/big.bin").write_bytes(data)
         assert run(cdn, site, verify="true", verify_timeout="5").exit_code == 0
 
+    def test_each_address_of_a_site_is_looked_at(self, site: Site) -> None:
+        with Sandbox(site.folder / "public", hosts=("127.0.0.1", "localhost"), token=TOKEN, propagation=0.3) as cdn:
+            local = cdn.edge_url.replace("127.0.0.1", "localhost")
+            for url in (f"{cdn.edge_url}/a.css", f"{local}/a.css"):
+                cdn.get(url)
+            site.push(EDITED)
+            cdn.add_faults(Fault("task-failure", match="localhost"))
+            step = run(cdn, site, base_url=f"{cdn.edge_url}/\n{local}/", verify="true", verify_timeout="2")
+        assert (step.exit_code, listed(step, "stale-urls")) == (1, [f"{local}/a.css"])
+        assert "10 URLs purged on 2 hosts, in 2 calls; 9 seen fresh, 1 STILL STALE" in step.log
+
     def test_a_site_that_is_not_reached_is_not_called_stale(self, cdn: Sandbox, site: Site) -> None:
         site.push({"public/a.css": "2"})
         nobody = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "127.0.0.2"}
