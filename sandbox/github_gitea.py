@@ -25,6 +25,8 @@ class GiteaRest(GitHubRest):
         match ask.rest.split("/")[1:]:
             case ["git", "trees", _]:
                 return self.tree(behind(ask, "/git/trees/"))
+            case ["git", "blobs", _]:
+                return self.blob(behind(ask, "/git/blobs/"))
             case ["git", "commits", _]:
                 return self._single_commit(behind(ask, "/git/commits/"))
             case ["commits"]:

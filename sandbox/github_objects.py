@@ -42,6 +42,10 @@ class GitObjects:
         listed = self._git("ls-tree", "-z", "--long", "--full-tree", *depth, tree)
         return tuple(_read_entry(line) for line in listed.split(b"\0") if line)
 
+    def blob(self, sha: str) -> bytes:
+        """Return a blob's content."""
+        return self._git("cat-file", "blob", sha)
+
     def history(self, commit: str) -> tuple[str, ...]:
         """List a commit and all before it, newest first."""
         return tuple(self._git("rev-list", commit).decode().split())

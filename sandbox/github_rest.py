@@ -1,5 +1,6 @@
 """GitHub's REST API over one repository, from request to answer; connections, faults and the record are not its own."""
 
+import base64
 import gzip
 import json
 import re
@@ -174,6 +175,8 @@ class GitHubRest:
         match ask.rest.split("/")[1:]:
             case ["git", "trees", _, *_]:
                 return self.tree(behind(ask, "/git/trees/"))
+            case ["git", "blobs", _]:
+                return self.blob(behind(ask, "/git/blobs/"))
             case ["commits", _, *_]:
                 return self._commit(behind(ask, "/commits/"))
             case ["actions", "workflows", _, "runs"]:
@@ -214,6 +217,16 @@ class GitHubRest:
                 "truncated": len(shown) < len(entries),
             }
         )
+
+    def blob(self, ask: Ask) -> Reply:
+        """Give a file's content by its blob."""
+        self.demand("contents")
+        sha = self.objects.find(ask.name, kind="blob")
+        if sha is None:
+            raise Refused(self.not_found())
+        data = self.objects.blob(sha)
+        content = base64.encodebytes(data).decode()  # in lines, as GitHub has it
+        return document_reply({"sha": sha, "size": len(data), "encoding": "base64", "content": content})
 
     def _commit(self, ask: Ask) -> Reply:
         self.demand("contents")

@@ -319,7 +319,9 @@ class TestVerify:
         for words in ("/d/  (a whole directory", "/feed.xml  (no file", "v=1  (no file", "/link  (a symbolic link"):
             assert words in step.log
 
-    def test_a_pointer_of_git_lfs_stands_for_the_file_that_is_served(self, cdn: Sandbox, site: Site) -> None:
+    def test_a_pointer_of_git_lfs_stands_for_the_file_that_is_served(
+        self, cdn: Sandbox, site: Site, workspace: Path
+    ) -> None:
         site.push({"public/big.bin": POINTER})
         step = run(cdn, site, verify="true", verify_timeout="2")
         assert (step.exit_code, paths(cdn, listed(step, "stale-urls"))) == (1, ["big.bin"])
@@ -329,6 +331,13 @@ class TestVerify:
         site.push({"public/big.bin": POINTER.replace("0" * 64, digest).replace("12345", str(len(data)))})
         (site.folder / "public/big.bin").write_bytes(data)
         assert run(cdn, site, verify="true", verify_timeout="5").exit_code == 0
+        with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+            inputs = inputs_for(cdn, verify="true", verify_timeout="5", github_token=GITHUB_TOKEN)
+            step = run_step(workspace, inputs, environ=push_event(site) | {"GITHUB_API_URL": api.url})
+        assert (step.exit_code, [request.path for request in api.requests][-1].rpartition("/")[0]) == (
+            0,
+            "/repos/owner/site/git/blobs",
+        )
 
     def test_each_address_of_a_site_is_looked_at(self, site: Site) -> None:
         with Sandbox(site.folder / "public", hosts=("127.0.0.1", "localhost"), token=TOKEN, propagation=0.3) as cdn:

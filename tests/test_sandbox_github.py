@@ -1,5 +1,6 @@
 """The stand-in for GitHub's API over real sockets and real repositories, its answers held against git's own."""
 
+import base64
 import gzip
 import json
 import os
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from sandbox import Fault
-from sandbox.github import GitHubApi, Release, Run
+from sandbox.github import Flavour, GitHubApi, Release, Run
 
 TOKEN = "gh-token"
 CLIENT = {"User-Agent": "ztpurge", "Authorization": f"Bearer {TOKEN}"}
@@ -703,3 +704,15 @@ class TestGitea:
         with GitHubApi(filled.folder, flavour="gitea", permissions=frozenset({"actions"})) as api:
             assert about(api, "/git/trees/main", headers=unnamed).status == 403
             assert about(api, "/git/trees/main", headers={}).status == 401
+
+
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+def test_a_blob_is_given_in_base64(repository: Repository, flavour: Flavour) -> None:
+    repository.write("a")
+    repository.commit()
+    sha = repository.sha("HEAD:a")
+    with GitHubApi(repository.folder, flavour=flavour) as api:
+        document = about(api, f"/git/blobs/{sha}").document
+        assert about(api, f"/git/blobs/{'0' * 40}").status == 404
+    assert base64.b64decode(document["content"]) == b"content of a"
+    assert (document["sha"], document["size"], document["encoding"]) == (sha, 12, "base64")
