@@ -171,6 +171,14 @@ def test_the_last_success_is_our_own_and_runs_since_count(repository: Repository
     assert found == [("7" * 40, "6" * 40, "1" * 40), ("2" * 40,), (), ("7" * 40,)]
 
 
+def test_runs_of_which_none_succeeded_are_told_apart_from_no_runs(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    runs = (Run("2" * 40, conclusion="failure"), Run("1" * 40, conclusion="cancelled"))
+    with serve(repository, runs=runs) as api:
+        found = [client(api, clock).since_last_success(EventRun("purge.yml", name, "")) for name in ("main", "dev")]
+    assert found == [(None, "1" * 40, "2" * 40), ()]
+
+
 def test_the_last_success_is_found_behind_pages_of_other_runs(repository: Repository, clock: FakeClock) -> None:
     runs = (*(Run(f"{number:040x}", head_repository="fork/site") for number in range(230)), Run("a" * 40))
     repository.commit({"a": "1"})

@@ -32,7 +32,7 @@ class FakeCheckout:
 @dataclass
 class FakeApi:
     refs: dict[str, str] = field(default_factory=dict)
-    success: tuple[str, ...] = ()
+    success: tuple[str | None, ...] = ()
     release: str | None = None
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -42,7 +42,7 @@ class FakeApi:
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
         return (f"api:{(base or 'nothing')[0]}{head[0]}",)
 
-    def since_last_success(self, run: Run) -> tuple[str, ...]:
+    def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         self.asked.append((run.workflow, run.branch))
         return self.success
 
@@ -89,7 +89,21 @@ def find(since: str, event: Event, *, checkout: FakeCheckout | None = None, api:
             id="last success, and what the push replaced",
         ),
         pytest.param("last-success", DISPATCH, None, FakeApi(success=(C,)), "checkout:cb", id="last success, by hand"),
-        pytest.param("last-success", PUSH, None, FakeApi(), "checkout:ab", id="no success yet: the event's range"),
+        pytest.param("last-success", PUSH, None, FakeApi(), "checkout:ab", id="no run yet: the event's range"),
+        pytest.param(
+            "last-success", PUSH, None, FakeApi(success=(None, B)), "checkout:ab", id="no other run yet: the same"
+        ),
+        pytest.param(
+            "last-success",
+            PUSH,
+            None,
+            FakeApi(success=(None, C, B)),
+            "checkout:nb checkout:cb checkout:ab",
+            id="runs, but no success: all files, and what differs from each",
+        ),
+        pytest.param(
+            "last-success", DISPATCH, None, FakeApi(success=(None, C)), "checkout:nb checkout:cb", id="the same by hand"
+        ),
         pytest.param(
             "last-success",
             PUSH,

@@ -44,7 +44,9 @@ def range_line(event: str, found: Found) -> str:
         return f"{event}: the branch or tag was deleted"
     head = found.range.head[:12]
     bases = ", ".join(base[:12] for base in found.range.bases)
-    compared = f"from {bases} to {head}" if bases else f"all files of {head}"
+    compared = f"from {bases} to {head}" if bases else f"to {head}"
+    if found.range.has_all_files:
+        compared = f"all files of {head}" + (f", and what is gone since {bases}" if bases else "")
     return f"{event}: {compared}, by {found.place}"
 
 

@@ -48,10 +48,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Commits to compare with `head`, what differs from any of them counts; none: all files of `head` are new."""
+    """Commits to compare with `head`, what differs from any of them counts; `has_all_files`: all its files do."""
 
     bases: tuple[str, ...]
     head: str
+    has_all_files: bool = False
 
 
 def read_event(name: str, payload: Mapping[str, Any], sha: str) -> Event:

@@ -75,10 +75,10 @@ class GitHub:
         except (TypeError, KeyError, ValueError) as error:
             raise ZtpurgeError(f"the API answered no file for {sha}", remedy=_CHECKOUT, place="verify") from error
 
-    def since_last_success(self, run: Run) -> tuple[str, ...]:
+    def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         """Return the commits of a workflow's last successful run on a branch and of its runs after that, oldest first.
 
-        For a tag, of its runs for the same event. Empty if no run has succeeded.
+        For a tag, of its runs for the same event. If none has succeeded, None stands first; empty if none is listed.
         """
         later: list[str] = []
         for listed in self._runs(run):
@@ -87,7 +87,7 @@ class GitHub:
                 later.append(str(found["head_sha"]))
                 if found.get("conclusion") == "success":
                     return tuple(dict.fromkeys(reversed(later)))
-        return ()
+        return (None, *dict.fromkeys(reversed(later))) if later else ()
 
     def lost_runs(self, run: Run, *, since: tuple[int, int], this: int) -> tuple[int, ...]:
         """Return the numbers of a workflow's runs on a branch, for a tag of its event, that began after one but `this`.

@@ -44,8 +44,8 @@ class Api(Protocol):
     def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
         """Return the paths that differ."""
 
-    def since_last_success(self, run: Run) -> tuple[str, ...]:
-        """Return the commits of the last successful run and of all that came after it; none if there was none."""
+    def since_last_success(self, run: Run) -> tuple[str | None, ...]:
+        """Return the commits of the last successful run, None if none has succeeded, and of all that came after it."""
 
     def previous_release(self, tag: str) -> str | None:
         """Return the tag of the release before."""
@@ -64,11 +64,12 @@ def find_changes(since: str, event: Event, run: Run, *, checkout: Checkout, api:
     """Find what changed; `api` is called only if it is needed. Raises ZtpurgeError for a range that cannot be told."""
     if event.head is None:
         return Found((), None, "nowhere")
-    bases = _bases(since, event, run, checkout, api)
-    compared = Range(tuple(base for base in dict.fromkeys(bases) if base is not None), event.head)
+    bases = tuple(dict.fromkeys(_bases(since, event, run, checkout, api)))
+    commits = tuple(base for base in bases if base is not None)
+    compared = Range(commits, event.head, has_all_files=None in bases)
     paths: dict[str, None] = {}
     place = "the checkout"
-    for base in compared.bases or (None,):
+    for base in bases:
         differing = () if base == event.head else checkout.differing_paths(base, event.head)
         if differing is None:
             place = "GitHub's API"
@@ -89,9 +90,10 @@ def _bases(since: str, event: Event, run: Run, checkout: Checkout, api: Callable
             place="since",
         )
     earlier = api().since_last_success(run)
+    if not {*earlier} - {None, event.head}:
+        return (_base_of_event(event, run, checkout, api),)
     # what a run that failed may have brought to the edge counts, though a revert has undone it since
-    of_event = event.base if isinstance(event.base, str) else None
-    return (*earlier, of_event) if earlier else (_base_of_event(event, run, checkout, api),)
+    return (*earlier, event.base) if isinstance(event.base, str) else earlier
 
 
 def _base_of_event(event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> str | None:
