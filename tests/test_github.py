@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -209,7 +210,8 @@ def began(number: int, hour: int, *, attempt: int = 1, branch: str = "main") -> 
         pytest.param([began(8, 8), began(7, 7), began(5, 6, attempt=2)], (), id="an older run, run again before"),
         pytest.param([began(8, 8), began(7, 9, attempt=2)], (7,), id="the run itself, run again since"),
         pytest.param([began(8, 8), began(9, 9, branch="dev"), began(7, 7)], (), id="a run of another branch"),
-        pytest.param([began(9, 9), began(8, 8)], (9,), id="the run itself is not listed any more"),
+        pytest.param([began(8, 8), began(7, 7), began(6, 6)], (), id="a run before"),
+        pytest.param([replace(began(9, 9), status="pending"), began(8, 8), began(7, 7)], (), id="a run that waits"),
     ],
 )
 def test_runs_that_began_since_are_told(
@@ -217,20 +219,45 @@ def test_runs_that_began_since_are_told(
 ) -> None:
     repository.commit({"a": "1"})
     with serve(repository, runs=runs) as api:
-        assert client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=(7, 1), this=8) == lost
+        assert client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=(7, 1), this=(8, 1)) == lost
 
 
-def test_a_list_without_the_very_run_tells_nothing(repository: Repository, clock: FakeClock) -> None:
+@pytest.mark.parametrize(
+    ("since", "this", "lost"),
+    [
+        pytest.param((7, 1), (8, 2), (8,), id="an earlier attempt of this run"),
+        pytest.param((8, 1), (8, 2), (), id="the attempt before wrote the manifest"),
+        pytest.param((8, 1), (8, 3), (8,), id="the attempt before did not"),
+    ],
+)
+def test_earlier_attempts_of_this_run_count(
+    repository: Repository, clock: FakeClock, since: tuple[int, int], this: tuple[int, int], lost: tuple[int, ...]
+) -> None:
     repository.commit({"a": "1"})
-    with serve(repository, runs=[began(8, 8), began(7, 7)]) as api, pytest.raises(ZtpurgeError, match="this very run"):
-        client(api, clock).lost_runs(EventRun("purge.yml", "12/merge", ""), since=(7, 1), this=8)
+    with serve(repository, runs=[began(8, 8, attempt=this[1]), began(7, 7)]) as api:
+        assert client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=since, this=this) == lost
+
+
+@pytest.mark.parametrize(
+    ("branch", "since"),
+    [pytest.param("12/merge", (7, 1), id="another branch"), pytest.param("main", (500, 1), id="another workflow's")],
+)
+def test_a_list_without_the_runs_tells_nothing(
+    repository: Repository, clock: FakeClock, branch: str, since: tuple[int, int]
+) -> None:
+    repository.commit({"a": "1"})
+    with (
+        serve(repository, runs=[began(8, 8), began(7, 7)]) as api,
+        pytest.raises(ZtpurgeError, match="does not list the runs"),
+    ):
+        client(api, clock).lost_runs(EventRun("purge.yml", branch, ""), since=since, this=(8, 1))
 
 
 def test_runs_are_not_waited_for_long(repository: Repository, clock: FakeClock) -> None:
     repository.commit({"a": "1"})
     faults = (Fault("status", status=503, headers=(("Retry-After", "600"),), times=9),)
     with serve(repository, runs=[began(8, 8)], faults=faults) as api, pytest.raises(ZtpurgeError, match="answered 503"):
-        client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=(7, 1), this=8)
+        client(api, clock).lost_runs(EventRun("purge.yml", "main", ""), since=(7, 1), this=(8, 1))
     assert sum(clock.slept) <= 30
 
 

@@ -310,7 +310,7 @@ def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> N
         (folder / "file").touch()
         for name in ("a", "b"):
             (folder / name).symlink_to(f"../{number + 1:02}")
-    with pytest.raises(ZtpurgeError, match="is linked to more than 100 times") as caught:
+    with pytest.raises(ZtpurgeError, match="more than 10,000 paths lead to the folder") as caught:
         hash_output(tmp_path / "dist")
     assert "`root`" in caught.value.remedy
 
@@ -319,6 +319,6 @@ def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> N
 def test_hashing_ends_when_the_time_is_over(tmp_path: Path, size: int) -> None:
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist/file").write_bytes(b"x" * size)
-    looks = iter([False, True]) if size else iter([True])
+    looks = iter([False, False, True]) if size else iter([False, True])
     with pytest.raises(ZtpurgeError, match="not hashed in time, or the run was cancelled"):
         output.hash_output(tmp_path / "dist", workspace=tmp_path, is_over=lambda: next(looks))

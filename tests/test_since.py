@@ -93,6 +93,7 @@ def find(since: str, event: Event, *, checkout: FakeCheckout | None = None, api:
         pytest.param(
             "last-success", PUSH, None, FakeApi(success=(None, B)), "checkout:ab", id="no other run yet: the same"
         ),
+        pytest.param("last-success", DISPATCH, None, FakeApi(success=(B,)), "", id="nothing since the last success"),
         pytest.param(
             "last-success",
             PUSH,

@@ -82,7 +82,7 @@ def compare(chunks: Iterator[bytes], expected: Content | None, encoding: str, an
     sized = replace(expected, size=length) if expected.size is None and length is not None else expected
     sent, inflated = Comparison(sized), Comparison(expected if inflater else None)
     if length is not None and (length != sized.size or length > MOST_BYTES):
-        sent.is_possible = False
+        sent.is_possible, sent.is_too_long = False, expected.size is None
     while sent.is_possible or inflated.is_possible:
         chunk = next(chunks, None)
         if chunk is None:

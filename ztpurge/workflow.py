@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Level = Literal["error", "warning", "notice"]
-_MAX_LIST = 64 << 20  # bytes; a million names, or half as many files of a manifest
+_MAX_LIST = 64 << 20  # bytes; a million names
+_MAX_MANIFEST = 256 << 20  # bytes; two million files
 _MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
 
 
@@ -124,7 +125,7 @@ class Workflow:
         try:
             if path.exists() and not path.is_file():
                 raise ZtpurgeError(f"{name!a} is not a file", remedy="Name a file")
-            return _read(path, _MAX_LIST) if path.exists() else None
+            return _read(path, _MAX_MANIFEST) if path.exists() else None
         except OSError as error:
             raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
 

@@ -89,30 +89,31 @@ class GitHub:
                     return tuple(dict.fromkeys(reversed(later)))
         return (None, *dict.fromkeys(reversed(later))) if later else ()
 
-    def lost_runs(self, run: Run, *, since: tuple[int, int], this: int) -> tuple[int, ...]:
-        """Return the numbers of a workflow's runs on a branch, for a tag of its event, that began after one but `this`.
+    def lost_runs(self, run: Run, *, since: tuple[int, int], this: tuple[int, int]) -> tuple[int, ...]:
+        """Return the numbers of a workflow's runs on a branch, for a tag of its event, that began between two others.
 
-        `since`: that one's number and attempt. A run that is run again keeps its number. Raises ZtpurgeError if the API
-        does not tell soon, or does not list `this`: then it is a list of another branch or event.
+        `since` and `this`: number and attempt of each; a run that is run again keeps its number, and earlier attempts
+        of `this` count. What is not over yet counts for the next run. Raises ZtpurgeError if the API does not tell
+        soon, or does not list them: then its list is of another branch, event or workflow.
         """
-        number, attempt = since
-        found: dict[int, tuple[int, str]] = {}
+        (number, attempt), (own, own_attempt) = since, this
+        found: dict[int, dict[str, Any]] = {}
         for listed in self._runs(run, self._soon(retries=1)):
-            for entry in listed:
-                if isinstance(entry.get("run_number"), int):
-                    again = entry.get("run_attempt")
-                    started = str(entry.get("run_started_at") or "")
-                    found[entry["run_number"]] = (again if isinstance(again, int) else 1, started)
-            if found and min(found) <= min(number, this):
+            found |= {entry["run_number"]: entry for entry in listed if isinstance(entry.get("run_number"), int)}
+            if found and min(found) <= min(number, own):
                 break
-        if this not in found:
-            raise ZtpurgeError("the API does not list this very run", place="manifest")
-        began = found.get(number, (0, ""))[1]
-        later = {other for other, (again, started) in found.items() if again > 1 and began and started > began}
-        later |= {other for other in found if other > number}
-        if found.get(number, (0, ""))[0] > attempt:
-            later.add(number)
-        return tuple(sorted(later - {this}))
+        if own not in found or (number not in found and number > own):
+            raise ZtpurgeError("the API does not list the runs that are asked for", place="manifest")
+        began = str(found.get(number, {}).get("run_started_at") or "")
+        lost = {
+            other
+            for other, entry in found.items()
+            if other != own
+            and (other < own or entry.get("status") == "completed")
+            and (other > number or _was_run_again(entry, began="" if other == number else began, attempt=attempt))
+        }
+        # earlier attempts of this very run, but for the one that wrote the manifest
+        return tuple(sorted(lost | {own} if own_attempt > (attempt + 1 if own == number else 1) else lost))
 
     def _runs(self, run: Run, limits: Limits | None = None) -> Iterator[list[dict[str, Any]]]:
         """Yield the pages of a workflow's runs that could purge, newest first."""
@@ -224,6 +225,13 @@ class GitHub:
                 place="since",
             ) from attempted.error
         return attempted.value
+
+
+def _was_run_again(entry: dict[str, Any], *, began: str, attempt: int) -> bool:
+    """Say whether a run was run again since another one `began`; if that is the run itself (empty), since `attempt`."""
+    again = entry.get("run_attempt")
+    again = again if isinstance(again, int) else 1
+    return (again > 1 and str(entry.get("run_started_at") or "") > began) if began else again > attempt
 
 
 def _size(entry: dict[str, Any]) -> int | None:

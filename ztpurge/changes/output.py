@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PIECE = 1 << 20  # bytes
-_MOST_LINKS = 100
+_MOST_LINKS = 10_000
 _WORTH_A_THREAD = 256 * 1024  # bytes: below, handing a file over costs more than another core gains
 _Place = tuple[int, int]  # device and inode: a file under several names is read once
 
@@ -74,7 +74,7 @@ def hash_files(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
 def _walk(folder: str, workspace: str, is_over: Callable[[], bool]) -> Iterator[tuple[str, os.stat_result]]:
     """Yield each file below a folder; a link to a folder above itself ends there, and so does one out of the workspace.
 
-    A folder that many links lead to is entered a few times at the most: links of links can have endless paths.
+    What lies in a folder that very many paths lead to is refused: links of links can have endless paths.
     """
     top = _place(os.stat(folder))  # noqa: PTH116 - 100,000 paths
     left: list[tuple[str, tuple[_Place, ...]]] = [(folder, (top,))]
@@ -94,8 +94,8 @@ def _walk(folder: str, workspace: str, is_over: Callable[[], bool]) -> Iterator[
                     entered[place] += 1
                     if entered[place] > _MOST_LINKS:
                         raise ZtpurgeError(
-                            f"{for_log(entry.path, limit=300)} is linked to more than {_MOST_LINKS} times",
-                            remedy="Give a `root` that holds only what is deployed",
+                            f"more than {_MOST_LINKS:,} paths lead to the folder {for_log(entry.path, limit=300)}",
+                            remedy="Take out links to folders that hold links, or give a `root` without them",
                         )
                     left.append((entry.path, (*above, place)))
 
@@ -133,6 +133,7 @@ def _digests(files: Mapping[_Place, tuple[str, int]], is_over: Callable[[], bool
 
 def _hash(path: str, is_over: Callable[[], bool]) -> Content:
     """Hash a file in pieces, so that it can be left."""
+    _raise_if(is_over())
     digest, size = hashlib.sha256(), 0
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the same
         while piece := file.read(_PIECE):

@@ -90,7 +90,7 @@ def _bases(since: str, event: Event, run: Run, checkout: Checkout, api: Callable
             place="since",
         )
     earlier = api().since_last_success(run)
-    if not {*earlier} - {None, event.head}:
+    if not earlier or {*earlier} == {None, event.head}:  # no run, or none but this one
         return (_base_of_event(event, run, checkout, api),)
     # what a run that failed may have brought to the edge counts, though a revert has undone it since
     return (*earlier, event.base) if isinstance(event.base, str) else earlier
