@@ -23,7 +23,7 @@ _CHECK_API_URL = "Check that `api-url` is the CDN's API"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _BETWEEN_URLS = re.compile(r",(?=https?://)")  # a URL may hold a comma itself
-_CUT_AT = 255  # characters; a longer list of entries was seen to be cut there
+_CUT_AT = 255  # characters: the service cuts long lists of entries, and this is where a column of text often ends
 
 State = Literal["done", "failed", "pending"]
 TaskKind = Literal["urls", "dirs", "prefetch"]
