@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sandbox.accounts import Account
 from sandbox.answers import Shape
@@ -18,6 +16,7 @@ from sandbox.edge import Edge
 from sandbox.faults import Fault, Script
 from sandbox.keys import Key, key_of_url, split_url, without_port
 from sandbox.listener import Listener, serve_replies
+from sandbox.opened import Opened
 from sandbox.origin import Origin
 from sandbox.record import Call, Record, most_at_once, repeated_entries
 from sandbox.switchboard import Switchboard
@@ -25,7 +24,7 @@ from sandbox.varnish import EdgeKind, VarnishEdge
 from sandbox.wire import Reply
 
 
-class Sandbox:
+class Sandbox(Opened):
     """A ZT CDN in front of a folder; its addresses are there while it is entered.
 
     With `varnish` for an edge visitors meet a real cache, whose time is real whatever the clock says.
@@ -90,19 +89,12 @@ class Sandbox:
         )
         self._api_listener = listen(switchboard.serve, port=api_port)
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.enter_context(self._origin_listener)
-            stack.enter_context(self._edge_listener)
-            stack.enter_context(self._api_listener)
-            stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._open.close()
+    def open_parts(self, stack: ExitStack) -> None:
+        """Enter each part on the stack."""
+        stack.enter_context(self._origin_listener)
+        stack.enter_context(self._edge_listener)
+        stack.enter_context(self._api_listener)
+        stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
 
     @property
     def api_url(self) -> str:

@@ -10,8 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from sandbox import answers
 from sandbox.faults import Fault, Script
@@ -19,6 +18,7 @@ from sandbox.github_gitea import GiteaRest
 from sandbox.github_objects import GitObjects
 from sandbox.github_rest import Allowance, GitHubRest, Release, Run, Settings, document_reply, text
 from sandbox.listener import Listener
+from sandbox.opened import Opened
 from sandbox.switchboard import RESET_ON_CLOSE
 from sandbox.wire import BadRequest, Headers, Reply, Request, read_request, render
 
@@ -41,7 +41,7 @@ class Asked:
     status: int | None = None
 
 
-class GitHubApi:
+class GitHubApi(Opened):
     """The API of one repository; its address is there while it is entered."""
 
     def __init__(  # noqa: PLR0913  each is a setting of its own
@@ -76,17 +76,10 @@ class GitHubApi:
         self._listener = Listener(self._serve, bind="127.0.0.1", port=0)
         self.add_faults(*faults)
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.enter_context(self._listener)
-            stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._open.close()
+    def open_parts(self, stack: ExitStack) -> None:
+        """Enter each part on the stack."""
+        stack.enter_context(self._listener)
+        stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
 
     @property
     def url(self) -> str:

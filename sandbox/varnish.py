@@ -17,14 +17,14 @@ from io import BufferedRWPair
 from pathlib import Path
 from string import ascii_letters, digits
 from tempfile import TemporaryDirectory
-from types import TracebackType
-from typing import Final, Literal, Self, get_args
+from typing import Final, Literal, get_args
 
 from sandbox.cache import Cache, Order
 from sandbox.client import TIMEOUT, fetch
 from sandbox.clock import Clock
 from sandbox.keys import Key, key_of
 from sandbox.listener import EVERY_ADDRESS, Listener, serve_replies
+from sandbox.opened import Opened
 from sandbox.wire import Reply, Request
 
 EdgeKind = Literal["sandbox", "varnish"]
@@ -47,7 +47,7 @@ def find_varnishd() -> str | None:
     return shutil.which("varnishd", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"]))
 
 
-class Varnishd:
+class Varnishd(Opened):
     """The process, with its temporary folder, for as long as it is entered."""
 
     def __init__(self, vcl: Callable[[], str], *, bind: str, port: int) -> None:
@@ -55,33 +55,26 @@ class Varnishd:
         self._bind = bind
         self._port = port
 
-    def __enter__(self) -> Self:
+    def open_parts(self, stack: ExitStack) -> None:
+        """Enter each part on the stack."""
         program = find_varnishd()
         if program is None:
             raise VarnishError(MISSING)
-        with ExitStack() as stack:
-            self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="ztpurge-varnish-")))
-            (self._folder / "edge.vcl").write_text(self._vcl(), encoding="ascii")
-            self._line, theirs = map(stack.enter_context, socket.socketpair())
-            self._line.settimeout(PATIENCE)
-            with theirs, (self._folder / "stderr").open("wb") as noise:
-                # Its own session, because Ctrl-C in a terminal is for the sandbox, which then ends Varnish.
-                self._process = subprocess.Popen(
-                    self._command(program),
-                    stdin=theirs.fileno(),
-                    stdout=theirs.fileno(),
-                    stderr=noise,
-                    start_new_session=True,
-                )
-            stack.callback(self._end)
-            self._port = self._start()
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._open.close()
+        self._folder = Path(stack.enter_context(TemporaryDirectory(prefix="ztpurge-varnish-")))
+        (self._folder / "edge.vcl").write_text(self._vcl(), encoding="ascii")
+        self._line, theirs = map(stack.enter_context, socket.socketpair())
+        self._line.settimeout(PATIENCE)
+        with theirs, (self._folder / "stderr").open("wb") as noise:
+            # Its own session, because Ctrl-C in a terminal is for the sandbox, which then ends Varnish.
+            self._process = subprocess.Popen(
+                self._command(program),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=noise,
+                start_new_session=True,
+            )
+        stack.callback(self._end)
+        self._port = self._start()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -207,7 +200,7 @@ class Fetches:
                 raise VarnishError("the origin keeps Varnish waiting, and what it fetches cannot be purged")
 
 
-class VarnishEdge:
+class VarnishEdge(Opened):
     """Varnish in front of an origin, kept in line with the orders that a cache takes."""
 
     def __init__(  # noqa: PLR0913  each is a setting of the sandbox
@@ -232,20 +225,13 @@ class VarnishEdge:
         self._closing = False
         self._timekeeper = threading.Thread(target=self._keep_time, daemon=True)
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.enter_context(self._backend)
-            stack.enter_context(self._varnishd)
-            self._cache.watch(self._take_order)
-            self._timekeeper.start()
-            stack.callback(self._rest)
-            self._open = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._open.close()
+    def open_parts(self, stack: ExitStack) -> None:
+        """Enter each part on the stack."""
+        stack.enter_context(self._backend)
+        stack.enter_context(self._varnishd)
+        self._cache.watch(self._take_order)
+        self._timekeeper.start()
+        stack.callback(self._rest)
 
     @property
     def address(self) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -51,7 +52,7 @@ def ask_in_rounds(  # noqa: PLR0913 - each a thing that tests replace
     jitter: Callable[[], float],
     on_answer: Callable[[T, R], None] = lambda _item, _answer: None,
     on_round: Callable[[int], None] = lambda _left: None,
-    most_rounds: int = 1_000_000,
+    most_rounds: int | None = None,
 ) -> tuple[R | None, ...]:
     """Ask after each item until its answer is settled, it is `end` on the clock, or the run is to stop.
 
@@ -60,7 +61,7 @@ def ask_in_rounds(  # noqa: PLR0913 - each a thing that tests replace
     """
     latest: list[R | None] = [None] * len(items)
     left = list(range(len(items)))
-    for number in range(1, most_rounds + 1):
+    for number in itertools.count(1):
         found = as_completed(
             lambda index: ask(items[index], latest[index]),
             left,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ztpurge.changes import Change
+    from ztpurge.changes.event import Event
     from ztpurge.expected import Content, Unknown
     from ztpurge.inputs import Inputs
     from ztpurge.mapping import Site
@@ -64,7 +65,7 @@ def open_source(step: Step, site: Site, found: FilesOfInputs) -> Source:
     if inputs.has_list:
         return _Listed(found.listed, step=step)
     if inputs.manifest:
-        from ztpurge.built import open_output  # noqa: PLC0415 - the same
+        from ztpurge.built import open_output  # noqa: PLC0415 - for runs that compare a build's output
 
         return open_output(step, site, found.manifest)
     if inputs.base_url:
@@ -98,9 +99,7 @@ class _Commits(Source):
 
 
 def _open_commits(step: Step) -> _Commits:
-    payload = step.workflow.read_event()
-    event = read_event(step.environ.get("GITHUB_EVENT_NAME", ""), payload, step.environ.get("GITHUB_SHA", ""))
-    run = read_run(step.environ, payload)
+    event, run = _read_event(step), read_run(step.environ, step.workflow.read_event())
     found = find_changes(step.inputs.since, event, run, checkout=step.checkout, api=step.github)
     step.workflow.say(messages.range_line(event.name, found))
     return _Commits(found.changes, step=step, head=event.head)
@@ -125,13 +124,17 @@ class _Listed(Source):
 
 
 def _served_commit(step: Step) -> str:
-    """Return the commit that the event is about."""
-    payload = step.workflow.read_event()
+    """Return the commit that the event is about, else the run's own."""
     try:
-        head = read_event(step.environ.get("GITHUB_EVENT_NAME", ""), payload, step.environ.get("GITHUB_SHA", "")).head
+        commit = _read_event(step).head
     except ZtpurgeError:
-        head = None
-    commit = head or step.environ.get("GITHUB_SHA", "")
+        commit = None
+    commit = commit or step.environ.get("GITHUB_SHA", "")
     if not commit:
         raise ZtpurgeError("the event names no commit to compare what is served with", place="verify")
     return commit
+
+
+def _read_event(step: Step) -> Event:
+    environ = step.environ
+    return read_event(environ.get("GITHUB_EVENT_NAME", ""), step.workflow.read_event(), environ.get("GITHUB_SHA", ""))

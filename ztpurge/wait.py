@@ -72,9 +72,8 @@ def ask_after(  # noqa: PLR0913 - each a thing that tests replace
     `on_end` hears of each that has ended, `on_round` of how many are left after each round.
     """
     began = clock.now()
-    # in rounds the next one is the further try
-    each = replace(limits, retries=0, request_timeout=min(limits.request_timeout, _LONGEST_QUESTION))
-    each = each if again else limits
+    if again:  # the next round is the further try
+        limits = replace(limits, retries=0, request_timeout=min(limits.request_timeout, _LONGEST_QUESTION))
     shut: list[ApiError] = []  # why nobody need ask any more
 
     def look(req_id: str, before: Progress | None) -> Progress:
@@ -82,7 +81,7 @@ def ask_after(  # noqa: PLR0913 - each a thing that tests replace
         if shut:
             return replace(before, error=shut[0], is_final=True)
         try:
-            tried = persist(partial(ask, req_id), limits=each, pace=pace, clock=clock, jitter=jitter)
+            tried = persist(partial(ask, req_id), limits=limits, pace=pace, clock=clock, jitter=jitter)
         except Exception as bug:  # noqa: BLE001 - whatever one question meets, the others' ends must reach the report
             error = ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}")
             return replace(before, error=error, attempts=before.attempts + 1, seconds=clock.now() - began)
@@ -103,7 +102,7 @@ def ask_after(  # noqa: PLR0913 - each a thing that tests replace
         jitter=jitter,
         on_answer=lambda _req_id, progress: on_end(progress) if progress.is_settled else None,
         on_round=on_round,
-        most_rounds=1_000_000 if again else 1,
+        most_rounds=None if again else 1,
     )
     return tuple(
         _explain(progress or Progress(req_id), again=again, seconds=clock.now() - began, stopped=clock.stopped())
