@@ -69,7 +69,7 @@ class GitHubApi(Opened):
             permissions=frozenset(permissions),
         )
         self._rest = FLAVOURS[flavour](GitObjects(folder), settings, allowance=Allowance(rate_limit))
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._requests: list[Asked] = []
         self._closing = threading.Event()
         self._script = Script()
@@ -91,6 +91,11 @@ class GitHubApi(Opened):
         """Every request in order of arrival, those under way included."""
         with self._lock:
             return tuple(self._requests)
+
+    def wait_for_requests(self, count: int, *, timeout: float = 30.0) -> bool:
+        """Wait until so many requests have arrived, and tell whether they did in time."""
+        with self._lock:
+            return self._lock.wait_for(lambda: len(self._requests) >= count, timeout)
 
     def add_faults(self, *faults: Fault) -> None:
         """Append faults to the script: each for the requests to its `path` or below, for any when it names none."""
@@ -132,6 +137,7 @@ class GitHubApi(Opened):
         asked = Asked(request.method, request.target.decode("latin-1"), headers=request.headers)
         with self._lock:
             self._requests.append(asked)
+            self._lock.notify_all()
             return len(self._requests) - 1
 
     def _settle(self, number: int, *, status: int) -> None:

@@ -371,7 +371,7 @@ def test_inputs_that_cannot_be_used_call_nobody(
     assert (step.outputs["result"], step.outputs["req-ids"]) == ("failed", "[]")
     errors = "\n".join(line for line in step.log.splitlines() if line.startswith("::error title=ztpurge::"))
     assert [word for word in words if word not in errors] == []
-    assert "nothing was purged" in step.summary
+    assert "nothing was purged" in step.summary.lower()
 
 
 HOSTILE = [

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ztpurge.errors import BUG
 from ztpurge.messages import NOUNS, count, verdict_line
 from ztpurge.untrusted import for_log
 from ztpurge.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from ztpurge.errors import InvalidInputs
+    from ztpurge.errors import InvalidInputs, ZtpurgeError
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
     from ztpurge.verdict import Verdict
@@ -24,8 +25,11 @@ _WAYS = {"failed": "not purged", "partial": "not purged", "pending": "not confir
 
 def failure_messages(report: Report) -> tuple[str, ...]:
     """Return what to annotate: failures with the same cause together, the widest first, at most ten in all."""
+    if report.refusal:
+        return (problem_message(report.refusal),)
     ways = _STATUS_WAYS if report.is_status else _WAYS
-    return at_most_ten([*_causes(report.failures, ways), *([] if report.stale_is_fine else _stale(report.verdicts))])
+    stale = [] if report.stale_is_fine else _stale(report.verdicts)
+    return at_most_ten([*([BUG] if report.has_bug else []), *_causes(report.failures, ways), *stale])
 
 
 def warning_messages(report: Report) -> tuple[str, ...]:
@@ -72,9 +76,14 @@ def _stale(verdicts: Iterable[Verdict]) -> list[str]:
     ]
 
 
+def problem_message(problem: ZtpurgeError) -> str:
+    """Return what to annotate for what ended a run before the first call, after the place where it shows."""
+    return f"{problem.place}: {problem}" if problem.place else str(problem)
+
+
 def problem_messages(error: InvalidInputs) -> tuple[str, ...]:
     """Return what to annotate for inputs that cannot be used: each by its name, at most ten in all."""
-    messages = [f"{problem.place}: {problem}" for problem in error.problems]
+    messages = [problem_message(problem) for problem in error.problems]
     if len(messages) > MAX_ANNOTATIONS:
         messages[MAX_ANNOTATIONS - 1 :] = ["; ".join(messages[MAX_ANNOTATIONS - 1 :])]
     return tuple(messages)
@@ -90,6 +99,8 @@ def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome]) -
     return f"{where}: {error.rstrip('.')}. First of them: {entries[0]}"
 
 
-def _seen(stale: Iterable[Verdict]) -> str:
-    is_seen = any(verdict.is_seen for verdict in stale)
-    return "fresh" if is_seen else "seen to be fresh; can the runner reach the host?"
+def _seen(stale: Sequence[Verdict]) -> str:
+    if any(verdict.is_seen for verdict in stale):
+        return "fresh"
+    is_tried = any(verdict.looks for verdict in stale)
+    return "seen to be fresh; can the runner reach the host?" if is_tried else "verified to be fresh"

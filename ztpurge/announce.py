@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from ztpurge.purge import Outcome
     from ztpurge.workflow import Level, Workflow
 
-REFUSED = 2  # the inputs cannot be used; nothing was called
-
 
 def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflow) -> None:
     """Say what is about to be done, and name what is skipped."""
@@ -44,10 +42,10 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
         _list(title, found, workflow)
     level: Level = "error" if inputs.fail_on_error else "warning"
     failures, warnings = failure_messages(report), warning_messages(report)
-    if level == "warning":
+    if level == "warning" and not report.refusal:
         failures, warnings = (), at_most_ten([*failures, *warnings])
     for message in failures:
-        workflow.annotate(level, "ztpurge", message)
+        workflow.annotate("error", "ztpurge", message)
     for message in warnings:
         workflow.annotate("warning", "ztpurge", message)
     if unverified_message(report):
@@ -85,12 +83,12 @@ def _write_report(report: Report, name: str, workflow: Workflow) -> str:
 
 
 def announce_refusal(problems: tuple[str, ...], workflow: Workflow) -> int:
-    """Say why nothing was called, and return the exit code."""
+    """Say why nothing was called, before it was known what to call for; return the exit code."""
     for problem in problems:
         workflow.annotate("error", "ztpurge", problem)
     workflow.set_outputs(refused_outputs())
     workflow.write_summary(render_refusal(problems))
-    return REFUSED
+    return 2
 
 
 def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, workflow: Workflow) -> None:
@@ -102,12 +100,7 @@ def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, workflow: Workfl
                 workflow.say(f"  {entry}")
 
 
-def announce_bug(trace: str, workflow: Workflow) -> int:
-    """Show a traceback and leave an annotation, which the runner would not make by itself; return the exit code."""
+def announce_traceback(trace: str, workflow: Workflow) -> None:
+    """Show where ztpurge itself went wrong."""
     for line in trace.splitlines():
         workflow.say(line)
-    message = "ztpurge has a bug (the log has the traceback); what was purged is unknown"
-    workflow.annotate("error", "ztpurge", message)
-    workflow.set_outputs(refused_outputs())
-    workflow.write_summary(render_refusal((message,)))
-    return 1

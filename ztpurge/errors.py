@@ -6,6 +6,8 @@ import enum
 import html
 from urllib.parse import quote, quote_plus
 
+BUG = "ztpurge has a bug; the log has the traceback"
+
 
 class ZtpurgeError(Exception):
     """A failure with its cause, the place where it shows (an input, a file, a URL) and what to do about it."""
@@ -55,6 +57,7 @@ class Failure(enum.Enum):
     UNREADABLE = "the answer cannot be used"
     UNREACHABLE = "the API could not be reached"
     TIMEOUT = "no answer in time"
+    NOT_SENT = "the run ended before it was sent"
 
 
 _FINAL = frozenset(

@@ -59,9 +59,10 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """What a URL must serve cannot be told, and why."""
+    """What a URL must serve cannot be told, and why; `is_failure`: it could have been, had nothing failed."""
 
     reason: str
+    is_failure: bool = False
 
 
 Expected = Content | Gone | Unknown

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
-from ztpurge.annotations import problem_messages
-from ztpurge.announce import announce, announce_bug, announce_dry_run, announce_plan, announce_refusal
-from ztpurge.errors import InvalidInputs, ZtpurgeError
+from ztpurge.annotations import problem_message, problem_messages
+from ztpurge.announce import announce, announce_dry_run, announce_plan, announce_refusal, announce_traceback
+from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
 from ztpurge.mapping import Site, map_changes
 from ztpurge.plan import Plan, make_plan, raise_if_too_many
 from ztpurge.purge import Outcome
-from ztpurge.report import Report
+from ztpurge.report import Report, broken_off, refused
 from ztpurge.sources import FilesOfInputs, check_files, open_source
 from ztpurge.step import Step
 from ztpurge.workflow import Workflow
@@ -35,9 +36,11 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     except InvalidInputs as error:
         return announce_refusal(problem_messages(error), workflow)
     except ZtpurgeError as error:
-        return announce_refusal((f"{error.place}: {error}" if error.place else str(error),), workflow)
+        return announce_refusal((problem_message(error),), workflow)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
-        return announce_bug(traceback.format_exc(), workflow)
+        announce_traceback(traceback.format_exc(), workflow)
+        announce_refusal((BUG,), workflow)
+        return 1
 
 
 def _run(environ: Mapping[str, str], workflow: Workflow, clock: Clock) -> int:
@@ -55,33 +58,58 @@ def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
     source = open_source(step, site, found)
     mapped = map_changes(site, source.changes)
     plan = make_plan([target.url for target in mapped.targets] + list(inputs.urls), inputs.dirs)
-    raise_if_too_many(plan, inputs.max_urls)
-    announce_plan(Report(mapped, plan), source.changes, workflow)
+    story = _Story(Report(mapped, plan, stale_is_fine=inputs.verify == "warn"))
+    announce_plan(story.report, source.changes, workflow)
+    try:
+        _begin(step, story.report, source)
+    except ZtpurgeError as error:
+        return announce(refused(story.report, error), inputs, workflow)
+    try:
+        _carry_out(step, story, source, site)
+    except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
+        announce_traceback(traceback.format_exc(), workflow)
+        story.report = broken_off(story.report, story.heard, wait=inputs.wait, verify=inputs.verify != "off")
+    return announce(story.report, inputs, workflow)
+
+
+@dataclass(slots=True)
+class _Story:
+    """What a run has come to so far, so that there is a report of it wherever it ends."""
+
+    report: Report
+    heard: list[Outcome] = field(default_factory=list)
+
+    def tell(self, **news: Any) -> None:  # noqa: ANN401 - as dataclasses.replace
+        self.report = replace(self.report, **news)
+
+
+def _begin(step: Step, report: Report, source: Source) -> None:
+    """Do what may yet end the run before anybody was called; raises ZtpurgeError."""
+    raise_if_too_many(report.plan, step.inputs.max_urls)
+    if report.plan.batches and not step.inputs.dry_run:
+        step.cdn()
+    if not step.inputs.dry_run:
+        source.begin(report.mapped)
+
+
+def _carry_out(step: Step, story: _Story, source: Source, site: Site) -> None:
+    inputs, mapped, plan = step.inputs, story.report.mapped, story.report.plan
     if inputs.dry_run:
-        report = Report(mapped, plan, _pretend(plan, workflow), step.clock.now() - step.began)
-        return announce(report, inputs, workflow)
-    expected = stages.find_expected(step, plan, mapped, site, source)
-    source.begin(mapped)
-    outcomes = stages.submit(step, plan)
+        story.tell(outcomes=_pretend(plan, step.workflow), seconds=step.clock.now() - step.began)
+        return
+    story.tell(outcomes=stages.submit(step, plan, on_outcome=story.heard.append))
     end_of_wait = step.end_in(inputs.wait_timeout)
     if inputs.wait:
-        outcomes = stages.wait(step, outcomes, end=end_of_wait)
-    prefetched = stages.prefetch(step, plan, outcomes, expected) if inputs.prefetch else ()
-    if inputs.wait:
-        prefetched = stages.wait(step, prefetched, end=end_of_wait)
-    verdicts = stages.look(step, plan, outcomes, expected, source) if inputs.verify != "off" else ()
-    report = Report(
-        mapped,
-        plan,
-        outcomes,
-        step.clock.now() - step.began,
-        waited=inputs.wait,
-        prefetched=prefetched,
-        verdicts=verdicts,
-        stale_is_fine=inputs.verify == "warn",
-    )
-    _keep(source, report, workflow)
-    return announce(report, inputs, workflow)
+        story.tell(outcomes=stages.wait(step, story.report.outcomes, end=end_of_wait), waited=True)
+    expected = stages.find_expected(step, plan, mapped, site, source)
+    if inputs.prefetch:
+        story.tell(prefetched=stages.prefetch(step, plan, story.report.outcomes, expected))
+        if inputs.wait:
+            story.tell(prefetched=stages.wait(step, story.report.prefetched, end=end_of_wait))
+    if inputs.verify != "off":
+        story.tell(verdicts=stages.look(step, plan, story.report.outcomes, expected, source))
+    story.tell(seconds=step.clock.now() - step.began)
+    _keep(source, story.report, step.workflow)
 
 
 def _tell_status(step: Step) -> int:

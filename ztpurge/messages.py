@@ -141,6 +141,8 @@ def headline(report: Report) -> str:
     """Return the run in one sentence."""
     if report.is_status:
         return _status_headline(report)
+    if report.refusal:
+        return f"Nothing was purged{f'; {_things(report.plan)} may be stale' if report.plan.batches else ''}"
     if report.result == "nothing":
         return f"Nothing to purge{_why_nothing(report.mapped)}"
     hosts = count(len({batch.host for batch in report.plan.batches}), "host")

@@ -6,19 +6,21 @@ Pure. How it is told to people is the business of `messages.py` and `summary.py`
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge import __version__
+from ztpurge.errors import BUG, ApiError, Failure
 from ztpurge.mapping import Mapped
 from ztpurge.plan import Plan
+from ztpurge.purge import Outcome
+from ztpurge.verdict import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from ztpurge.errors import ZtpurgeError
     from ztpurge.plan import Kind
-    from ztpurge.purge import Outcome
-    from ztpurge.verdict import Verdict
 
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16
@@ -31,7 +33,8 @@ class Report:
     """A run: what the changes were mapped to, the plan, what became of its calls, and what the edges served then.
 
     `waited`: each reqId was asked after until it was done. `stale_is_fine`: stale URLs are only to be reported.
-    `is_status`: nothing was purged, the outcomes are those of another step's reqIds.
+    `is_status`: nothing was purged, the outcomes are those of another step's reqIds. `refusal`: why the run ended
+    before the first call. `has_bug`: it broke off, and what is missing counts as failed.
     """
 
     mapped: Mapped = Mapped()
@@ -43,6 +46,8 @@ class Report:
     verdicts: tuple[Verdict, ...] = ()
     stale_is_fine: bool = False
     is_status: bool = False
+    refusal: ZtpurgeError | None = None
+    has_bug: bool = False
 
     @property
     def result(self) -> Result:
@@ -51,7 +56,7 @@ class Report:
         if self.is_status:
             return "failed" if "failed" in statuses else "pending" if "pending" in statuses else "done"
         if not self.outcomes:
-            return "nothing"
+            return "failed" if self.is_red else "nothing"
         if statuses == {"dry-run"}:
             return "dry-run"
         if not self.is_red:
@@ -62,7 +67,7 @@ class Report:
     @property
     def is_red(self) -> bool:
         """Whether something that was asked for did not happen."""
-        return bool(self.failures or (self.stale and not self.stale_is_fine))
+        return bool(self.refusal or self.has_bug or self.failures or (self.stale and not self.stale_is_fine))
 
     @property
     def unconfirmed(self) -> tuple[Outcome, ...]:
@@ -130,8 +135,44 @@ def purged_directories(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     return _entries(outcome for outcome in outcomes if outcome.status == "purged" and outcome.batch.kind == "dirs")
 
 
+def refused(report: Report, why: ZtpurgeError) -> Report:
+    """Return the report of a run that ended before the first call: nothing that was planned is purged."""
+    return replace(report, refusal=why, outcomes=_not_purged(report.plan, (), str(why)))
+
+
+def broken_off(report: Report, heard: Sequence[Outcome], *, wait: bool, verify: bool) -> Report:
+    """Return the report of a run that a bug ended: what was still to be done counts as failed.
+
+    `heard`: the outcomes so far, in case the report does not have them yet. `wait`, `verify`: what was to follow.
+    """
+    outcomes = report.outcomes or tuple(sorted(heard, key=lambda outcome: outcome.number))
+    outcomes += _not_purged(report.plan, outcomes, BUG)
+    told = {verdict.url for verdict in report.verdicts}
+    unseen = [url for url in purged_urls(report.plan, outcomes) if verify and url not in told]
+    verdicts = tuple(Verdict(url, "stale", f"not looked at: {BUG}", is_seen=False) for url in unseen)
+    if wait and not report.waited:
+        error = ApiError(Failure.NOT_SENT, f"not asked after: {BUG}")
+        outcomes = tuple(
+            replace(outcome, status="pending", error=error) if outcome.status == "purged" else outcome
+            for outcome in outcomes
+        )
+    return replace(report, outcomes=outcomes, verdicts=report.verdicts + verdicts, has_bug=True)
+
+
+def _not_purged(plan: Plan, outcomes: Iterable[Outcome], why: str) -> tuple[Outcome, ...]:
+    told = {outcome.number for outcome in outcomes}
+    error = ApiError(Failure.NOT_SENT, why)
+    return tuple(
+        Outcome(number, batch, "failed", error=error)
+        for number, batch in enumerate(plan.batches, start=1)
+        if number not in told
+    )
+
+
 def exit_code(report: Report, *, fail_on_error: bool) -> int:
-    """Return 0 if everything asked for happened or failures are to be borne, else 1."""
+    """Return 0 if everything asked for happened or failures are to be borne, 2 if nobody was called, else 1."""
+    if report.refusal:
+        return 2
     return 1 if report.is_red and fail_on_error else 0
 
 

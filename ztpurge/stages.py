@@ -28,10 +28,7 @@ _A_DIRECTORY = Unknown("a whole directory: which URLs lie below it is not known"
 
 
 def find_expected(step: Step, plan: Plan, mapped: Mapped, site: Site, source: Source) -> dict[str, Expected]:
-    """Tell what each planned URL must serve, if that is to be compared; raise ZtpurgeError if nobody can tell.
-
-    For a prefetch, which leaves out what is deleted, it is no matter if nobody can; with `warn` it is only reported.
-    """
+    """Tell what each planned URL must serve, if that is to be compared or prefetched; nobody may be able to tell."""
     if step.inputs.verify == "off" and not step.inputs.prefetch:
         return {}
     urls = [entry for batch in plan.batches if batch.kind == "urls" for entry in batch.entries]
@@ -39,24 +36,21 @@ def find_expected(step: Step, plan: Plan, mapped: Mapped, site: Site, source: So
     try:
         files = source.contents(paths_behind(urls, site))
     except ZtpurgeError as error:
-        if step.inputs.verify == "off":
+        if step.inputs.verify == "off":  # a prefetch leaves out what is deleted, and may ask for too much
             return {}
-        if step.inputs.verify == "warn":
-            return dict.fromkeys(urls, Unknown(f"what it must serve is not known: {error.cause}"))
-        remedy = "Check out the repository first, or give `github-token`; or turn `verify` off"
-        raise ZtpurgeError(error.cause, remedy=remedy, place="verify") from error
+        return dict.fromkeys(urls, Unknown(f"what it must serve is not known: {error}", is_failure=True))
     given = {*step.inputs.urls} - {target.url for target in mapped.targets}
     return expect(urls, frozenset(given), site, files)
 
 
-def submit(step: Step, plan: Plan) -> tuple[Outcome, ...]:
-    """Purge what is planned."""
+def submit(step: Step, plan: Plan, *, on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
+    """Purge what is planned; `on_outcome` hears of each outcome at once."""
     if not plan.batches:
         return ()
     if step.inputs.delay:
         step.workflow.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
         step.clock.sleep(step.inputs.delay)
-    return _call(step, plan, step.cdn().purge, end=step.limits.deadline)
+    return _call(step, plan, step.cdn().purge, end=step.limits.deadline, on_outcome=on_outcome)
 
 
 def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outcome, ...]:
@@ -108,6 +102,9 @@ def look(
 
     purged = {url: expected[url] for url in purged_urls(plan, outcomes)}
     directories = purged_directories(outcomes)
+    untold = {url: what for url, what in purged.items() if isinstance(what, Unknown) and what.is_failure}
+    if untold:
+        return tuple(Verdict(url, "stale", what.reason, is_seen=False) for url, what in untold.items())
     if not purged and not directories:
         return ()
     end = step.end_in(step.inputs.verify_timeout)
@@ -174,10 +171,18 @@ def _ask(
     )
 
 
-def _call(step: Step, plan: Plan, call: Callable[[Batch, float], Receipt], *, end: float) -> tuple[Outcome, ...]:
+def _call(
+    step: Step,
+    plan: Plan,
+    call: Callable[[Batch, float], Receipt],
+    *,
+    end: float,
+    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
+) -> tuple[Outcome, ...]:
     line = messages.outcome_lines(plan)
 
     def tell(outcome: Outcome) -> None:
+        on_outcome(outcome)
         step.workflow.say(line(outcome))
         for entry in outcome.batch.entries:
             step.workflow.detail(f"{outcome.status} {entry}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ztpurge.annotations import problem_message
+from ztpurge.errors import BUG
 from ztpurge.messages import count, headline, maybe_stale_title, size_of, skip_counts, verdict_line
 from ztpurge.untrusted import for_html, for_markdown
 
@@ -33,7 +35,8 @@ def render_summary(report: Report) -> str:
     """Return the summary of a run, under 900 KiB whatever its size."""
     parts = [
         f"### {_icon(report)} ztpurge: {for_markdown(headline(report))}\n",
-        _calls(report.outcomes),
+        f"- {for_markdown(BUG)}\n" if report.has_bug else "",
+        f"- {for_markdown(problem_message(report.refusal))}\n" if report.refusal else _calls(report.outcomes),
         _seen("Purged, but not fresh", [verdict for verdict in report.verdicts if verdict.state == "stale"]),
         _folded(maybe_stale_title(report), report.maybe_stale, is_open=True),
         _folded(
