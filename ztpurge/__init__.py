@@ -1,3 +1,3 @@
 """Purge the ZT CDN for what a push changed."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
