@@ -1,4 +1,4 @@
-"""Each `uses:` of workflows and pages names a commit with its version, the same everywhere, and runs on a living Node."""
+"""Each `uses:` of workflows and pages names a commit with its version, the same everywhere, and runs on Node 24."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ztpurge import __version__
 TOP = Path(__file__).resolve().parent.parent
 PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
-# the first major version whose action.yml says `using: node24`, read in each repository: runners have no older Node any more
+# the first major version whose action.yml says `using: node24`, read in each repository; runners have no Node 20 now
 FIRST_ON_NODE_24 = {
     "actions/attest": 3,
     "actions/cache": 5,
@@ -41,7 +41,7 @@ def test_there_are_actions_to_look_at() -> None:
 
 
 @pytest.mark.parametrize(("place", "used"), OTHERS, ids=[place for place, _ in OTHERS])
-def test_an_action_is_named_by_commit_with_its_version_and_runs_on_a_living_node(place: str, used: str) -> None:
+def test_an_action_is_named_by_commit_with_its_version_and_runs_on_node_24(place: str, used: str) -> None:
     named = re.fullmatch(r"([\w-]+/[\w-]+)[\w/-]*@[0-9a-f]{40} # v(\d+)\.\d+\.\d+", used)
     assert named, place
     assert int(named[2]) >= FIRST_ON_NODE_24[named[1]], place

@@ -1,4 +1,4 @@
-"""Each recipe of docs/changes.md takes what its producer really writes."""
+"""Each example of the pages purges after the deployment; each recipe takes what its producer really writes."""
 
 from __future__ import annotations
 
@@ -27,9 +27,49 @@ def recipes_of(page: str) -> list[list[dict[str, Any]]]:
     return [yaml.load(fence, Loader=yaml.BaseLoader) for fence in fences]  # noqa: S506 - text
 
 
+def with_token(step: dict[str, Any], token: str) -> dict[str, str]:
+    """Return the inputs of a step, with a token instead of the secrets that it names."""
+    return {name: value for name, value in step["with"].items() if not value.startswith("${{ secrets.")} | {
+        "token": token
+    }
+
+
+def is_ours(step: dict[str, Any]) -> bool:
+    return str(step.get("uses")).startswith("OWNER/ztpurge@")
+
+
 RECIPES = recipes_of(PAGE)
 BUILT = [recipe for recipe in recipes_of(README) if any("manifest" in step.get("with", {}) for step in recipe)]
 ODD = ["a b.html", "caf\u00e9.html", "a(1)&$x.html", "[slug].html", "css/site.css"]
+
+
+EXAMPLES = [
+    pytest.param(fence, id=f"{file.name}-{number}")
+    for file in (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
+    for number, fence in enumerate(
+        re.findall(r"^```yaml\n(.*?)^```", file.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE), start=1
+    )
+]
+
+
+@pytest.mark.parametrize("fence", EXAMPLES)
+def test_an_example_purges_after_the_deployment_and_with_secrets(fence: str) -> None:
+    document = yaml.load(fence, Loader=yaml.BaseLoader)  # noqa: S506 - `on` stays a word, all is text
+    jobs = {"": {"steps": document}} if isinstance(document, list) else document["jobs"]
+    (job,) = [job for job in jobs.values() if any(map(is_ours, job["steps"]))]
+    steps = jobs.get(job.get("needs"), {"steps": []})["steps"] + job["steps"]
+    first = [is_ours(step) for step in steps].index(True)
+    is_told = isinstance(document, dict) and list(document["on"]) == ["repository_dispatch"]
+    assert is_told or any("./deploy" in step.get("run", "") for step in steps[:first])
+    for step in filter(is_ours, steps):
+        credentials = {name: value for name, value in step["with"].items() if name in {"token", "username", "password"}}
+        assert all(value == f"${{{{ secrets.ZT_CDN_{name.upper()} }}}}" for name, value in credentials.items())
+        assert credentials.keys() in ({"token"}, {"username", "password"})
+
+
+def test_the_main_example_says_how_long_its_token_lasts() -> None:
+    (line,) = [line for line in README.splitlines() if "secrets.ZT_CDN_TOKEN" in line]
+    assert {"day", "`username`", "`password`"} <= set(line.partition("#")[2].split())
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe[0].get("uses", "git").partition("@")[0] for recipe in RECIPES])
@@ -40,15 +80,16 @@ def test_a_recipe_purges_what_its_producer_lists(
     site = Repository(tmp_path / "site")
     base = site.commit(dict.fromkeys(names, "1") | {"same": "1"})
     head = site.commit(dict.fromkeys(names, "2"))
-    producer, step = recipe
-    given = dict(step["with"])
+    producer, _, step = recipe
+    assert is_ours(step)
+    given = with_token(step, token)
     if "run" in producer:
         environ = ENVIRON | {"FROM": base, "TO": head}
         subprocess.run(["bash", "-e", "-c", producer["run"]], cwd=site.folder, env=environ, check=True)
     else:
         assert given["files"] == f"${{{{ steps.{producer['id']}.outputs.{given['files'].rpartition('.')[2]}"
         given["files"] = output_of(producer["uses"], producer.get("with", {}), names)
-    finished = run_step(site.folder, given | {"token": token, "api-url": cdn.api_url})
+    finished = run_step(site.folder, given | {"api-url": cdn.api_url})
     assert finished.exit_code == 0, finished.log
     purged = sorted(entry for call in cdn.purge_calls for entry in call.entries)
     expected = sorted(
@@ -99,7 +140,7 @@ def test_a_built_site_keeps_its_manifest_from_run_to_run(
             elif kept.exists():
                 assert first["with"]["path"] == name
                 shutil.copy(kept, workspace / name)
-            given = step["with"] | {"token": token, "api-url": cdn.api_url, "base-url": f"{cdn.edge_url}/"}
+            given = with_token(step, token) | {"api-url": cdn.api_url, "base-url": f"{cdn.edge_url}/"}
             finished = run_step(workspace, given, environ={"GITHUB_RUN_NUMBER": str(number)})
             results.append((finished.exit_code, finished.outputs["url-count"]))
             assert (last["if"], last["with"]["path"]) == ("always()", name)
