@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # e2e.sh PYTHON: build the action's image and a job's image, and run the tests that start them, with the Python of a
-# virtual environment. Where no Docker engine answers, the tool beside the repository provides one, with a stand-in for
+# virtual environment. With ZTPURGE_IMAGE=NAME@sha256:DIGEST in the environment that image is pulled and started instead of
+# one that is built. Where no Docker engine answers, the tool beside the repository provides one, with a stand-in for
 # the base image; elsewhere (GitHub's machines) the base is the pinned one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +19,14 @@ if ! docker version >/dev/null 2>&1; then
   eval "$("$engine" "$base")"
 fi
 
-export ZTPURGE_IMAGE=ztpurge:e2e ZTPURGE_JOB_IMAGE=ztpurge-job:e2e
-docker build --quiet --network host --build-arg "PYTHON_IMAGE=$base" --tag "$ZTPURGE_IMAGE" .
+if [[ -n ${ZTPURGE_IMAGE:-} ]]; then
+  docker pull --quiet "$ZTPURGE_IMAGE"
+else
+  ZTPURGE_IMAGE=ztpurge:e2e
+  docker build --quiet --network host --build-arg "PYTHON_IMAGE=$base" --tag "$ZTPURGE_IMAGE" .
+fi
+ZTPURGE_JOB_IMAGE=ztpurge-job:e2e
 docker build --quiet --network host --build-arg "PYTHON_IMAGE=$base" --tag "$ZTPURGE_JOB_IMAGE" \
   --file image/job.Dockerfile image
+export ZTPURGE_IMAGE ZTPURGE_JOB_IMAGE
 "$python" -m pytest -q -m engine

@@ -47,6 +47,15 @@ def test_an_action_is_named_by_commit_with_its_version_and_runs_on_node_24(place
     assert int(named[2]) >= FIRST_ON_NODE_24[named[1]], place
 
 
+def test_what_a_release_is_built_with_is_named_by_digest() -> None:
+    """The release reads these lines as its step `tools` does."""
+    lines = (TOP / "image/tools.Dockerfile").read_text(encoding="utf-8").splitlines()
+    named = [re.fullmatch(r"FROM \S+:\S+@sha256:[0-9a-f]{64} AS (\w+)", line) for line in lines if line[:1] != "#"]
+    workflow = (TOP / ".github/workflows/release.yml").read_text(encoding="utf-8")
+    used = re.findall(r"(?:image: |image=|generator=)\$\{\{ steps\.tools\.outputs\.(\w+) \}\}", workflow)
+    assert sorted(tool[1] if tool else "" for tool in named) == sorted(used) == ["builder", "emulation", "sbom"]
+
+
 def test_one_action_has_one_commit_everywhere() -> None:
     pins: dict[str, set[str]] = {}
     for _, used in OTHERS:
