@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
 # publish.sh v1.2.3 NAME@sha256:DIGEST: push the tag that release.sh made, make its release as a draft, publish that, and only
-# then move the major tag. What is done already is left as it is. `gh` finds the repository and the token in the environment.
+# then push the major tag, which release.sh moved or left. What is done already is left as it is. `gh` finds the repository and the token in the environment.
 set -euo pipefail
 version=$1
 image=$2
-major=${version%%.*}
 commit=$(git rev-parse "$version^{commit}")
 newest=$(git tag --list 'v*' | grep -xE 'v[0-9]+\.[0-9]+\.[0-9]+' | sort --version-sort | tail -n 1)
 
@@ -23,6 +22,4 @@ if [[ $(gh release view "$version" --json isDraft --jq .isDraft) == true ]]; the
   gh release edit "$version" --draft=false --latest="$([[ $version == "$newest" ]] && echo true || echo false)"
 fi
 
-if [[ $(git rev-parse "$major^{commit}") == "$commit" ]]; then
-  git push --quiet --force origin "refs/tags/$major"
-fi
+git push --quiet --force origin "refs/tags/${version%%.*}"

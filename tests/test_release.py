@@ -123,8 +123,8 @@ def test_odd_versions_and_images_are_refused(repository: Path, version: str, ima
     assert git(repository, "tag") == ""
 
 
-# `gh release` as publish.sh sees it: a file for each release says whether it is a draft; noted is each call, with the commit
-# that the remote's major tag has by then
+# `gh release` as publish.sh sees it: a file for each release says whether it is a draft; noted is each call, with the
+# commit that the remote's major tag has by then
 FAKE_GH = """#!/bin/sh
 set -e
 release=$STATE/$3
