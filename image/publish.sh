@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # publish.sh v1.2.3 NAME@sha256:DIGEST: push the tag that release.sh made, make its release as a draft, publish that, and only
-# then push the major tag, which release.sh moved or left. What is done already is left as it is. `gh` finds the repository and the token in the environment.
+# then push the major tag, which release.sh moved or left. What is done already is left as it is.
 set -euo pipefail
 version=$1
 image=$2
