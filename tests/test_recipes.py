@@ -67,9 +67,14 @@ def test_an_example_purges_after_the_deployment_and_with_secrets(fence: str) -> 
         assert credentials.keys() in ({"token"}, {"username", "password"})
 
 
-def test_the_main_example_says_how_long_its_token_lasts() -> None:
+def test_the_main_example_and_the_error_say_how_long_a_token_lasts(cdn: Sandbox, workspace: Path) -> None:
     (line,) = [line for line in README.splitlines() if "secrets.ZT_CDN_TOKEN" in line]
-    assert {"day", "`username`", "`password`"} <= set(line.partition("#")[2].split())
+    given = {"token": "a-token-of-yesterday", "base-url": "https://static.example.com/", "files": "a"}
+    finished = run_step(workspace, given | {"api-url": cdn.api_url})
+    assert finished.exit_code == 1
+    for text in (line.partition("#")[2], finished.log):
+        assert "ends within a day or so" in text
+        assert "`username` and `password` in its place do not" in text
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe[0].get("uses", "git").partition("@")[0] for recipe in RECIPES])

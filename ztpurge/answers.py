@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from ztpurge.transport import Answer
 
 _REQ_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_RENEW = (
+    "Renew the token in the repository's secrets: it ends within a day or so; "
+    "`username` and `password` in its place do not"
+)
 _CHECK_API_URL = "Check that `api-url` is the CDN's API"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
@@ -217,7 +221,7 @@ def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
 
 def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, str]:
     if 401 in {status, _code(facts)} or text in {"invalid token", "Could not find token"}:
-        return Failure.AUTH, "Renew the token in the repository's secrets: tokens expire within a day or so"
+        return Failure.AUTH, _RENEW
     if status == 403:
         return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
     if status in {429, 503}:
