@@ -1,8 +1,10 @@
 """A ZT CDN on loopback, to try the action on and to test it against."""
 
+from sandbox.api import Service
 from sandbox.cdn import Sandbox
 from sandbox.faults import Fault, parse_fault
+from sandbox.providers import Provider
 from sandbox.record import Call
 from sandbox.wire import Headers, Reply
 
-__all__ = ["Call", "Fault", "Headers", "Reply", "Sandbox", "parse_fault"]
+__all__ = ["Call", "Fault", "Headers", "Provider", "Reply", "Sandbox", "Service", "parse_fault"]

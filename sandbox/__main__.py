@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.api import Service
 from sandbox.cdn import Sandbox
 from sandbox.faults import KINDS, Fault, parse_fault
 from sandbox.record import Call
@@ -58,6 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--origin-port", type=int, default=0, help="port of the origin (default: a free one)")
     add("--bind", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--shape", choices=("documented", "seen"), default="documented", help="shape of the API's answers")
+    add("--tasks", choices=("end", "run"), default="end", help="run: tasks never end, as on the published server")
     add("--latency", type=_seconds, default=0.0, help="seconds before a purge is answered")
     add("--propagation", type=_seconds, default=0.0, help="seconds until a purge takes effect")
     add("--fault", type=_fault, action="append", default=[], help="KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str]) -> int:
             api_port=options.api_port,
             edge_port=options.edge_port,
             origin_port=options.origin_port,
+            service=Service(tasks_end=options.tasks == "end"),
             edge="varnish" if options.varnish else "sandbox",
             on_call=_log,
         ) as cdn:

@@ -8,6 +8,7 @@ from sandbox.answers import Refused, Shape
 from sandbox.cache import Cache
 from sandbox.clock import Clock, iso_date
 from sandbox.keys import Key
+from sandbox.providers import EVERYDAY_PROVIDERS, Provider, live_document
 from sandbox.submissions import Submission
 from sandbox.tasks import End, Tasks
 from sandbox.wire import Reply, Request
@@ -16,6 +17,18 @@ PURGE = "/cdn_api/purge"
 PREFETCH = "/cdn_api/prefetch"
 TOKENS = "/cdn_api/tokens"
 REQ_STATUS = "/cdn_api/req_status"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What kind of server it is: whether tasks end or stay at `run`, the CDNs behind it, whether it asks those live."""
+
+    tasks_end: bool = True
+    providers: tuple[Provider, ...] = EVERYDAY_PROVIDERS
+    has_live_call: bool = True
+
+
+EVERYDAY_SERVICE = Service()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +50,20 @@ class Answer:
 class Api:
     """Takes calls for one account."""
 
-    def __init__(self, account: Account, cache: Cache, *, shape: Shape, propagation: float, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913  each is a setting of the sandbox
+        self,
+        account: Account,
+        cache: Cache,
+        *,
+        shape: Shape,
+        propagation: float,
+        clock: Clock,
+        service: Service = EVERYDAY_SERVICE,
+    ) -> None:
         self._account = account
         self._cache = cache
-        self._tasks = Tasks()
+        self._service = service
+        self._tasks = Tasks(are_ended=service.tasks_end)
         self._shape = shape
         self._propagation = propagation
         self._clock = clock
@@ -57,10 +80,12 @@ class Api:
             ("POST", PURGE): lambda: self._purge(request, terms=terms),
             ("POST", PREFETCH): lambda: self._prefetch(request, terms=terms),
             ("POST", TOKENS): lambda: Answer(self._log_in(request)),
-            ("GET", REQ_STATUS): lambda: Answer(self._report(request)),
+            ("GET", f"{REQ_STATUS}/"): lambda: Answer(self._report(request)),
         }
-        parent = request.path.rpartition("/")[0]
-        path = parent if parent == REQ_STATUS else request.path
+        if self._service.has_live_call:
+            routes |= {("GET", f"{kind}/"): lambda: Answer(self._report_live(request)) for kind in (PURGE, PREFETCH)}
+        parent = request.path[: request.path.rfind("/") + 1]
+        path = parent if any(path == parent for _, path in routes) else request.path
         if (request.method, path) in routes:
             return routes[request.method, path]()
         return Answer(answers.page(405 if any(path == known for _, known in routes) else 404))
@@ -118,3 +143,10 @@ class Api:
             return answers.error(404, "task id can not found")
         user = self._account.username or "sandbox"
         return answers.json_reply(200, task.document(self._clock(), user=user, project=self._account.project))
+
+    def _report_live(self, request: Request) -> Reply:
+        self._authenticate(request)
+        task = self._tasks.find(request.path.rpartition("/")[2])
+        if task is None or not self._service.providers:
+            return answers.error(404, "can not found sp")
+        return answers.json_reply(200, live_document(task, self._service.providers, self._clock()))

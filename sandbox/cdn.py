@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.accounts import Account
 from sandbox.answers import Shape
-from sandbox.api import PURGE, Api
+from sandbox.api import EVERYDAY_SERVICE, PURGE, Api, Service
 from sandbox.cache import Cache
 from sandbox.client import fetch
 from sandbox.clock import Clock, steady_clock
@@ -48,6 +48,7 @@ class Sandbox(Opened):
         edge_port: int = 0,
         origin_port: int = 0,
         edge: EdgeKind = "sandbox",
+        service: Service = EVERYDAY_SERVICE,
         clock: Clock | None = None,
         on_call: Callable[[Call], None] | None = None,
     ) -> None:
@@ -79,7 +80,7 @@ class Sandbox(Opened):
             self._edge = Edge(cache, fetch=self._fetch_from_origin, owns=account.owns)
             self._edge_listener = listen(serve_replies(self._edge.answer), port=edge_port)
         switchboard = Switchboard(
-            Api(account, cache, shape=shape, propagation=propagation, clock=clock),
+            Api(account, cache, shape=shape, propagation=propagation, clock=clock, service=service),
             script=self._script,
             record=self._record,
             shape=shape,

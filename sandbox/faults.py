@@ -26,12 +26,16 @@ KINDS = {
     "task-stuck": "accept the purge, whose task then runs for ever and leaves the cache as it is",
 }
 
+SUBMISSIONS = frozenset({"/cdn_api/purge", "/cdn_api/prefetch"})
 _TEXT = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>.*?))?(\*(?P<times>\d+))?(@(?P<path>/\S*))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong, how often, and for which calls: those to `path` or below it whose body contains `match`."""
+    """What goes wrong, how often, and for which calls: those to `path` or below it whose body contains `match`.
+
+    Below `/cdn_api/purge` and `/cdn_api/prefetch` lie questions: those are meant by a slash at the end.
+    """
 
     kind: str
     times: int = 1
@@ -55,8 +59,8 @@ class Fault:
 
     def fits(self, path: str, body: bytes) -> bool:
         """Tell whether a call is one of those meant."""
-        below = path == self.path or path.startswith(self.path.rstrip("/") + "/")
-        return below and self.match.encode() in body
+        is_below = self.path not in SUBMISSIONS and path.startswith(self.path.rstrip("/") + "/")
+        return (path == self.path or is_below) and self.match.encode() in body
 
 
 class Script:

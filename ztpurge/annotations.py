@@ -28,20 +28,27 @@ def failure_messages(report: Report) -> tuple[str, ...]:
     if report.refusal:
         return (problem_message(report.refusal),)
     ways = _STATUS_WAYS if report.is_status else _WAYS
-    stale = [] if report.stale_is_fine else _stale(report.verdicts)
-    return at_most_ten([*([BUG] if report.has_bug else []), *_causes(report.failures, ways), *stale])
+    stale = [] if report.stale_is_fine else _stale(report.seen("stale"))
+    causes = _causes(report.failures, ways, fresh=report.fresh)
+    return at_most_ten([*([BUG] if report.has_bug else []), *causes, *stale])
 
 
 def warning_messages(report: Report) -> tuple[str, ...]:
     """Return what to annotate that does not make the run red, at most ten in all."""
     ways = dict.fromkeys(_WAYS, "not prefetched") | {"pending": "not confirmed as prefetched"}
     failed = tuple(outcome for outcome in report.prefetched if outcome.error)
-    return at_most_ten([*_causes(failed, ways), *(_stale(report.verdicts) if report.stale_is_fine else [])])
+    return at_most_ten(
+        [
+            *_causes(report.unreported, {"purged": "seen fresh, but not reported done"}),
+            *_causes(failed, ways),
+            *(_stale(report.seen("stale")) if report.stale_is_fine else []),
+        ]
+    )
 
 
 def unverified_message(report: Report) -> str:
     """Return what to note of purged URLs that could not be compared, nothing if there are none."""
-    found = [verdict for verdict in report.verdicts if verdict.state == "unverified"]
+    found = report.seen("unverified")
     if not found:
         return ""
     reasons = Counter(for_log(verdict.reason) for verdict in found).most_common(3)
@@ -57,12 +64,12 @@ def at_most_ten(messages: list[str]) -> tuple[str, ...]:
     return tuple(messages)
 
 
-def _causes(failures: Iterable[Outcome], ways: Mapping[str, str]) -> list[str]:
+def _causes(failures: Iterable[Outcome], ways: Mapping[str, str], *, fresh: frozenset[str] = frozenset()) -> list[str]:
     groups: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in failures:
         groups.setdefault((outcome.batch.host, ways[outcome.status], str(outcome.error)), []).append(outcome)
     widest = sorted(groups.items(), key=lambda group: -len(group[1]))
-    return [_failure_message(host, way, error, outcomes) for (host, way, error), outcomes in widest]
+    return [_failure_message(host, way, error, outcomes, fresh) for (host, way, error), outcomes in widest]
 
 
 def _stale(verdicts: Iterable[Verdict]) -> list[str]:
@@ -89,8 +96,8 @@ def problem_messages(error: InvalidInputs) -> tuple[str, ...]:
     return tuple(messages)
 
 
-def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome]) -> str:
-    entries = [entry for outcome in outcomes for entry in outcome.batch.entries]
+def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome], fresh: frozenset[str]) -> str:
+    entries = [entry for outcome in outcomes for entry in outcome.batch.entries if entry not in fresh]
     req_ids = [outcome.req_id for outcome in outcomes if outcome.req_id]
     if not entries:
         return f"{count(len(req_ids), 'reqId')}: {error.rstrip('.')}. First of them: {req_ids[0]}"

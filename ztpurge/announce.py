@@ -36,10 +36,9 @@ def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflo
 def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     """Say what was done, everywhere where somebody looks, and return the exit code."""
     workflow.say(messages.headline(report))
-    _list(messages.maybe_stale_title(report), report.maybe_stale, workflow)
-    for title, state in (("Purged, but not fresh", "stale"), ("Purged, but not verified", "unverified")):
-        found = [messages.verdict_line(verdict) for verdict in report.verdicts if verdict.state == state]
-        _list(title, found, workflow)
+    _list(messages.maybe_stale_title(report), messages.maybe_stale_lines(report), workflow)
+    _list("Purged, but not fresh", list(map(messages.verdict_line, report.seen("stale"))), workflow)
+    _list("Purged, but not verified", list(map(messages.verdict_line, report.seen("unverified"))), workflow)
     level: Level = "error" if inputs.fail_on_error else "warning"
     failures, warnings = failure_messages(report), warning_messages(report)
     if level == "warning" and not report.refusal:
@@ -48,8 +47,8 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
         workflow.annotate("error", "ztpurge", message)
     for message in warnings:
         workflow.annotate("warning", "ztpurge", message)
-    if unverified_message(report):
-        workflow.annotate("notice", "ztpurge", unverified_message(report))
+    for message in filter(None, (unverified_message(report), messages.cut_message(report))):
+        workflow.annotate("notice", "ztpurge", message)
     if report.result == "nothing":
         root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
         workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))

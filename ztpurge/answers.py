@@ -1,4 +1,4 @@
-"""What the API answered -> a receipt, a token or a task, or a typed error.
+"""What the API answered -> a receipt, a token, a task or the word of each provider, or a typed error.
 
 Pure. The two shapes and the table of errors: the vendor's page on purging (2015) and what the service was seen to
 answer; where the two differ, both are accepted. An answer without a reqId is never a success.
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
 
-from ztpurge.errors import ApiError, Failure
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.untrusted import for_log
+from ztpurge.urls import parse_url
 
 if TYPE_CHECKING:
     from ztpurge.transport import Answer
@@ -27,12 +28,14 @@ _CHECK_API_URL = "Check that `api-url` is the CDN's API"
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _BETWEEN_URLS = re.compile(r",(?=https?://)")  # a URL may hold a comma itself
-_CUT_AT = 255  # characters: the service cuts long lists of entries, and this is where a column of text often ends
+_CUT_AT = 80  # characters: the service cuts lists of entries here, in the middle of a URL; others may elsewhere
 
 State = Literal["done", "failed", "pending"]
 TaskKind = Literal["urls", "dirs", "prefetch"]
 # `wait`, `init`, `prepare`, `run`, `unknow` (sic) and whatever else may come: still under way
 _ENDS: dict[str, State] = {"success": "done", "failure": "failed", "error": "failed", "delete": "failed"}
+_WORST_FIRST: tuple[State, ...] = ("failed", "pending", "done")
+_ALL = 100.0
 _TASK_KINDS: dict[str, TaskKind] = {"0": "dirs", "1": "urls", "2": "prefetch"}
 
 
@@ -51,7 +54,7 @@ class Receipt:
 class Task:
     """What the service says of a reqId: the state, its own word for it, and what was asked for as far as it lists it.
 
-    `is_cut`: it may list less than was asked for.
+    `is_cut`: it may list less than was asked for. `entries` are URLs as they were sent, never a part of one.
     """
 
     state: State
@@ -59,6 +62,32 @@ class Task:
     kind: TaskKind = "urls"
     entries: tuple[str, ...] = ()
     is_cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One of the CDNs behind the service: how far it is with a reqId, in its own word; none if it does not answer."""
+
+    name: str
+    state: State = "pending"
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the providers behind the service say of a reqId now; none of them if the answer does not tell.
+
+    `has_call`: the service knows the question. Names and words are as the server wrote them.
+    """
+
+    providers: tuple[Provider, ...] = ()
+    has_call: bool = True
+
+    @property
+    def state(self) -> State:
+        """Done when every provider is, failed when one has failed."""
+        states = {provider.state for provider in self.providers}
+        return "failed" if "failed" in states else "done" if states == {"done"} else "pending"
 
 
 def read_req_id(text: str) -> str | None:
@@ -123,15 +152,57 @@ def read_task(answer: Answer, req_id: str, *, now: float) -> Task:
 def _task(word: str, task: dict[str, Any]) -> Task:
     content = task.get("taskContent")
     content = content if isinstance(content, str) else ""
-    is_cut = len(content) >= _CUT_AT
-    entries = tuple(filter(None, _BETWEEN_URLS.split(content)))
+    listed = _BETWEEN_URLS.split(content) if content else []
+    is_cut = len(content) >= _CUT_AT  # a list that just fits looks the same
+    entries = tuple(filter(_is_url, listed[:-1] if is_cut else listed))
     return Task(
         _ENDS.get(word, "pending"),
         for_log(word, limit=40),
         _TASK_KINDS.get(str(task.get("taskType")), "urls"),
-        entries[:-1] if is_cut else entries,
-        is_cut,
+        entries,
+        is_cut or len(entries) < len(listed),
     )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parse_url(text)
+    except ZtpurgeError:
+        return False
+    return True
+
+
+def read_live(answer: Answer) -> Live:
+    """Read the answer to the question what each provider says of a reqId; never raises, since nobody needs it.
+
+    The published server answers `{"ws_api": {"ret": 0, "result": {"status": ..}}, "zt_api": {"successRate": ..}}`, for
+    a prefetch with a list of results. A comment there says that the call is not for users.
+    """
+    is_object = answer.body.lstrip().startswith(b"{")
+    if not (200 <= answer.status < 300 and is_object):
+        may_pass = answer.status in {408, 429} or answer.status >= 500
+        return Live(has_call=may_pass or (is_object and answer.status not in {401, 403, 405}))
+    document = _document(answer.body)
+    own = document.get("zt_api")
+    if "error" in document or not all(isinstance(said, dict) for said in document.values()):
+        return Live()
+    providers = tuple(_provider(name, said) for name, said in document.items() if name != "zt_api")
+    live = Live(providers)
+    # the rate is the share of providers that answered: one of them is missing
+    is_contradictory = live.state == "done" and isinstance(own, dict) and _success_rate(own) != _ALL
+    return Live() if is_contradictory else live
+
+
+def _provider(name: str, said: dict[str, Any]) -> Provider:
+    result = said.get("result")
+    results = result if isinstance(result, list) else [result]
+    words = [item["status"] for item in results if isinstance(item, dict) and isinstance(item.get("status"), str)]
+    ret = said.get("ret")
+    if ret != 0 or isinstance(ret, bool) or not words or len(words) < len(results):
+        return Provider(name)
+    by_state = {_ENDS.get(word, "pending"): word for word in reversed(words)}
+    state = next(state for state in _WORST_FIRST if state in by_state)
+    return Provider(name, state, by_state[state])
 
 
 def read_token(answer: Answer, *, now: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.answers import Receipt, Task, read_receipt, read_task, read_token
+from ztpurge.answers import Live, Receipt, Task, read_live, read_receipt, read_task, read_token
 from ztpurge.errors import ApiError, Failure, blot
 from ztpurge.tokens import Tokens
 from ztpurge.transport import exchange, make_session
@@ -78,6 +78,15 @@ class Cdn:
             return replace(task, word=blot(task.word, *secrets), entries=shown)
 
         return self._with_token(ask, timeout)
+
+    def live(self, req_id: str, *, is_prefetch: bool, timeout: float) -> Live:
+        """Ask what each provider behind the service says of a reqId now; raise ApiError if there is no answer."""
+        path = f"/cdn_api/{'prefetch' if is_prefetch else 'purge'}/{quote(req_id, safe='')}"
+        token = self._tokens.get(timeout)  # that of the question for the task, which sees to it that it is good
+        live = read_live(self._exchange("GET", path, timeout, token=token))
+        secrets = (token, self._login.password)
+        shown = (replace(one, name=blot(one.name, *secrets), word=blot(one.word, *secrets)) for one in live.providers)
+        return replace(live, providers=tuple(shown))
 
     def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
         def submit(token: str, seconds: float) -> Receipt:

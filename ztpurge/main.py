@@ -17,6 +17,7 @@ from ztpurge.purge import Outcome
 from ztpurge.report import Report, broken_off, refused
 from ztpurge.sources import FilesOfInputs, check_files, open_source
 from ztpurge.step import Step
+from ztpurge.wait import confirm_by_sight
 from ztpurge.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def _carry_out(step: Step, story: _Story, source: Source, site: Site) -> None:
         if inputs.wait:
             story.tell(prefetched=stages.wait(step, story.report.prefetched, end=end_of_wait))
     if inputs.verify != "off":
-        story.tell(verdicts=stages.look(step, plan, story.report.outcomes, expected, source))
+        verdicts = stages.look(step, plan, story.report.outcomes, expected, source)
+        story.tell(verdicts=verdicts, outcomes=confirm_by_sight(story.report.outcomes, verdicts))
     story.tell(seconds=step.clock.now() - step.began)
     _keep(source, story.report, step.workflow)
 

@@ -90,10 +90,12 @@ def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
 
 
 def progress_line(progress: Progress, outcome: Outcome) -> str:
-    """Return the log line of a reqId that has ended."""
-    what = f"  {outcome.batch.host}  {size_of(outcome.batch)}" if outcome.batch.entries else ""
-    error = f"  {progress.error}" if progress.error else ""
-    return f"{progress.state.upper() if error else progress.state:6}  reqId {progress.req_id}{what}{error}"
+    """Return the log line of a reqId that has ended, or was asked after once."""
+    more = " (the service lists no more)" if outcome.is_cut else ""
+    what = f"  {outcome.batch.host}  {size_of(outcome.batch)}{more}" if outcome.batch.entries else ""
+    why = str(progress.error or ", ".join(progress.late if progress.state == "pending" else ()))
+    state = progress.state.upper() if progress.error else progress.state
+    return f"{state:6}  reqId {progress.req_id}{what}{f'  {why}' if why else ''}"
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -151,7 +153,7 @@ def headline(report: Report) -> str:
         return f"Dry run: {_things(report.plan)} on {hosts} would be purged in {calls}; nothing was sent"
     seen = f"; {verdict_counts(report.verdicts)}" if report.verdicts else ""
     if not report.failures:
-        done = " and reported done" if report.waited else ""
+        done = " and reported done" if report.waited and not report.unreported else ""
         return f"{_things(report.plan)} purged{done} on {hosts}, in {calls}{seen}"
     kinds = {batch.kind for batch in report.plan.batches}
     noun = NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
@@ -176,6 +178,22 @@ def maybe_stale_title(report: Report) -> str:
     """Return the heading of the list of URLs that may be stale."""
     is_pending = any(outcome.status == "pending" for outcome in report.outcomes)
     return "Not purged or not confirmed, maybe stale" if is_pending else "Not purged, maybe stale"
+
+
+def maybe_stale_lines(report: Report) -> tuple[str, ...]:
+    """Return each URL that may be stale, with what was seen of it if it was looked at."""
+    seen = {verdict.url: verdict for verdict in report.verdicts}
+    return tuple(verdict_line(seen[url]) if url in seen else url for url in report.maybe_stale)
+
+
+def cut_message(report: Report) -> str:
+    """Return what to note where the service lists less than was sent, nothing if it lists all."""
+    cut = [outcome for outcome in report.outcomes if outcome.is_cut]
+    if not cut:
+        return ""
+    listed = sum(len(outcome.batch.entries) for outcome in cut)
+    lists = f"of {count(len(cut), 'reqId')} the service lists only the first {listed:,} of what was sent"
+    return f"the lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"
 
 
 def skip_counts(mapped: Mapped) -> str:

@@ -36,7 +36,8 @@ class Outcome:
 
     `purged`: accepted and, if that was waited for, done. `partial`: accepted, but not by all providers behind the
     service. `pending`: accepted, and still under way when the time for it was over. `failed`: not accepted, or the
-    service reports a failure of it. `done`: for a reqId of another step.
+    service reports a failure of it. `done`: for a reqId of another step, of which the service may list less than was
+    sent (`is_cut`).
     """
 
     number: int
@@ -46,6 +47,7 @@ class Outcome:
     attempts: int = 0
     seconds: float = 0.0
     error: ApiError | None = None
+    is_cut: bool = False
 
 
 def purge(  # noqa: PLR0913 - each a thing that tests replace

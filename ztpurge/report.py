@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ztpurge.errors import ZtpurgeError
     from ztpurge.plan import Kind
+    from ztpurge.verdict import Freshness
 
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16
@@ -75,32 +76,55 @@ class Report:
         return tuple(outcome for outcome in self.outcomes if outcome.status in {"failed", "partial", "pending"})
 
     @property
+    def unreported(self) -> tuple[Outcome, ...]:
+        """The calls that the CDN did not report done, but whose every URL was seen to be fresh."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "purged" and outcome.error)
+
+    @property
     def failures(self) -> tuple[Outcome, ...]:
         """The calls that did not bring what was asked for; to learn that a reqId is still under way may be that."""
         return tuple(outcome for outcome in self.unconfirmed if outcome.error)
 
     def purged(self, kind: Kind) -> tuple[str, ...]:
-        """Return the entries of a kind that the CDN accepted, and is done with if that was waited for."""
-        return _entries(
-            outcome for outcome in self.outcomes if outcome.status in {"purged", "done"} and outcome.batch.kind == kind
+        """Return the entries of a kind that the CDN accepted, and is done with or seen fresh if that was waited for."""
+        fresh = self.fresh
+        return tuple(
+            entry
+            for outcome in self.outcomes
+            for entry in outcome.batch.entries
+            if outcome.batch.kind == kind
+            and (outcome.status in {"purged", "done"} or (outcome.status == "pending" and entry in fresh))
         )
 
     @property
     def failed_entries(self) -> tuple[str, ...]:
         """The entries that were not purged, or not for certain; what was not prefetched is none the staler for that."""
-        return _entries(outcome for outcome in self.unconfirmed if outcome.batch.kind != "prefetch")
+        fresh = self.fresh
+        entries = _entries(outcome for outcome in self.unconfirmed if outcome.batch.kind != "prefetch")
+        return tuple(entry for entry in entries if entry not in fresh)
 
     @property
     def maybe_stale(self) -> tuple[str, ...]:
         """Every URL that may be stale: entries not purged, and what was folded into directories among them."""
         failed = self.failed_entries
-        among = frozenset(failed)
-        return failed + tuple(folded.url for folded in self.plan.folded if folded.directory in among)
+        among, fresh = frozenset(failed), self.fresh
+        folded = (folded.url for folded in self.plan.folded if folded.directory in among)
+        return failed + tuple(url for url in folded if url not in fresh)
 
     @property
     def stale(self) -> tuple[str, ...]:
         """The URLs that were purged, but not seen to be fresh."""
-        return tuple(verdict.url for verdict in self.verdicts if verdict.state == "stale")
+        return tuple(verdict.url for verdict in self.seen("stale"))
+
+    def seen(self, state: Freshness) -> tuple[Verdict, ...]:
+        """Return the verdicts of a kind on what was purged; what is named as not purged for certain is not among it."""
+        named = frozenset(self.maybe_stale)
+        return tuple(verdict for verdict in self.verdicts if verdict.state == state and verdict.url not in named)
+
+    @property
+    def fresh(self) -> frozenset[str]:
+        """The URLs that were seen to be fresh."""
+        return frozenset(verdict.url for verdict in self.verdicts if verdict.state == "fresh")
 
     @property
     def purged_paths(self) -> tuple[str, ...]:
@@ -120,19 +144,19 @@ class Report:
         return 100.0 * (len(self.purged("urls")) + len(self.purged("dirs"))) / self.plan.size
 
 
-def purged_urls(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
-    """Return every URL that was purged: entries, and those that were folded into a directory among them."""
-    purged = [outcome for outcome in outcomes if outcome.status == "purged"]
-    directories = frozenset(purged_directories(purged))
-    entries = _entries(outcome for outcome in purged if outcome.batch.kind == "urls")
+def accepted_urls(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """Return every URL whose purge was accepted, done or not: entries, and those folded into a directory among them."""
+    outcomes = tuple(outcomes)
+    directories = frozenset(accepted_directories(outcomes))
+    entries = _entries(_accepted("urls", outcomes))
     return entries + tuple(
         folded.url for folded in plan.folded if folded.kind == "urls" and folded.directory in directories
     )
 
 
-def purged_directories(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
-    """Return every directory that was purged."""
-    return _entries(outcome for outcome in outcomes if outcome.status == "purged" and outcome.batch.kind == "dirs")
+def accepted_directories(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
+    """Return every directory whose purge was accepted, done or not."""
+    return _entries(_accepted("dirs", outcomes))
 
 
 def refused(report: Report, why: ZtpurgeError) -> Report:
@@ -148,7 +172,7 @@ def broken_off(report: Report, heard: Sequence[Outcome], *, wait: bool, verify: 
     outcomes = report.outcomes or tuple(sorted(heard, key=lambda outcome: outcome.number))
     outcomes += _not_purged(report.plan, outcomes, BUG)
     told = {verdict.url for verdict in report.verdicts}
-    unseen = [url for url in purged_urls(report.plan, outcomes) if verify and url not in told]
+    unseen = [url for url in accepted_urls(report.plan, outcomes) if verify and url not in told]
     verdicts = tuple(Verdict(url, "stale", f"not looked at: {BUG}", is_seen=False) for url in unseen)
     if wait and not report.waited:
         error = ApiError(Failure.NOT_SENT, f"not asked after: {BUG}")
@@ -191,7 +215,7 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
         "dir-count": str(len(report.purged("dirs"))),
         "failed-count": str(len(report.failed_entries)),
         "stale-count": str(len(report.stale)),
-        "unverified-count": str(sum(verdict.state == "unverified" for verdict in report.verdicts)),
+        "unverified-count": str(len(report.seen("unverified"))),
         "skipped-count": str(len(report.mapped.skipped)),
         "request-count": str(len(report.plan.batches)),
         "success-rate": f"{_floor(report.success_rate):.1f}",
@@ -240,6 +264,10 @@ def render_json(report: Report) -> str:
         "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def _accepted(kind: Kind, outcomes: Iterable[Outcome]) -> Iterable[Outcome]:
+    return (outcome for outcome in outcomes if outcome.status in {"purged", "pending"} and outcome.batch.kind == kind)
 
 
 def _entries(outcomes: Iterable[Outcome]) -> tuple[str, ...]:

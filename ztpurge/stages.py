@@ -10,12 +10,12 @@ from ztpurge.errors import ZtpurgeError
 from ztpurge.expected import Gone, Unknown, expect, paths_behind
 from ztpurge.plan import Plan, plan_prefetch
 from ztpurge.purge import Outcome, purge
-from ztpurge.report import purged_directories, purged_urls
+from ztpurge.report import accepted_directories, accepted_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ztpurge.answers import Receipt
+    from ztpurge.answers import Live, Receipt, TaskKind
     from ztpurge.expected import Expected
     from ztpurge.mapping import Mapped, Site
     from ztpurge.plan import Batch
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ztpurge.verdict import Verdict
     from ztpurge.wait import Progress
 
+_ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
+_LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify: true` sees for itself"
 _A_DIRECTORY = Unknown("a whole directory: which URLs lie below it is not known")
 
 
@@ -54,12 +56,19 @@ def submit(step: Step, plan: Plan, *, on_outcome: Callable[[Outcome], None]) -> 
 
 
 def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outcome, ...]:
-    """Wait until each reqId is done; outcomes whose reqId is not at `end` on the clock are not purged for certain."""
+    """Wait until each reqId is done; outcomes whose reqId is not at `end` on the clock are pending.
+
+    Time to verify those is left.
+    """
     from ztpurge.wait import confirm  # noqa: PLC0415 - for runs that wait
 
     by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.status == "purged"}
     if not by_id:
         return outcomes
+    is_verified = step.inputs.verify != "off"
+    if is_verified:
+        left = step.limits.deadline - step.clock.now()
+        end = min(end, step.limits.deadline - min(step.inputs.verify_timeout, left / 2))
 
     def tell(progress: Progress) -> None:
         if progress.attempts:  # after a refused token the others are not asked after
@@ -73,6 +82,7 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
         tuple(filter(None, by_id)),
         end=end,
         again=True,
+        remedy=_ASK_LATER if is_verified else _LOOK_INSTEAD,
         on_end=tell,
     )
     return confirm(outcomes, found)
@@ -81,8 +91,8 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
 def prefetch(
     step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected]
 ) -> tuple[Outcome, ...]:
-    """Have the edges fetch what was purged and is still there."""
-    urls = [url for url in purged_urls(plan, outcomes) if not isinstance(expected.get(url), Gone)]
+    """Have the edges fetch what was purged, done or not, and is still there."""
+    urls = [url for url in accepted_urls(plan, outcomes) if not isinstance(expected.get(url), Gone)]
     prefetches = plan_prefetch(urls)
     if not prefetches.batches or step.clock.stopped():
         return ()
@@ -96,12 +106,12 @@ def prefetch(
 def look(
     step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected], source: Source
 ) -> tuple[Verdict, ...]:
-    """Look whether each purged URL is fresh; of a directory nobody can tell."""
+    """Look whether each URL that was purged, done or not, is fresh; of a directory nobody can tell."""
     from ztpurge.verdict import Verdict  # noqa: PLC0415 - the same
     from ztpurge.verify import verify  # noqa: PLC0415 - the same
 
-    purged = {url: expected[url] for url in purged_urls(plan, outcomes)}
-    directories = purged_directories(outcomes)
+    purged = {url: expected[url] for url in accepted_urls(plan, outcomes)}
+    directories = accepted_directories(outcomes)
     untold = {url: what for url, what in purged.items() if isinstance(what, Unknown) and what.is_failure}
     if untold:
         return tuple(Verdict(url, "stale", what.reason, is_seen=False) for url, what in untold.items())
@@ -135,6 +145,7 @@ def ask_for_status(step: Step) -> tuple[Outcome, ...]:
         req_ids,
         end=step.end_in(inputs.wait_timeout) if inputs.wait else step.limits.deadline,
         again=inputs.wait,
+        remedy=_ASK_LATER if inputs.wait else "",
     )
     outcomes = tuple(as_outcome(number, progress) for number, progress in enumerate(found, start=1))
     for outcome, progress in zip(outcomes, found, strict=True):
@@ -142,25 +153,32 @@ def ask_for_status(step: Step) -> tuple[Outcome, ...]:
     return outcomes
 
 
-def _ask(
+def _ask(  # noqa: PLR0913 - private, and the two callers differ in each
     step: Step,
     req_ids: Sequence[str],
     *,
     end: float,
     again: bool,
+    remedy: str,
     on_end: Callable[[Progress], None] = lambda _progress: None,
 ) -> tuple[Progress, ...]:
-    from ztpurge.wait import ask_after  # noqa: PLC0415 - the same
+    from ztpurge.wait import ask_after, some_of  # noqa: PLC0415 - the same
 
     began = step.clock.now()
 
-    def tell(left: int) -> None:
-        step.workflow.say(f"  {left:,} still under way after {step.clock.now() - began:.0f} s")
+    def tell(left: int, late: tuple[str, ...]) -> None:
+        providers = f"; of the providers {some_of(late)}" if late else ""
+        step.workflow.say(f"  {left:,} still under way after {step.clock.now() - began:.0f} s{providers}")
+
+    def ask_live(req_id: str, kind: TaskKind, timeout: float) -> Live:
+        return step.cdn().live(req_id, is_prefetch=kind == "prefetch", timeout=timeout)
 
     return ask_after(
         req_ids,
         ask=lambda req_id, timeout: step.cdn().status(req_id, timeout),
+        ask_live=ask_live,
         again=again,
+        remedy=remedy,
         concurrency=step.inputs.concurrency,
         limits=step.limits.until(end),
         pace=step.pace,

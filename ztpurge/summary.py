@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from ztpurge.annotations import problem_message
 from ztpurge.errors import BUG
-from ztpurge.messages import count, headline, maybe_stale_title, size_of, skip_counts, verdict_line
+from ztpurge.messages import (
+    count,
+    cut_message,
+    headline,
+    maybe_stale_lines,
+    maybe_stale_title,
+    size_of,
+    skip_counts,
+    verdict_line,
+)
 from ztpurge.untrusted import for_html, for_markdown
 
 if TYPE_CHECKING:
@@ -37,12 +46,10 @@ def render_summary(report: Report) -> str:
         f"### {_icon(report)} ztpurge: {for_markdown(headline(report))}\n",
         f"- {for_markdown(BUG)}\n" if report.has_bug else "",
         f"- {for_markdown(problem_message(report.refusal))}\n" if report.refusal else _calls(report.outcomes),
-        _seen("Purged, but not fresh", [verdict for verdict in report.verdicts if verdict.state == "stale"]),
-        _folded(maybe_stale_title(report), report.maybe_stale, is_open=True),
-        _folded(
-            "Purged, but not verified",
-            [verdict_line(verdict) for verdict in report.verdicts if verdict.state == "unverified"],
-        ),
+        f"{for_markdown(cut_message(report))}\n" if cut_message(report) else "",
+        _seen("Purged, but not fresh", report.seen("stale")),
+        _folded(maybe_stale_title(report), maybe_stale_lines(report), is_open=True),
+        _folded("Purged, but not verified", [verdict_line(verdict) for verdict in report.seen("unverified")]),
         _prefetches(report.prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
@@ -61,7 +68,7 @@ def render_summary(report: Report) -> str:
 
 def _icon(report: Report) -> str:
     """Return what says it at a glance: green only for what was not found wanting."""
-    is_doubtful = report.stale or (report.verdicts and all(found.state != "fresh" for found in report.verdicts))
+    is_doubtful = report.stale or report.unreported or (report.verdicts and not report.fresh)
     return "⚠️" if is_doubtful and not report.is_red else _ICONS[report.result]
 
 
