@@ -411,19 +411,37 @@ def test_a_task_is_done_failed_or_pending(word: str, state: str, wrapped: bool) 
         pytest.param([f"{A}/1"], "1", Task("pending", "run"), id="a list"),
         pytest.param(7, "1", Task("pending", "run"), id="a number"),
         pytest.param(
-            f"{A}/1,{A}/{'x' * 218}",
+            f"{A}/1,{A}/{'x' * 43}",
             "1",
-            Task("pending", "run", "urls", (f"{A}/1", f"{A}/{'x' * 218}")),
+            Task("pending", "run", "urls", (f"{A}/1", f"{A}/{'x' * 43}")),
             id="one character less than is cut",
         ),
         pytest.param(
-            f"{A}/1,{A}/{'x' * 219}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True), id="maybe cut"
+            f"{A}/1,{A}/{'x' * 44}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True), id="maybe cut"
         ),
-        pytest.param("x" * 255, "1", Task("pending", "run", is_cut=True), id="nothing whole is left"),
+        pytest.param(
+            f"{A}/1,{A}/{'x' * 219}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True), id="cut at 255"
+        ),
+        pytest.param(f"{A}/{'x' * 70}", "1", Task("pending", "run", is_cut=True), id="nothing whole is left"),
+        pytest.param(
+            f"{A}/1,http://[,{A}/2", "1", Task("pending", "run", "urls", (f"{A}/1", f"{A}/2"), is_cut=True), id="no URL"
+        ),
+        pytest.param("asse", "1", Task("pending", "run", is_cut=True), id="part of a URL"),
     ],
 )
 def test_what_a_task_lists_is_read(content: object, kind: object, read: Task) -> None:
     assert read_task(answer(task(content=content, kind=kind)), ID, now=NOW) == read
+
+
+LISTS = st.lists(st.from_regex(r"http://a\.example/[a-z,]{0,40}", fullmatch=True), min_size=1, max_size=10)
+
+
+@given(entries=LISTS)
+def test_nothing_is_listed_that_was_not_sent(entries: list[str]) -> None:
+    content = ",".join(entries)[:80]  # as the service was seen to cut it
+    read = read_task(answer(task(content=content)), ID, now=NOW)
+    assert list(read.entries) == entries[: len(read.entries)]
+    assert read.is_cut or list(read.entries) == entries
 
 
 def test_a_task_without_an_id_is_taken_for_the_one_asked_for() -> None:

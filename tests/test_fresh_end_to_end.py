@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sandbox import Fault, Sandbox
+from sandbox import Fault, Provider, Sandbox, Service
 from sandbox.github import GitHubApi, Run
 from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
 from tests.repositories import Repository
@@ -136,7 +136,12 @@ class TestWait:
         assert (step.exit_code, step.outputs["result"]) == (1, "failed")
         assert paths(cdn, listed(step, "failed-urls")) == ["a.css"]
         assert [row["status"] for row in listed(step, "requests")] == ["pending"]
-        assert "1 URL of 127.0.0.1 not confirmed (1 call): still under way (`run`) after" in step.log
+        assert "1 URL of 127.0.0.1 not confirmed (1 call): still under way after" in step.log
+        for words in (
+            "the CDN still reports `run`; of its providers `ws_api` says `run`",
+            "or ask later with `command",
+        ):
+            assert words in step.log
 
     @pytest.mark.parametrize("kind", ["status", "reset", "html", "truncated", "bad-status-line", "no-reqid"])
     def test_hiccups_of_the_status_are_survived(self, cdn: Sandbox, site: Site, kind: str) -> None:
@@ -162,13 +167,146 @@ class TestWait:
         assert (step.exit_code, step.outputs["result"], cdn.calls) == (0, "dry-run", ())
 
 
+def published(site: Site, *providers: Provider, has_live_call: bool = True, propagation: float = 0.3) -> Sandbox:
+    """Open a CDN as the vendor's published server is one: its tasks never end."""
+    service = Service(tasks_end=False, providers=providers, has_live_call=has_live_call)
+    folder = site.folder / "public"
+    return Sandbox(folder, hosts=("127.0.0.1",), token=TOKEN, propagation=propagation, service=service)
+
+
+class TestTasksThatStayAtRun:
+    def test_all_providers_done_is_done(self, site: Site) -> None:
+        with published(site, Provider("ws_api"), Provider("yy_api")) as cdn:
+            warm(cdn)
+            site.push(EDITED)
+            step = run(cdn, site, wait="true", prefetch="true")
+            assert cdn.is_cached(f"{cdn.edge_url}/n.js")
+            asked = [call.path.rpartition("/")[0] for call in cdn.calls if call.method == "GET"]
+        assert (step.exit_code, step.outputs["result"], step.log.count("::warning")) == (0, "purged", 0)
+        assert "5 URLs purged and reported done" in step.log
+        assert {*asked} == {STATUS, "/cdn_api/purge", "/cdn_api/prefetch"}
+
+    def test_a_late_provider_is_named_and_waited_for(self, site: Site) -> None:
+        with published(site, Provider("ws_api"), Provider("yy_api", late_by=1.5)) as cdn:
+            site.push({"public/a.css": "2"})
+            step = run(cdn, site, wait="true")
+        assert (step.exit_code, step.outputs["result"]) == (0, "purged")
+        assert "  1 still under way after 0 s; of the providers `ws_api` says `wait`, `yy_api` says `wait`" in step.log
+        assert " s; of the providers `yy_api` says `wait`\n" in step.log
+
+    @pytest.mark.parametrize(
+        ("provider", "words"),
+        [
+            pytest.param(Provider("yy_api", late_by=99), "`yy_api` says `wait`", id="late"),
+            pytest.param(Provider("yy_api", word=""), "`yy_api` does not answer", id="silent"),
+        ],
+    )
+    def test_a_provider_that_is_too_late_is_red_and_named(self, site: Site, provider: Provider, words: str) -> None:
+        with published(site, Provider("ws_api"), provider) as cdn:
+            site.push({"public/a.css": "2"})
+            step = run(cdn, site, wait="true", wait_timeout="2")
+            failed = paths(cdn, listed(step, "failed-urls"))
+        assert (step.exit_code, step.outputs["result"], failed) == (1, "failed", ["a.css"])
+        assert f" s: the CDN still reports `run`; of its providers {words}. Raise `wait-timeout`" in step.log
+        assert "but `verify: true` sees for itself" in step.log
+
+    def test_a_provider_that_failed_is_red_however_fresh_this_edge_is(self, site: Site) -> None:
+        with published(site, Provider("ws_api", word="failure"), Provider("yy_api"), propagation=0.0) as cdn:
+            site.push({"public/a.css": "2"})
+            step = run(cdn, site, wait="true", verify="true", prefetch="true")
+            failed = paths(cdn, listed(step, "failed-urls"))
+        assert (step.exit_code, step.outputs["result"], failed) == (1, "failed", ["a.css"])
+        assert "of the providers behind the service `ws_api` says `failure`" in step.log
+
+    @pytest.mark.parametrize("kind", ["task-failure", "task-stuck"])
+    def test_hiccups_of_the_live_question_are_no_end(self, site: Site, kind: str) -> None:
+        faults = [Fault(one, path="/cdn_api/purge/") for one in ("status", "reset", "bad-status-line", "truncated")]
+        with published(site, Provider("ws_api")) as cdn:
+            site.push({"public/a.css": "2"})
+            cdn.add_faults(*faults, Fault(kind))
+            step = run(cdn, site, wait="true", wait_timeout="20")
+        assert (step.exit_code, step.outputs["result"]) == (1, "failed")
+        assert [row["status"] for row in listed(step, "requests")] == [
+            "failed" if kind == "task-failure" else "pending"
+        ]
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            pytest.param(None, id="404"),
+            pytest.param(Fault("status", status=405, times=99, path="/cdn_api/purge/"), id="405"),
+            pytest.param(Fault("status", status=401, body="Unauthorized", times=99, path="/cdn_api/purge/"), id="401"),
+            pytest.param(Fault("html", times=99, path="/cdn_api/purge/"), id="HTML"),
+        ],
+    )
+    def test_without_the_live_call_what_is_seen_fresh_is_green_with_a_warning(
+        self, site: Site, fault: Fault | None
+    ) -> None:
+        with published(site, Provider("ws_api"), has_live_call=fault is not None) as cdn:
+            warm(cdn)
+            site.push(EDITED)
+            cdn.add_faults(*([fault] if fault else []))
+            step = run(cdn, site, wait="true", wait_timeout="2", verify="true", report_file="r.json")
+            purged = paths(cdn, listed(step, "purged-urls"))
+            asked = [call.path for call in cdn.calls if call.method == "GET" and STATUS not in call.path]
+        assert (step.exit_code, step.outputs["result"], step.outputs["failed-urls"]) == (0, "purged", "[]")
+        assert (purged, step.outputs["url-count"], step.outputs["success-rate"]) == (CHANGED, "5", "100.0")
+        assert [row["status"] for row in listed(step, "requests")] == ["purged"]
+        assert "::warning title=ztpurge::5 URLs of 127.0.0.1 not reported done (1 call): still under way" in step.log
+        assert "the CDN still reports `run`, but each of its URLs was seen fresh" in step.log
+        assert "5 URLs purged on 1 host, in 1 call; 5 seen fresh" in step.log
+        assert len(asked) == 1
+
+    def test_what_is_not_seen_fresh_stays_red_and_only_that(self, site: Site) -> None:
+        with published(site, has_live_call=False) as cdn:
+            warm(cdn)
+            site.push(EDITED | {"public/d/x": "1", "public/d/y": "1"})
+            cdn.add_faults(Fault("task-stuck", match="a.css"))
+            dirs = f"{cdn.edge_url}/d/"
+            step = run(cdn, site, dirs=dirs, wait="true", wait_timeout="2", verify="true", verify_timeout="1")
+            failed, purged = (paths(cdn, listed(step, name)) for name in ("failed-urls", "purged-urls"))
+        assert (step.exit_code, step.outputs["result"], step.outputs["stale-urls"]) == (1, "partial", "[]")
+        assert failed == ["", "%E6%98%A5/x%20y.html", "a.css", "d/", "index.html"]
+        assert purged == ["n.js"]
+        assert [row["status"] for row in listed(step, "requests")] == ["pending", "pending"]
+        assert "a.css  (serves other content (" in step.log
+        assert "::error title=ztpurge::5 entries of 127.0.0.1 not confirmed (2 calls): " in step.log
+
+    def test_the_manifest_keeps_what_was_seen_fresh(self, site: Site) -> None:
+        site.push({})
+        with published(site, has_live_call=False) as cdn:
+            inputs = {"manifest": "kept/manifest.json", "wait": "true", "wait_timeout": "1", "verify": "true"}
+            first = run(cdn, site, environ={"GITHUB_RUN_NUMBER": "1"}, **inputs)
+            second = run(cdn, site, environ={"GITHUB_RUN_NUMBER": "2"}, **inputs)
+        assert (first.exit_code, second.exit_code, second.outputs["result"]) == (0, 0, "nothing")
+
+    def test_a_wait_that_could_use_up_all_the_time_leaves_some_to_verify(self, site: Site) -> None:
+        with published(site, has_live_call=False) as cdn:
+            site.push({"public/a.css": "2"})
+            step = run(cdn, site, wait="true", verify="true", prefetch="true", timeout="6")
+            assert len(listed(step, "prefetch-req-ids")) == 1
+        assert (step.exit_code, step.outputs["result"]) == (0, "purged")
+        assert "1 seen fresh" in step.log
+
+    def test_a_later_step_takes_the_word_of_all_providers(self, site: Site) -> None:
+        with published(site, Provider("ws_api"), Provider("yy_api", late_by=1)) as cdn:
+            site.push({"public/a.css": "2"})
+            given = {"token": TOKEN, "api-url": cdn.api_url, "command": "status"}
+            given["req-ids"] = run(cdn, site).outputs["req-ids"]
+            before = run_step(site.folder, given)
+            after = run_step(site.folder, given | {"wait": "true"})
+        assert (before.exit_code, before.outputs["result"]) == (0, "pending")
+        assert "`yy_api` says `wait`" in before.log
+        assert (after.exit_code, after.outputs["result"]) == (0, "done")
+
+
 class TestStatus:
     def ask(self, cdn: Sandbox, workspace: Path, req_ids: str, **inputs: str) -> Step:
         given = {"token": TOKEN, "api-url": cdn.api_url, "command": "status", "req-ids": req_ids}
         return run_step(workspace, given | {name.replace("_", "-"): value for name, value in inputs.items()})
 
     def test_a_later_step_gets_the_same_outputs(self, cdn: Sandbox, site: Site) -> None:
-        site.push(EDITED)
+        site.push({"public/a.css": "2", "public/n.js": "1"})  # the service lists so many whole
         purged = run(cdn, site)
         step = self.ask(cdn, site.folder, purged.outputs["req-ids"], wait="true")
         same = ("req-ids", "purged-urls", "failed-urls", "url-count", "request-count", "success-rate")
@@ -198,6 +336,18 @@ class TestStatus:
         step = self.ask(cdn, site.folder, purged.outputs["req-ids"], wait="true")
         assert (purged.exit_code, step.exit_code, step.outputs["result"]) == (0, 1, "failed")
         assert paths(cdn, listed(step, "failed-urls")) == ["a.css"]
+
+    def test_no_url_is_named_that_was_not_sent(self, cdn: Sandbox, site: Site) -> None:
+        site.push({f"public/assets/page-{number}.css": "1" for number in range(9)})
+        cdn.add_faults(Fault("task-failure"))
+        purged = run(cdn, site)
+        step = self.ask(cdn, site.folder, purged.outputs["req-ids"], wait="true")
+        failed = listed(step, "failed-urls")
+        assert (step.exit_code, failed) == (1, listed(purged, "purged-urls")[: len(failed)])
+        assert 1 <= len(failed) < 9
+        note = f"the service lists only the first {len(failed)} of what was sent"
+        assert "::notice title=ztpurge::The lists of URLs are not whole: of 1 reqId " in step.log
+        assert (note in step.log, note in step.summary) == (True, True)
 
     def test_an_id_that_nobody_knows_is_red(self, cdn: Sandbox, workspace: Path) -> None:
         step = self.ask(cdn, workspace, "no-such-id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +19,11 @@ from ztpurge.inputs import parse
 from ztpurge.mapping import Mapped, Skip
 from ztpurge.messages import (
     count,
+    cut_message,
     headline,
     lost_runs,
     manifest_line,
+    maybe_stale_lines,
     maybe_stale_title,
     outcome_lines,
     plan_line,
@@ -33,7 +36,7 @@ from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
 from ztpurge.verdict import Verdict
-from ztpurge.wait import Progress
+from ztpurge.wait import Progress, confirm_by_sight
 from ztpurge.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -364,6 +367,52 @@ def test_stale_urls_are_one_annotation_a_host() -> None:
     assert (failure_messages(looked(*verdicts)), warning_messages(looked(*verdicts))) == (stale, ())
     is_fine = looked(*verdicts, is_fine=True)
     assert (failure_messages(is_fine), warning_messages(is_fine)) == ((), stale)
+
+
+PARTLY = replace(
+    looked(seen("fresh", 0), seen("stale", 1, reason="serves other content"), seen("fresh", 9)), outcomes=(PENDING,)
+)
+
+
+def test_of_what_is_under_way_only_what_was_not_seen_fresh_is_annotated_and_listed() -> None:
+    (message,) = failure_messages(PARTLY)
+    assert message.startswith("1 URL of a.example not confirmed (1 call): still under way")
+    assert message.endswith(". First of them: http://a.example/1")
+    assert maybe_stale_lines(PARTLY) == ("http://a.example/1  (serves other content)",)
+
+
+def test_what_was_seen_fresh_but_not_reported_done_is_a_warning_and_not_called_done() -> None:
+    verdicts = (seen("fresh", 0), seen("fresh", 1))
+    (outcome,) = confirm_by_sight([PENDING], verdicts)
+    made = replace(run(outcome), verdicts=verdicts, waited=True)
+    (warning,) = warning_messages(made)
+    assert warning == (
+        "2 URLs of a.example not reported done (1 call): still under way (`run`) after 300 s, but each of its URLs was "
+        "seen fresh. If this CDN never reports an end, do without `wait`: `verify` sees for itself. "
+        "First of them: http://a.example/0"
+    )
+    assert failure_messages(made) == ()
+    assert "reported done" not in headline(made)
+
+
+@pytest.mark.parametrize(
+    ("cut", "message"),
+    [
+        pytest.param([False, False], "", id="all whole"),
+        pytest.param(
+            [True, False],
+            "The lists of URLs are not whole: of 1 reqId the service lists only the first 2 of what was sent; "
+            "the step that purged has them all in its outputs",
+            id="one cut",
+        ),
+        pytest.param([True, True], "of 2 reqIds the service lists only the first 4 of what was sent", id="both cut"),
+    ],
+)
+def test_lists_that_the_service_cut_are_said_to_be_cut(cut: list[bool], message: str) -> None:
+    outcomes = [Outcome(1, batch(2), "failed", "i", error=ERROR, is_cut=is_cut) for is_cut in cut]
+    text = cut_message(status_of(*outcomes))
+    assert message in text
+    assert bool(message) == bool(text)
 
 
 def test_what_was_not_confirmed_is_not_said_to_be_not_purged() -> None:

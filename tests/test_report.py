@@ -17,15 +17,16 @@ from ztpurge.purge import Outcome
 from ztpurge.report import (
     MAX_OUTPUT,
     Report,
+    accepted_directories,
+    accepted_urls,
     exit_code,
     fit,
     outputs,
-    purged_directories,
-    purged_urls,
     refused_outputs,
     render_json,
 )
 from ztpurge.verdict import Verdict
+from ztpurge.wait import confirm_by_sight
 
 if TYPE_CHECKING:
     from ztpurge.purge import Status
@@ -186,8 +187,10 @@ def test_a_run_that_waited_or_looked_in_one_word(
     made = Report(plan=plan, outcomes=ended, waited=True, verdicts=verdicts, stale_is_fine=is_fine)
     assert (made.result, exit_code(made, fail_on_error=True)) == (result, code)
     assert exit_code(made, fail_on_error=False) == 0
-    # whatever it is called, a later step can read what is stale
-    assert json.loads(outputs(made)["stale-urls"]) == [verdict.url for verdict in verdicts if verdict.state == "stale"]
+    # whatever it is called, a later step can read what is stale, once
+    named = [url for name in ("failed-urls", "stale-urls") for url in json.loads(outputs(made)[name])]
+    assert {verdict.url for verdict in verdicts if verdict.state == "stale"} <= {*named}
+    assert len(named) == len({*named})
 
 
 @pytest.mark.parametrize("status", ["failed", "partial", "pending"])
@@ -304,22 +307,23 @@ def test_what_could_not_be_verified_counts_as_purged() -> None:
     [
         pytest.param("purged", "purged", [f"{A}/1", f"{A}/d/x"], [f"{A}/d/"], id="all, folded ones too"),
         pytest.param("purged", "failed", [f"{A}/1"], [], id="the directory failed"),
-        pytest.param("purged", "pending", [f"{A}/1"], [], id="the directory was not confirmed"),
+        pytest.param("purged", "pending", [f"{A}/1", f"{A}/d/x"], [f"{A}/d/"], id="the directory is under way"),
+        pytest.param("pending", "failed", [f"{A}/1"], [], id="the URLs are under way"),
         pytest.param("partial", "purged", [f"{A}/d/x"], [f"{A}/d/"], id="the URLs were partly accepted"),
         pytest.param("failed", "failed", [], [], id="nothing"),
     ],
 )
-def test_what_was_purged_includes_what_was_folded(
+def test_what_was_accepted_includes_what_was_folded(
     urls: Status, directory: Status, purged: list[str], directories: list[str]
 ) -> None:
     plan = make_plan([f"{A}/1", f"{A}/d/x"], [f"{A}/d/"])
     outcomes = tuple(waited(status, batch=batch) for status, batch in zip((urls, directory), plan.batches, strict=True))
-    assert (list(purged_urls(plan, outcomes)), list(purged_directories(outcomes))) == (purged, directories)
+    assert (list(accepted_urls(plan, outcomes)), list(accepted_directories(outcomes))) == (purged, directories)
 
 
 def test_a_directory_that_was_folded_is_no_url_to_look_at() -> None:
     plan = make_plan([], [f"{A}/d/", f"{A}/d/e/"])
-    assert purged_urls(plan, (waited("purged", batch=plan.batches[0]),)) == ()
+    assert accepted_urls(plan, (waited("purged", batch=plan.batches[0]),)) == ()
 
 
 STATUSES: st.SearchStrategy[Status] = st.sampled_from(["purged", "failed", "partial", "pending"])
@@ -335,20 +339,50 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     urls: list[str], dirs: list[str], data: st.DataObject
 ) -> None:
     plan = make_plan(urls, dirs)
-    outcomes = tuple(waited(data.draw(STATUSES), batch=batch) for batch in plan.batches)
-    verdicts = tuple(Verdict(url, data.draw(STATES)) for url in purged_urls(plan, outcomes))
+    before = tuple(waited(data.draw(STATUSES), batch=batch) for batch in plan.batches)
+    verdicts = tuple(Verdict(url, data.draw(STATES)) for url in accepted_urls(plan, before))
     is_fine = data.draw(st.booleans())
     mapped = Mapped(tuple(Target(url, f"path of {url}") for url in urls))
+    outcomes = confirm_by_sight(before, verdicts)
     made = Report(mapped, plan, outcomes, verdicts=verdicts, stale_is_fine=is_fine)
     values = outputs(made)
-    fresh = {url for url in purged_urls(plan, outcomes) if url not in made.stale}
-    directories = {*purged_directories(outcomes)}
-    below = {folded.url for folded in plan.folded if folded.directory in directories} - {*made.stale}
-    assert {*urls, *dirs} - fresh - directories - below <= {*made.maybe_stale, *made.stale}
-    assert {f"path of {url}" for url in urls if url in fresh} == {*made.purged_paths}
-    is_red = any(outcome.status != "purged" for outcome in outcomes) or (bool(made.stale) and not is_fine)
-    assert (exit_code(made, fail_on_error=True) == 1) == is_red == (values["result"] in {"partial", "failed"})
+    purged = [outcome for outcome in before if outcome.status == "purged"]
+    seen = {verdict.url: verdict.state for verdict in verdicts}
+    stale = {url for url in accepted_urls(plan, purged) if seen[url] == "stale"}
+    good = {url for url in accepted_urls(plan, purged) if url not in stale} | made.fresh
+    assert {*made.stale} == stale
+    directories = {*accepted_directories(purged)}
+    directories |= {folded.url for folded in plan.folded if folded.kind == "dirs" and folded.directory in directories}
+    assert {*made.maybe_stale} == {*urls, *dirs} - good - stale - directories
+    assert {f"path of {url}" for url in urls if url in good} == {*made.purged_paths}
+    in_doubt = {"failed", "partial", "pending"} & {outcome.status for outcome in outcomes}
+    assert (exit_code(made, fail_on_error=True) == 1) == (bool(in_doubt) or (bool(stale) and not is_fine))
+    assert made.is_red == (values["result"] in {"partial", "failed"})
+    assert not {*made.purged("urls")} & {*made.maybe_stale}
+    assert len(made.failed_entries) + len(made.purged("urls")) + len(made.purged("dirs")) == plan.size
     assert values.keys() == refused_outputs().keys()
+
+
+TWO = Batch("urls", "a.example", (f"{A}/1", f"{A}/2"))
+
+
+def test_of_a_req_id_that_is_under_way_only_what_was_not_seen_fresh_may_be_stale() -> None:
+    pending = Outcome(1, TWO, "pending", "i", error=TIME_OVER)
+    verdicts = (Verdict(f"{A}/1", "fresh"), Verdict(f"{A}/2", "stale", "answers 500"))
+    made = Report(plan=Plan((TWO,)), outcomes=confirm_by_sight([pending], verdicts), verdicts=verdicts, waited=True)
+    values = outputs(made)
+    assert (values["purged-urls"], values["failed-urls"]) == (f'["{A}/1"]', f'["{A}/2"]')
+    assert (values["result"], values["success-rate"], values["stale-urls"]) == ("partial", "50.0", "[]")
+    assert (json.loads(values["requests"])[0]["status"], made.seen("stale"), made.unreported) == ("pending", (), ())
+
+
+def test_what_was_all_seen_fresh_is_purged_though_nobody_reports_it_done() -> None:
+    pending = Outcome(1, TWO, "pending", "i", error=TIME_OVER)
+    verdicts = tuple(Verdict(url, "fresh") for url in TWO.entries)
+    made = Report(plan=Plan((TWO,)), outcomes=confirm_by_sight([pending], verdicts), verdicts=verdicts, waited=True)
+    values = outputs(made)
+    assert (values["result"], values["failed-urls"], values["url-count"]) == ("purged", "[]", "2")
+    assert (json.loads(values["requests"])[0]["status"], made.unreported) == ("purged", made.outcomes)
 
 
 def test_every_list_that_is_too_long_is_emptied() -> None:

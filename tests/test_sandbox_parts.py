@@ -440,7 +440,7 @@ def test_task_document(end: End, after: float, status: str, done: str | None) ->
         "taskId": "i",
         "taskStatus": status,
         "taskType": "1",
-        "taskContent": ("http://a.com/" + "x" * 300)[:255],
+        "taskContent": ("http://a.com/" + "x" * 300)[:80],
         "taskUser": "u",
         "projectId": "p",
         "taskCreateAt": "Mon, 23 Nov 2015 11:37:39 GMT",

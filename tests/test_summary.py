@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ztpurge.errors import ApiError, Failure
@@ -219,6 +219,7 @@ HOSTILE = st.text(min_size=1) | st.lists(
 def test_nothing_that_an_edge_or_a_service_says_is_markup(
     url: str, reason: str, said: str, error: str, entry: str
 ) -> None:
+    assume(url != entry)
     server = ApiError(Failure.SERVER, error, remedy=error)
     prefetched = Outcome(1, Batch("prefetch", "a.example", (entry,)), "pending", "i", 1, error=server)
     listed = Outcome(1, Batch("urls", "a.example", (entry,)), "pending", "i", 1, error=server)
@@ -268,18 +269,20 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, is_status: bool)
         Plan(tuple(done.batch for done in outcomes), tuple(Folded(url, url) for url in urls)),
         outcomes,
         verdicts=(
-            *(Verdict(url, "stale", long, said, 9) for url in urls),
-            *(Verdict(url, "unverified", long, said) for url in urls),
+            *(Verdict(f"{url}/purged", "stale", long, said, 9) for url in urls),
+            *(Verdict(f"{url}/purged", "unverified", long, said) for url in urls),
+            *(Verdict(url, "stale", long, said, 9) for url in urls),  # of what is under way
         ),
         prefetched=outcomes,
         is_status=is_status,
     )
     text = render_summary(report)
     assert len(text.encode()) < MEBIBYTE
-    stale = text[text.index("**Purged, but not fresh (800)**") :].partition("<details")[0]
+    found = len(report.seen("stale"))
+    stale = text[text.index(f"**Purged, but not fresh ({found:,})**") :].partition("<details")[0]
     rows = [line for line in stale.splitlines() if line.startswith("| http")]
     assert rows
-    assert f"… and {count - len(rows)} more; <code>report-file</code> has them all." in stale
+    assert f"… and {found - len(rows):,} more; <code>report-file</code> has them all." in stale
     assert text.count("more; <code>report-file</code> has them all</pre>") == 7
     tags = Tags(text)
     assert tags.opened.count("details") == tags.closed.count("details") == 7

@@ -11,21 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import FakeClock
-from ztpurge.answers import Task
+from ztpurge.answers import Live, Provider, Task
 from ztpurge.errors import ApiError, Failure
 from ztpurge.pace import Pace
 from ztpurge.plan import Batch
 from ztpurge.purge import Outcome
 from ztpurge.retry import Limits
-from ztpurge.wait import Progress, as_outcome, ask_after, confirm
+from ztpurge.verdict import Verdict
+from ztpurge.wait import Progress, as_outcome, ask_after, confirm, confirm_by_sight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ztpurge.answers import State
+    from ztpurge.answers import State, TaskKind
     from ztpurge.purge import Status
 
-A = "http://a.example"
+A, REMEDY = "http://a.example", "Wait longer"
 RUN, DONE, FAILED = Task("pending", "run"), Task("done", "success"), Task("failed", "failure")
 UNKNOWN = ApiError(Failure.UNKNOWN_TASK, "the API answered 404: task id can not found", remedy="Check the reqId")
 OOPS = ApiError(Failure.SERVER, "the API answered 500: oops")
@@ -65,6 +66,31 @@ class Service:
         return said
 
 
+def said(*words: str) -> Live:
+    states: dict[str, State] = {"success": "done", "failure": "failed"}
+    return Live(tuple(Provider(f"{n}_api", states.get(word, "pending"), word) for n, word in enumerate(words)))
+
+
+class Providers:
+    """Say of each reqId what the script holds, the last of it for ever."""
+
+    def __init__(self, clock: FakeClock, *script: Live | ApiError) -> None:
+        self.clock = clock
+        self.script = list(script)
+        self.asked: list[str] = []
+        self.starts: list[float] = []
+        self.timeouts: list[float] = []
+
+    def __call__(self, req_id: str, kind: TaskKind, timeout: float) -> Live:
+        self.asked.append(f"{kind} {req_id}")
+        self.starts.append(self.clock.now() - 1000.0)
+        self.timeouts.append(timeout)
+        said = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(said, ApiError):
+            raise said
+        return said
+
+
 def wait_for(
     ask: Callable[[str, float], Task],
     req_ids: tuple[str, ...],
@@ -76,12 +102,15 @@ def wait_for(
     pace: float = 0,
     retries: int = 2,
     on_end: Callable[[Progress], None] = lambda _progress: None,
-    on_round: Callable[[int], None] = lambda _left: None,
+    on_round: Callable[[int, tuple[str, ...]], None] = lambda _left, _late: None,
+    ask_live: Callable[[str, TaskKind, float], Live] = lambda _req_id, _kind, _timeout: Live(has_call=False),
 ) -> tuple[Progress, ...]:
     return ask_after(
         req_ids,
         ask=ask,
+        ask_live=ask_live,
         again=again,
+        remedy=REMEDY if again else "",
         concurrency=concurrency,
         limits=Limits(retries=retries, request_timeout=100, deadline=clock.now() + seconds),
         pace=Pace(pace, clock),
@@ -129,18 +158,22 @@ def test_no_hiccup_is_an_end(clock: FakeClock, hiccup: ApiError) -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        pytest.param([RUN], "still under way (`run`) after 59 s", id="still running"),
-        pytest.param([Task("pending", "unknow")], "still under way (`unknow`) after 59 s", id="the service's own word"),
+        pytest.param([RUN], "still under way after 59 s: the CDN still reports `run`", id="still running"),
+        pytest.param(
+            [Task("pending", "unknow")],
+            "still under way after 59 s: the CDN still reports `unknow`",
+            id="the service's own word",
+        ),
         pytest.param([OOPS], "it could not be told whether it is done: the API answered 500: oops", id="never told"),
         pytest.param([RUN, OOPS], "could not be told whether it is done: the API answered 500", id="not told last"),
-        pytest.param([OOPS, RUN], "still under way (`run`) after 59 s", id="told last"),
+        pytest.param([OOPS, RUN], "still under way after 59 s: the CDN still reports `run`", id="told last"),
     ],
 )
 def test_what_is_pending_at_the_end_says_why(clock: FakeClock, script: list[Task | ApiError], why: str) -> None:
     progress = wait_for_one(clock, *script)
     assert progress.state == "pending"
     assert why in str(progress.error)
-    assert "Ask again with `command: status`, or raise `wait-timeout`" in str(progress.error)
+    assert str(progress.error).endswith(f". {REMEDY}")
     assert sum(clock.slept) == 59  # the last look is a second before the end
 
 
@@ -183,10 +216,110 @@ def test_who_listens_hears_of_each_end_once(clock: FakeClock) -> None:
         clock,
         seconds=5,
         on_end=lambda progress: ended.append(f"{progress.req_id} {progress.state}"),
-        on_round=left.append,
+        on_round=lambda number, _late: left.append(number),
     )
     assert ended == ["b failed", "a done"]
     assert left == [2, 2, 1]
+
+
+NO_CALL, SAYS_NOTHING = Live(has_call=False), Live()
+LATE = "still under way after 59 s: the CDN still reports `run`; of its providers "
+
+
+@pytest.mark.parametrize(
+    ("live", "state", "error"),
+    [
+        pytest.param([said("success")], "done", "None", id="the only one is done"),
+        pytest.param([said("success", "success")], "done", "None", id="all are done"),
+        pytest.param([said("wait", "success"), said("success", "success")], "done", "None", id="all in the end"),
+        pytest.param([OOPS, SAYS_NOTHING, said("success")], "done", "None", id="after hiccups"),
+        pytest.param([said("success", "run")], "pending", f"{LATE}`1_api` says `run`", id="one is late"),
+        pytest.param([said("success", "")], "pending", f"{LATE}`1_api` does not answer", id="one is silent"),
+        pytest.param([said(*"abcdef")], "pending", "`3_api` says `d` and 2 more. ", id="many are late"),
+        pytest.param([said("wait"), OOPS], "pending", f"{LATE}`0_api` says `wait`", id="what was said last stands"),
+        pytest.param(
+            [said("success", "failure", "wait")],
+            "failed",
+            "of the providers behind the service `1_api` says `failure`. Run the job again",
+            id="one failed",
+        ),
+        pytest.param([said("failure", "failure")], "failed", "`0_api` says `failure`, `1_api` says", id="all failed"),
+        pytest.param([SAYS_NOTHING], "pending", "the CDN still reports `run`. ", id="an answer without a provider"),
+        pytest.param([OOPS], "pending", "the CDN still reports `run`. ", id="no answer"),
+        pytest.param([REFUSED], "pending", "the CDN still reports `run`. ", id="not for users"),
+        pytest.param([NO_CALL], "pending", "the CDN still reports `run`. ", id="no such call"),
+    ],
+)
+def test_while_a_task_is_under_way_each_provider_has_its_say(
+    clock: FakeClock, live: list[Live | ApiError], state: State, error: str
+) -> None:
+    providers = Providers(clock, *live)
+    (progress,) = wait_for(Service(clock, x=[RUN]), ("x",), clock, ask_live=providers)
+    assert progress.state == state
+    assert error in str(progress.error)
+
+
+@pytest.mark.parametrize("task", [DONE, FAILED, UNKNOWN, OOPS, REFUSED])
+def test_the_providers_are_not_asked_if_the_task_says_it_or_nobody_does(
+    clock: FakeClock, task: Task | ApiError
+) -> None:
+    providers = Providers(clock, said("success"))
+    wait_for(Service(clock, x=[task]), ("x",), clock, ask_live=providers, again=False, retries=0)
+    assert providers.asked == []
+
+
+def test_the_end_of_a_task_counts_where_a_provider_is_late(clock: FakeClock) -> None:
+    (progress,) = wait_for(Service(clock, x=[RUN, DONE]), ("x",), clock, ask_live=Providers(clock, said("wait")))
+    assert (progress.state, progress.error) == ("done", None)
+
+
+@pytest.mark.parametrize("word", ["run", "wait", "init", "prepare", "unknow", "new word"])
+def test_any_word_that_is_no_end_has_the_providers_asked(clock: FakeClock, word: str) -> None:
+    service = Service(clock, x=[Task("pending", word)])
+    (progress,) = wait_for(service, ("x",), clock, ask_live=Providers(clock, said("success")), again=False)
+    assert progress.state == "done"
+
+
+def test_a_call_that_a_server_lacks_is_not_made_again_but_that_for_prefetches_may_be_there(clock: FakeClock) -> None:
+    service = Service(clock, a=[RUN], b=[RUN], p=[Task("pending", "run", "prefetch")])
+    providers = Providers(clock, NO_CALL, said("wait"))
+    wait_for(service, ("a", "b", "p"), clock, ask_live=providers, seconds=5)
+    assert (providers.asked[0], {*providers.asked[1:]}) == ("urls a", {"prefetch p"})
+
+
+def test_each_round_asks_a_provider_once_and_within_the_time(clock: FakeClock) -> None:
+    service = Service(clock, x=[RUN])
+    providers = Providers(clock, OOPS)
+    wait_for(service, ("x",), clock, ask_live=providers, seconds=100, retries=4)
+    assert len(providers.asked) == len(service.asked)
+    assert max(providers.timeouts) == 40  # the service asks one provider after another
+    assert all(timeout <= 100 - start for timeout, start in zip(providers.timeouts, providers.starts, strict=True))
+
+
+def test_who_listens_hears_which_providers_are_late(clock: FakeClock) -> None:
+    late: list[tuple[str, ...]] = []
+    service = Service(clock, a=[RUN, DONE], b=[RUN])
+    providers = Providers(clock, said("wait"), said("success", ""), said("success"))
+    wait_for(service, ("a", "b"), clock, ask_live=providers, on_round=lambda _left, providers: late.append(providers))
+    assert late == [("`0_api` says `wait`", "`1_api` does not answer")]
+
+
+def test_a_bug_in_a_question_for_providers_loses_no_req_id(clock: FakeClock) -> None:
+    def ask(_req_id: str, _kind: TaskKind, _timeout: float) -> Live:
+        raise ZeroDivisionError
+
+    found = wait_for(Service(clock, a=[RUN], b=[DONE]), ("a", "b"), clock, ask_live=ask)
+    assert [progress.state for progress in found] == ["pending", "done"]
+    assert "ztpurge has a bug" in str(found[0].error)
+
+
+def test_what_a_provider_says_is_shown_safely(clock: FakeClock) -> None:
+    hostile = Live((Provider("\n::error::x\u202e", "pending", "x" * 99), Provider("##[error]")))
+    (progress,) = wait_for(Service(clock, x=[RUN]), ("x",), clock, ask_live=Providers(clock, hostile))
+    assert progress.late == (
+        f"`\\n::error::x\\u202e` says `{'x' * 40}... (99 characters)`",
+        "`#\\#[error]` does not answer",
+    )
 
 
 def test_a_refused_token_ends_everything_and_says_so(clock: FakeClock) -> None:
@@ -250,7 +383,7 @@ def test_who_had_no_turn_in_the_last_round_was_told_all_the_same(clock: FakeCloc
     service.seconds = 20
     found = wait_for(service, ("a", "b", "c"), clock, seconds=70)
     assert [progress.attempts for progress in found] == [2, 1, 1]  # the first round takes a minute
-    assert {str(progress.error).partition(" after ")[0] for progress in found} == {"still under way (`run`)"}
+    assert {str(progress.error).partition(" after ")[0] for progress in found} == {"still under way"}
 
 
 def test_what_to_do_about_what_could_not_be_told_is_told(clock: FakeClock) -> None:
@@ -274,8 +407,9 @@ def test_a_question_may_use_only_what_is_left(clock: FakeClock) -> None:
 
 def test_questions_keep_the_pace(clock: FakeClock) -> None:
     service = Service(clock, a=[RUN, DONE], b=[RUN, DONE])
-    wait_for(service, ("a", "b"), clock, pace=1.5)
-    assert service.starts == [0, 1.5, 3, 4.5]
+    providers = Providers(clock, said("wait"))
+    wait_for(service, ("a", "b"), clock, pace=1.5, ask_live=providers)
+    assert (service.starts, providers.starts) == ([0, 3, 6, 7.5], [1.5, 4.5])
 
 
 def test_a_pause_that_the_service_asks_for_is_kept(clock: FakeClock) -> None:
@@ -387,6 +521,23 @@ def test_only_what_was_purged_is_confirmed_or_not(
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "fresh", "status"),
+    [
+        pytest.param(outcome("pending", error=OOPS), [f"{A}/1"], "purged", id="all seen fresh"),
+        pytest.param(outcome("pending", error=OOPS), [f"{A}/2"], "pending", id="not all"),
+        pytest.param(outcome("failed", error=OOPS), [f"{A}/1"], "failed", id="a failure stays one"),
+        pytest.param(outcome("partial", error=OOPS), [f"{A}/1"], "partial", id="so does a part"),
+    ],
+)
+def test_what_is_seen_confirms_only_what_is_under_way(before: Outcome, fresh: list[str], status: Status) -> None:
+    verdicts = [*(Verdict(url, "fresh") for url in fresh), Verdict(f"{A}/3", "stale")]
+    (after,) = confirm_by_sight([before], verdicts)
+    seen = ", but each of its URLs was seen fresh" if status == "purged" else ""
+    assert (after.status, after.error and after.error.cause) == (status, f"{OOPS.cause}{seen}")
+    assert confirm_by_sight([before], [Verdict(f"{A}/1", "unverified")]) == (before,)
+
+
 def test_outcomes_with_the_same_req_id_share_its_end() -> None:
     after = confirm([outcome(), outcome()], [Progress("x", "failed", error=OOPS)])
     assert [ended.status for ended in after] == ["failed", "failed"]
@@ -435,9 +586,9 @@ def test_a_host_that_is_none_is_not_shown_for_one(entry: str) -> None:
     assert made.batch.host == ""
 
 
-@pytest.mark.parametrize("entries", [(f"{A}/1", f"{A}/2"), ()], ids=["some", "none"])
-def test_a_list_that_was_cut_is_said_to_be_cut_where_it_matters(entries: tuple[str, ...]) -> None:
-    task = Task("failed", "failure", "urls", entries, is_cut=True)
-    error = as_outcome(1, Progress("x", "failed", task, OOPS)).error
-    assert str(error) == f"the API answered 500: oops; the service lists only {len(entries)} of what was sent"
-    assert as_outcome(1, Progress("x", "done", task)).error is None
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_a_list_that_was_cut_is_known_to_be_cut(is_cut: bool) -> None:
+    task = Task("failed", "failure", "urls", (f"{A}/1",), is_cut=is_cut)
+    made = as_outcome(1, Progress("x", "failed", task, OOPS))
+    assert (made.is_cut, made.error) == (is_cut, OOPS)
+    assert not as_outcome(1, Progress("x", "pending", None, OOPS)).is_cut

@@ -39,7 +39,7 @@ def warning_messages(report: Report) -> tuple[str, ...]:
     failed = tuple(outcome for outcome in report.prefetched if outcome.error)
     return at_most_ten(
         [
-            *_causes(report.unreported, {"purged": "seen fresh, but not reported done"}),
+            *_causes(report.unreported, {"purged": "not reported done"}),
             *_causes(failed, ways),
             *(_stale(report.seen("stale")) if report.stale_is_fine else []),
         ]

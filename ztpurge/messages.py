@@ -193,7 +193,7 @@ def cut_message(report: Report) -> str:
         return ""
     listed = sum(len(outcome.batch.entries) for outcome in cut)
     lists = f"of {count(len(cut), 'reqId')} the service lists only the first {listed:,} of what was sent"
-    return f"the lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"
+    return f"The lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"
 
 
 def skip_counts(mapped: Mapped) -> str:

@@ -185,15 +185,13 @@ def confirm(outcomes: Iterable[Outcome], found: Iterable[Progress]) -> tuple[Out
 
 
 def confirm_by_sight(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict]) -> tuple[Outcome, ...]:
-    """Return the outcomes with those for purged whose reqId is under way, but whose every URL was seen to be fresh.
+    """Return the outcomes with those as purged whose reqId is under way, but whose every URL was seen to be fresh.
 
-    They keep their error, which says what the CDN reports.
+    They keep an error, which says what the CDN reports.
     """
     fresh = frozenset(verdict.url for verdict in verdicts if verdict.state == "fresh")
     return tuple(
-        replace(outcome, status="purged")
-        if outcome.status == "pending" and fresh.issuperset(outcome.batch.entries)
-        else outcome
+        _seen(outcome) if outcome.status == "pending" and fresh.issuperset(outcome.batch.entries) else outcome
         for outcome in outcomes
     )
 
@@ -226,6 +224,13 @@ def _confirmed(outcome: Outcome, progress: Progress | None) -> Outcome:
     if progress is None or outcome.status != "purged" or progress.state == "done":
         return outcome
     return replace(outcome, status=progress.state, error=progress.error)
+
+
+def _seen(outcome: Outcome) -> Outcome:
+    cause = outcome.error.cause if outcome.error else "still under way"
+    remedy = "If this CDN never reports an end, do without `wait`: `verify` sees for itself"
+    error = ApiError(Failure.TIMEOUT, f"{cause}, but each of its URLs was seen fresh", remedy=remedy)
+    return replace(outcome, status="purged", error=error)
 
 
 def _understand(now: Progress, task: Task | None, error: ApiError | None, *, most_misses: int) -> Progress:
