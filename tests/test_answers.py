@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ztpurge.answers import Receipt, Task, read_receipt, read_req_id, read_task, retry_after
+from ztpurge.answers import Live, Provider, Receipt, Task, read_live, read_receipt, read_req_id, read_task, retry_after
 from ztpurge.errors import ApiError, Failure
 from ztpurge.transport import Answer
 
@@ -600,3 +600,139 @@ def test_any_answer_is_a_task_or_an_api_error(status: int, headers: dict[str, st
         assert all(read.entries)
         assert read.state != "done" or b'"success"' in body
         assert read.kind in {"urls", "dirs", "prefetch"}
+
+
+def one(status: object, ret: object = 0) -> dict[str, object]:
+    return {"ret": ret, "msg": "OK", "result": {"status": status, "rate": "100%", "path": f"{A}/1", "reqId": "7"}}
+
+
+ALL_ANSWERED = {"successRate": 100.0}
+DONE, WAITS, FAILED, SILENT = one("success"), one("wait"), one("failure"), {"ret": -1, "msg": "timed out", "result": {}}
+IS_DONE = Provider("ws_api", "done", "success")
+
+
+@pytest.mark.parametrize(
+    ("body", "providers", "state"),
+    [
+        pytest.param({"ws_api": DONE, "zt_api": ALL_ANSWERED}, (IS_DONE,), "done", id="one is done"),
+        pytest.param(
+            {"ws_api": DONE, "yy_api": DONE}, (IS_DONE, Provider("yy_api", "done", "success")), "done", id="all are"
+        ),
+        pytest.param(
+            {"ws_api": DONE, "yy_api": WAITS, "zt_api": ALL_ANSWERED},
+            (IS_DONE, Provider("yy_api", "pending", "wait")),
+            "pending",
+            id="one is late",
+        ),
+        pytest.param(
+            {"ws_api": DONE, "yy_api": SILENT, "zt_api": {"successRate": 50.0}},
+            (IS_DONE, Provider("yy_api")),
+            "pending",
+            id="one is silent",
+        ),
+        pytest.param(
+            {"ws_api": FAILED, "yy_api": WAITS, "zz_api": SILENT},
+            (Provider("ws_api", "failed", "failure"), Provider("yy_api", "pending", "wait"), Provider("zz_api")),
+            "failed",
+            id="one failed",
+        ),
+        pytest.param({"zt_api": ALL_ANSWERED}, (), "pending", id="no provider"),
+        pytest.param({}, (), "pending", id="nothing"),
+        pytest.param({"ws_api": DONE, "zt_api": {"successRate": 50.0}}, (), "pending", id="half of them is missing"),
+        pytest.param({"ws_api": DONE, "zt_api": {"successRate": "?"}}, (), "pending", id="a rate that is none"),
+        pytest.param({"ws_api": DONE, "error": "timed out"}, (), "pending", id="an error beside"),
+        pytest.param({"reqId": ID, "successRate": 100.0}, (), "pending", id="the answer to a purge"),
+        pytest.param({"zt_api": {"ret": 0, "reqId": ID, "success_rate": 100.0}}, (), "pending", id="documented"),
+        pytest.param({"ws_api": DONE, "yy_api": None}, (), "pending", id="null for a provider"),
+        pytest.param({"ws_api": DONE, "yy_api": "success"}, (), "pending", id="a text for a provider"),
+        pytest.param({"ws_api": one("success", ret=1)}, (Provider("ws_api"),), "pending", id="ret is not 0"),
+        pytest.param({"ws_api": one("success", ret="0")}, (Provider("ws_api"),), "pending", id="ret is a text"),
+        pytest.param({"ws_api": one("success", ret=False)}, (Provider("ws_api"),), "pending", id="ret is no number"),
+        pytest.param({"ws_api": {"result": {"status": "success"}}}, (Provider("ws_api"),), "pending", id="no ret"),
+        pytest.param(
+            {"ws_api": one("failure", ret=-1)}, (Provider("ws_api"),), "pending", id="silent, whatever it says"
+        ),
+        pytest.param({"ws_api": {"ret": 0}}, (Provider("ws_api"),), "pending", id="no result"),
+        pytest.param({"ws_api": one(None)}, (Provider("ws_api"),), "pending", id="no word"),
+        pytest.param({"ws_api": one(["success"])}, (Provider("ws_api"),), "pending", id="a list for a word"),
+        pytest.param({"ws_api": one("SUCCESS")}, (Provider("ws_api", "pending", "SUCCESS"),), "pending", id="new word"),
+    ],
+)
+def test_done_is_what_every_provider_calls_done(
+    body: dict[str, object], providers: tuple[Provider, ...], state: str
+) -> None:
+    read = read_live(answer(body))
+    assert (read, read.state) == (Live(providers), state)
+
+
+@pytest.mark.parametrize(
+    ("words", "provider"),
+    [
+        pytest.param(["success", "success"], Provider("ws_api", "done", "success"), id="all"),
+        pytest.param(["success", "run", "wait"], Provider("ws_api", "pending", "run"), id="some are under way"),
+        pytest.param(["wait", "failure", "success"], Provider("ws_api", "failed", "failure"), id="one failed"),
+        pytest.param([], Provider("ws_api"), id="none"),
+        pytest.param(["success", None], Provider("ws_api"), id="one without a word"),
+    ],
+)
+def test_a_prefetch_is_done_when_each_of_its_urls_is(words: list[object], provider: Provider) -> None:
+    results = [{"path": f"{A}/{number}", "status": word} for number, word in enumerate(words)]
+    read = read_live(answer({"ws_api": {"ret": 0, "msg": "OK", "reqId": "7", "result": results}}))
+    assert read.providers == (provider,)
+
+
+def test_a_list_of_results_that_holds_something_else_proves_nothing() -> None:
+    assert read_live(answer({"ws_api": {"ret": 0, "result": [{"status": "success"}, "success"]}})).state == "pending"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "has_call"),
+    [
+        pytest.param(HTML, 404, False, id="404 page"),
+        pytest.param(HTML, 405, False, id="405 page"),
+        pytest.param({"message": "Method Not Allowed"}, 405, False, id="405"),
+        pytest.param(HTML, 200, False, id="page"),
+        pytest.param(b"", 200, False, id="nothing"),
+        pytest.param([], 200, False, id="list"),
+        pytest.param(b"Unauthorized", 401, False, id="401"),
+        pytest.param({"error": "not for users"}, 403, False, id="403"),
+        pytest.param(HTML, 302, False, id="redirect"),
+        pytest.param({"error": "can not found sp"}, 404, True, id="404 of the service: no provider of that id"),
+        pytest.param({"error": "invalid token"}, 400, True, id="a token that ended meanwhile"),
+        pytest.param(HTML, 500, True, id="bug in the server"),
+        pytest.param(HTML, 503, True, id="503 of a proxy"),
+        pytest.param(HTML, 429, True, id="too many questions"),
+        pytest.param(b'{"ws_api": {"ret"', 200, True, id="cut off"),
+    ],
+)
+def test_whether_a_server_lacks_the_call_is_told_from_what_may_pass(body: object, status: int, has_call: bool) -> None:
+    assert read_live(answer(body, status)) == Live((), has_call=has_call)
+
+
+PROVIDERS = st.dictionaries(
+    st.text(max_size=9),
+    st.fixed_dictionaries(
+        {
+            "ret": st.sampled_from([0, -1, 1, None, False, "0"]),
+            "result": st.fixed_dictionaries({"status": st.sampled_from(["success", "failure", "wait"]) | JSON})
+            | st.lists(st.fixed_dictionaries({"status": st.sampled_from(["success", "failure"]) | JSON}))
+            | JSON,
+        }
+    )
+    | JSON,
+)
+
+
+@given(
+    status=st.sampled_from([200, 404, 500]) | st.integers(-1, 999),
+    body=BODIES | PROVIDERS.map(json.dumps).map(str.encode),
+)
+@settings(deadline=None)
+def test_any_answer_says_something_or_nothing_of_the_providers(status: int, body: bytes) -> None:
+    read = read_live(Answer(status, {}, body))
+    if read.state == "done":
+        assert 200 <= status < 300
+        assert {provider.word for provider in read.providers} == {"success"}
+        said = json.loads(body)
+        assert all(said[provider.name]["ret"] == 0 for provider in read.providers)
+        assert {*said} - {"zt_api"} == {provider.name for provider in read.providers}

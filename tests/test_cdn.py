@@ -9,8 +9,9 @@ import pytest
 import requests
 import requests_mock
 
-from sandbox import Fault, Sandbox
+from sandbox import Fault, Provider, Sandbox, Service
 from ztpurge import __version__
+from ztpurge.answers import Provider as ProviderSaid
 from ztpurge.answers import Task
 from ztpurge.cdn import Cdn, Login
 from ztpurge.clock import Clock
@@ -279,6 +280,45 @@ def test_a_status_without_time_asks_nobody(cdn: Sandbox, token: str) -> None:
     with pytest.raises(ApiError, match="no time was left") as caught:
         client(cdn.api_url, token).status("x", 0)
     assert (caught.value.failure, cdn.calls) == (Failure.TIMEOUT, ())
+
+
+def test_each_provider_is_asked_live(tmp_path: Path, token: str) -> None:
+    hands = Hands()
+    service = Service(tasks_end=False, providers=(Provider("ws_api"), Provider("yy_api", late_by=9)))
+    hosts = ("static.example.com",)
+    with Sandbox(tmp_path, hosts=hosts, token=token, propagation=5, clock=hands, service=service) as sandbox:
+        api = client(sandbox.api_url, token)
+        purged, prefetched = api.purge(BATCH, 5).req_id, api.prefetch(PREFETCH, 5).req_id
+        hands.time += 5
+        seen = [api.live(purged, is_prefetch=False, timeout=5), api.live(prefetched, is_prefetch=True, timeout=5)]
+        hands.time += 9
+        seen += [api.live(purged, is_prefetch=False, timeout=5), api.live(prefetched, is_prefetch=True, timeout=5)]
+    assert [live.state for live in seen] == ["pending", "pending", "done", "done"]
+    assert [provider.word for provider in seen[0].providers] == ["success", "wait"]
+
+
+def test_a_provider_that_echoes_the_token_or_the_password_is_not_believed_to_be_called_so() -> None:
+    login = Login(username="name", password="pass word")
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/tokens", json={"access": {"token": {"id": "token-of-today"}}})
+        said = {"ret": 0, "result": {"status": "pass word, token-of-today"}}
+        api.get("http://api.example/cdn_api/purge/x", json={"token-of-today": said})
+        live = Cdn("http://api.example", login, environ={}, clock=Clock()).live("x", is_prefetch=False, timeout=5)
+    assert live.providers == (ProviderSaid("***", "pending", "***, ***"),)
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        pytest.param(Fault("reset", path="/cdn_api/purge/"), Failure.UNREACHABLE, id="reset"),
+        pytest.param(Fault("hang", seconds=30, path="/cdn_api/purge/"), Failure.TIMEOUT, id="no answer"),
+    ],
+)
+def test_no_answer_to_a_live_question_is_an_error(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, token).live("x", is_prefetch=False, timeout=0.5)
+    assert caught.value.failure is failure
 
 
 def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:

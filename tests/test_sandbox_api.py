@@ -5,16 +5,17 @@ import socket
 import threading
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from http.client import BadStatusLine, HTTPConnection, HTTPMessage, IncompleteRead
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox import Fault, Sandbox
+from sandbox import Fault, Provider, Sandbox, Service
 from sandbox.accounts import Account
 from sandbox.answers import Shape
 from sandbox.api import Api
@@ -178,6 +179,8 @@ def test_purge_refuses(
     [
         pytest.param("GET", "/cdn_api/purge", 405, id="method"),
         pytest.param("POST", "/cdn_api/req_status/1", 405, id="method of the status"),
+        pytest.param("POST", "/cdn_api/purge/1", 405, id="method of the live status"),
+        pytest.param("GET", "/cdn_api/prefetch/1/2", 404, id="path below the live status"),
         pytest.param("POST", "/cdn_api/nothing", 404, id="path"),
         pytest.param("GET", "/cdn_api/req_status/1/2", 404, id="path below the status"),
     ],
@@ -411,6 +414,82 @@ def test_tasks_that_do_not_succeed(cdn: Sandbox, clock: SetClock, kind: str, end
     clock.now += 1000
     assert status_of(cdn, cdn.calls[0].req_id or "") == end
     assert cdn.is_cached(URL)
+
+
+class TestTasksThatStayAtRun:
+    """As on the published server, whose providers tell how far they are."""
+
+    @pytest.fixture
+    def open_cdn(self, tmp_path: Path, clock: SetClock) -> Callable[..., Sandbox]:
+        def open_cdn(*providers: Provider, has_live_call: bool = True) -> Sandbox:
+            service = Service(tasks_end=False, providers=providers, has_live_call=has_live_call)
+            return Sandbox(tmp_path, hosts=(HOST,), token="secret-token", propagation=5.0, clock=clock, service=service)
+
+        return open_cdn
+
+    def live(self, cdn: Sandbox, kind: str = "purge", *, urls: Sequence[str] = (URL,)) -> dict[str, Any]:
+        send(cdn, {"urls": [*urls]}, path=f"/cdn_api/{kind}")
+        return self.ask(cdn, cdn.calls[0].req_id or "", kind)
+
+    def ask(self, cdn: Sandbox, req_id: str, kind: str = "purge") -> dict[str, Any]:
+        document = send(cdn, path=f"/cdn_api/{kind}/{req_id}", method="GET").document
+        assert isinstance(document, dict)
+        return document
+
+    def test_each_provider_is_done_in_its_own_time(self, open_cdn: Callable[..., Sandbox], clock: SetClock) -> None:
+        with open_cdn(Provider("ws_api"), Provider("yy_api", late_by=10)) as cdn:
+            seen = [self.live(cdn)]
+            req_id = cdn.calls[0].req_id or ""
+            for _ in range(2):
+                clock.now += 10
+                seen.append(self.ask(cdn, req_id))
+            assert status_of(cdn, req_id) == "run"
+        words = [tuple(said["result"]["status"] for name, said in one.items() if name != "zt_api") for one in seen]
+        assert words == [("wait", "wait"), ("success", "wait"), ("success", "success")]
+        assert {one["zt_api"]["successRate"] for one in seen} == {100.0}
+
+    def test_a_provider_without_a_word_does_not_answer(self, open_cdn: Callable[..., Sandbox]) -> None:
+        with open_cdn(Provider("ws_api"), Provider("yy_api", word="")) as cdn:
+            document = self.live(cdn)
+        assert document["yy_api"] == {"ret": -1, "msg": "timed out", "result": {}}
+        assert document["zt_api"] == {"successRate": 50.0}
+
+    def test_a_prefetch_has_a_result_for_each_url(self, open_cdn: Callable[..., Sandbox], clock: SetClock) -> None:
+        with open_cdn(Provider("ws_api", word="failure"), Provider("yy_api", word="")) as cdn:
+            self.live(cdn, "prefetch", urls=(URL, f"{URL}?2"))
+            clock.now += 5
+            document = self.ask(cdn, cdn.calls[0].req_id or "", "prefetch")
+        assert [item["status"] for item in document["ws_api"]["result"]] == ["failure"] * 2
+        assert document["yy_api"] == {"ret": -1, "msg": "timed out"}
+
+    @pytest.mark.parametrize(("kind", "word"), [("task-failure", "failure"), ("task-stuck", "run")])
+    def test_providers_report_what_a_fault_made_of_the_task(
+        self, open_cdn: Callable[..., Sandbox], clock: SetClock, kind: str, word: str
+    ) -> None:
+        with open_cdn(Provider("ws_api")) as cdn:
+            cdn.add_faults(Fault(kind))
+            self.live(cdn)
+            clock.now += 5
+            assert self.ask(cdn, cdn.calls[0].req_id or "")["ws_api"]["result"]["status"] == word
+
+    def test_without_such_a_task_or_a_provider_or_the_call_there_is_404(self, open_cdn: Callable[..., Sandbox]) -> None:
+        with open_cdn(Provider("ws_api")) as cdn:
+            assert self.ask(cdn, "no-such-id") == {"error": "can not found sp"}
+        with open_cdn() as cdn:
+            assert self.live(cdn) == {"error": "can not found sp"}
+        with open_cdn(Provider("ws_api"), has_live_call=False) as cdn:
+            heard = send(cdn, path="/cdn_api/purge/1", method="GET")
+            assert (heard.status, heard.headers["Content-Type"]) == (404, "text/html")
+
+    def test_it_needs_a_token(self, open_cdn: Callable[..., Sandbox]) -> None:
+        with open_cdn(Provider("ws_api")) as cdn:
+            assert send(cdn, path="/cdn_api/purge/1", method="GET", headers={}).status == 401
+
+
+def test_faults_of_a_purge_are_not_for_questions_after_it(cdn: Sandbox) -> None:
+    cdn.add_faults(Fault("status", status=503), Fault("status", status=502, path="/cdn_api/purge/"))
+    assert send(cdn, path="/cdn_api/purge/1", method="GET").status == 502
+    assert [send(cdn, {"urls": [URL]}).status for _ in range(2)] == [503, 200]
 
 
 @pytest.mark.parametrize(
