@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ztpurge.annotations import failure_messages, problem_messages, unverified_message, warning_messages
 from ztpurge.announce import announce
-from ztpurge.answers import Task
+from ztpurge.answers import Live, Provider, Task
 from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse
 from ztpurge.mapping import Mapped, Skip
@@ -263,6 +263,12 @@ def test_the_list_of_what_may_be_stale_has_a_title(report: Report, title: str) -
             Outcome(1, batch(0), "pending"),
             "pending  reqId fa97",
             id="under way, of which nothing is listed",
+        ),
+        pytest.param(
+            Progress("fa97", "pending", Task("pending", "run"), live=Live((Provider("ws_api"),))),
+            Outcome(1, batch(2), "pending", is_cut=True),
+            "pending  reqId fa97  a.example  2 urls (the service lists no more)  `ws_api` does not answer",
+            id="under way, since a provider is late",
         ),
         pytest.param(
             Progress("fa97", "pending", error=ERROR),

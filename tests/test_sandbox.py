@@ -185,6 +185,26 @@ def test_command_line(folder: Path, tmp_path: Path, ending: signal.Signals) -> N
     assert set(tmp_path.iterdir()) == {folder, ready}
 
 
+def test_a_command_line_for_the_published_server(folder: Path) -> None:
+    with start(folder, "--host", HOST, "--tasks", "run") as process:
+        assert process.stdout is not None
+        api_url = process.stdout.readline().split()[1]
+        while not process.stdout.readline().startswith("Ctrl-C"):
+            pass
+        purge(api_url, urls=[URL])
+        req_id = process.stdout.readline().split()[-1]
+        headers = {"X-Auth-Token": "secret-token"}
+        said = []
+        for path in ("req_status", "purge"):
+            request = urllib.request.Request(f"{api_url}/cdn_api/{path}/{req_id}", headers=headers)
+            with urllib.request.urlopen(request, timeout=30) as response:
+                said.append(json.load(response))
+        process.terminate()
+        process.communicate(timeout=30)
+    assert said[0]["task"]["taskStatus"] == "run"
+    assert said[1]["ws_api"]["result"]["status"] == "success"
+
+
 def test_command_line_with_a_taken_port(folder: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
