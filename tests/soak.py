@@ -25,7 +25,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from sandbox import Fault, Sandbox
+from sandbox import Fault, Provider, Sandbox, Service
 from sandbox.github import GitHubApi, Run
 from sandbox.runner import ENTRYPOINT, read_outputs, step_environ
 from sandbox.varnish import EDGES, EdgeKind, find_varnishd
@@ -98,7 +98,10 @@ FAULTS = (
     Fault("reset", path=STATUS, times=4),
     Fault("html", path=STATUS, times=2),
     Fault("status", status=500, path="/cdn_api/prefetch", times=4),
+    Fault("html", path="/cdn_api/purge/"),  # as where providers cannot be asked
+    Fault("reset", path="/cdn_api/purge/", times=4),
 )
+SERVICES = (Service(), Service(tasks_end=False, providers=(Provider("ws_api"), Provider("yy_api", late_by=0.3))))
 LIMITS = {
     "retries": "1",
     "request-timeout": "2",
@@ -418,7 +421,8 @@ def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
         served = folder / "served"
         served.mkdir()
         propagation = (0.0, 0.2, 0.7)[seed % 3]
-        with Sandbox(served, hosts=(HOST,), token=TOKEN, propagation=propagation, edge=edge) as cdn:
+        service = SERVICES[seed // 2 % len(SERVICES)]
+        with Sandbox(served, hosts=(HOST,), token=TOKEN, propagation=propagation, edge=edge, service=service) as cdn:
             return History(folder, seed=seed, mode=mode, cdn=cdn, served=served).play(pushes)
 
 

@@ -421,6 +421,11 @@ def test_lists_that_the_service_cut_are_said_to_be_cut(cut: list[bool], message:
     assert bool(message) == bool(text)
 
 
+def test_a_list_of_which_nothing_is_whole_is_said_to_be_so() -> None:
+    outcome = Outcome(1, batch(0), "failed", "i", error=ERROR, is_cut=True)
+    assert "of 1 reqId the service lists nothing of what was sent in full; " in cut_message(status_of(outcome))
+
+
 def test_what_was_not_confirmed_is_not_said_to_be_not_purged() -> None:
     (message,) = failure_messages(run(PENDING))
     assert message == (

@@ -192,7 +192,8 @@ def cut_message(report: Report) -> str:
     if not cut:
         return ""
     listed = sum(len(outcome.batch.entries) for outcome in cut)
-    lists = f"of {count(len(cut), 'reqId')} the service lists only the first {listed:,} of what was sent"
+    some = f"only the first {listed:,} of what was sent" if listed else "nothing of what was sent in full"
+    lists = f"of {count(len(cut), 'reqId')} the service lists {some}"
     return f"The lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"
 
 
