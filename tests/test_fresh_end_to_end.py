@@ -257,6 +257,21 @@ class TestTasksThatStayAtRun:
         assert "5 URLs purged on 1 host, in 1 call; 5 seen fresh" in step.log
         assert len(asked) == 1
 
+    def test_what_providers_are_called_is_no_command_and_no_markup(self, site: Site) -> None:
+        name = f"\n::error::<b>@owner [x](http://x) {TOKEN}"
+        said = {name: {"ret": 0, "result": {"status": "##[error]wait"}}}
+        with published(site) as cdn:
+            site.push({"public/a.css": "2"})
+            cdn.add_faults(Fault("status", status=200, body=json.dumps(said), times=9, path="/cdn_api/purge/"))
+            step = run(cdn, site, wait="true", wait_timeout="2")
+        assert (step.exit_code, step.outputs["result"]) == (1, "failed")
+        assert "of its providers `\\n::error::<b>@owner [x](http://x) ***` says `#\\#[error]wait`" in step.log
+        assert [line for line in step.log.splitlines() if line.startswith("::error")] == [
+            line for line in step.log.splitlines() if line.startswith("::error title=ztpurge::1 URL of 127.0.0.1 not ")
+        ]
+        assert not any(mark in step.summary for mark in ("<b>", "@owner", "[x]", "##[", TOKEN))
+        assert TOKEN not in step.log.replace(f"::add-mask::{TOKEN}", "")
+
     def test_what_is_not_seen_fresh_stays_red_and_only_that(self, site: Site) -> None:
         with published(site, has_live_call=False) as cdn:
             warm(cdn)
