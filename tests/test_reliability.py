@@ -246,7 +246,6 @@ def test_ten_thousand_purged_urls_fit_everywhere(cdn: Sandbox, token: str, works
         pytest.param(b"[" * 1_000_000, "longer than", id="a million brackets"),
         pytest.param(b'["' + b"x" * 10_000_000 + b'"]', "longer than 4096", id="a name of 10 MB in JSON"),
         pytest.param(b"\xff\xfea\0", "UTF-16", id="UTF-16"),
-        pytest.param(b"\n".join(b"%07d.css" % number for number in range(300_000)), "max-urls", id="very many names"),
     ],
 )
 def test_huge_and_odd_lists_are_refused_by_name(workspace: Path, token: str, data: bytes, words: str) -> None:
@@ -256,6 +255,17 @@ def test_huge_and_odd_lists_are_refused_by_name(workspace: Path, token: str, dat
     assert step.exit_code == 2
     assert words in step.log
     assert len(step.log) < 20_000
+
+
+def test_of_very_many_urls_that_are_refused_the_report_has_all(workspace: Path, token: str) -> None:
+    (workspace / "list").write_bytes(b"\n".join(b"%07d.css" % number for number in range(300_000)))
+    inputs = {"token": token, "api-url": "http://127.0.0.1:1", "base-url": "http://a.example", "files-from": "list"}
+    step = run_step(workspace, inputs | {"report-file": "r.json"}, timeout=120)
+    assert (step.exit_code, step.outputs["failed-count"], step.outputs["failed-urls"]) == (2, "300000", "[]")
+    assert "more than the 10000 of max-urls" in step.log
+    assert "and 280,000 more; `report-file` has them all" in step.log
+    assert max(len(step.log), len(step.summary)) < 1_000_000
+    assert len(json.loads((workspace / "r.json").read_text())["failed_urls"]) == 300_000
 
 
 FUZZED = 3_000

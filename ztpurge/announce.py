@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ztpurge.purge import Outcome
     from ztpurge.workflow import Level, Workflow
 
+_MOST_LISTED = 20_000  # lines: a browser still shows that log
+
 
 def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflow) -> None:
     """Say what is about to be done, and name what is skipped."""
@@ -67,8 +69,10 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
 def _list(title: str, lines: Sequence[str], workflow: Workflow) -> None:
     if lines:
         with workflow.group(title):
-            for line in lines:
+            for line in lines[:_MOST_LISTED]:
                 workflow.say(f"  {line}")
+            if len(lines) > _MOST_LISTED:
+                workflow.say(f"  and {len(lines) - _MOST_LISTED:,} more; `report-file` has them all")
 
 
 def _write_report(report: Report, name: str, workflow: Workflow) -> str:

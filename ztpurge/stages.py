@@ -113,10 +113,12 @@ def look(
     purged = {url: expected[url] for url in accepted_urls(plan, outcomes)}
     directories = accepted_directories(outcomes)
     untold = {url: what for url, what in purged.items() if isinstance(what, Unknown) and what.is_failure}
+    of_directories = tuple(Verdict(url, "unverified", _A_DIRECTORY.reason) for url in directories)
     if untold:
-        return tuple(Verdict(url, "stale", what.reason, is_seen=False) for url, what in untold.items())
-    if not purged and not directories:
-        return ()
+        missed = (Verdict(url, "stale", what.reason, is_seen=False) for url, what in untold.items())
+        return (*missed, *of_directories)
+    if not purged:
+        return of_directories
     end = step.end_in(step.inputs.verify_timeout)
     step.workflow.say(f"Verifying {messages.count(len(purged), 'URL')}, {max(end - step.clock.now(), 0):.0f} s at most")
     began = step.clock.now()
@@ -131,7 +133,7 @@ def look(
         on_verdict=lambda verdict: step.workflow.detail(f"{verdict.state} {messages.verdict_line(verdict)}"),
         on_round=lambda left: step.workflow.say(f"  {left:,} not fresh yet after {step.clock.now() - began:.0f} s"),
     )
-    return verdicts + tuple(Verdict(url, "unverified", _A_DIRECTORY.reason) for url in directories)
+    return verdicts + of_directories
 
 
 def ask_for_status(step: Step) -> tuple[Outcome, ...]:
