@@ -113,6 +113,7 @@ def look(
     verdicts = verify(
         purged,
         door=step.edges(),
+        redact=step.secrets.redact,
         pointer_of=source.pointer_of,
         request_timeout=step.inputs.request_timeout,
         end=end,
@@ -159,7 +160,7 @@ def _ask(
 
     return ask_after(
         req_ids,
-        ask=lambda req_id, timeout: step.cdn().status(req_id, timeout),
+        ask=step.cdn().status,
         again=again,
         concurrency=step.inputs.concurrency,
         limits=step.limits.until(end),
