@@ -119,9 +119,7 @@ def test_list_files_may_lie_in_workspace_and_temporary_folder(workflow: Workflow
     assert workflow.read_list(str(tmp_path / "temp/list")) == b"2"
 
 
-@pytest.mark.parametrize(
-    "name", ["../other", "/etc/passwd", "link", "a\0b", "x" * 300, "a/" + "x" * 300, "a\udcffb"]
-)
+@pytest.mark.parametrize("name", ["../other", "/etc/passwd", "link", "a\0b", "x" * 300, "a/" + "x" * 300, "a\udcffb"])
 def test_list_files_elsewhere_are_refused(workflow: Workflow, tmp_path: Path, name: str) -> None:
     (tmp_path / "other").write_text("secret")
     (tmp_path / "ws/link").symlink_to(tmp_path / "other")
