@@ -80,6 +80,14 @@ def test_a_receipt_has_the_req_id(cdn: Sandbox, token: str) -> None:
     assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
 
 
+def test_an_interim_answer_is_not_the_answer(cdn: Sandbox, token: str) -> None:
+    cdn.add_faults(Fault("interim"), Fault("interim", status=102), Fault("interim", path="/cdn_api/req_status"))
+    api = client(cdn.api_url, token)
+    req_ids = [api.purge(BATCH, 5).req_id for _ in range(3)]
+    assert req_ids == [call.req_id for call in cdn.calls]
+    assert api.status(req_ids[0], 5).state == "done"
+
+
 def test_a_token_given_back_as_a_req_id_is_none(cdn: Sandbox, token: str) -> None:
     cdn.add_faults(Fault("status", status=200, body=json.dumps({"reqId": token, "successRate": 100.0})))
     with pytest.raises(ApiError, match=r"without a reqId: .*\*\*\*") as caught:

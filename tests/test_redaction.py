@@ -88,6 +88,17 @@ def test_all_of_two_secrets_that_overlap_goes() -> None:
     assert Secrets("aaaaaaaabbbb", "bbbbcccccccc").redact("<aaaaaaaabbbbcccccccc>") == f"<{BLOT}>"
 
 
+@pytest.mark.parametrize("length", range(8, len(TOKEN)))
+@pytest.mark.parametrize("around", ["{}", "token '{}...' is not known"])
+def test_what_a_server_cut_off_of_a_token_goes_too(around: str, length: int) -> None:
+    assert Secrets(TOKEN).redact(around.format(TOKEN[:length])) == around.format(BLOT)
+
+
+def test_of_a_very_long_token_that_a_server_cut_no_more_than_a_bit_is_left() -> None:
+    token = "".join(str(number) for number in range(1000))
+    assert len(Secrets(token).redact(token[:2000])) < 2000 / 20
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

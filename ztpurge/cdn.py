@@ -128,7 +128,10 @@ class Cdn:
             if error.failure not in _REFUSALS:
                 raise
             kinds = " and ".join(_odd_kinds(name + password))
-            remedy = f"{error.remedy}; they hold {kinds}, which the service may not take: try a password without"
+            remedy = (
+                f"Check the secrets behind `username` and `password`; they hold {kinds}, which the service may not "
+                "take: try a password without"
+            )
             raise ApiError(error.failure, error.cause, remedy=remedy, status=error.status) from None
 
     def _log_in_as(self, name: str, password: str, timeout: float) -> str:

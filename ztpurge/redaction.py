@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BLOT = "***"
 _SHORT = 8  # characters: what is shorter is in ids and words by chance
+_LONG = 16  # characters: as tokens are; what a server cut off of one is blotted out too
 _SHORTEST_LINE = 4  # characters: a line of a longer secret that is a bracket or so gives nothing away
 _CHARSETS = ("utf-8", "latin-1", "gb18030")  # what servers write in: the service's own pages are Chinese
 
@@ -38,7 +39,7 @@ class Secrets:
         """Learn a secret, whole, trimmed, and line by line."""
         lines = [line.strip() for line in secret.splitlines()]
         parts = {secret, secret.strip(), *(line for line in lines if len(line) >= _SHORTEST_LINE)}
-        self._learn(spelling for part in parts if part.strip() for spelling in _spellings(part))
+        self._learn(spelling for part in parts if part.strip() for spelling in (*_spellings(part), *_beginnings(part)))
 
     def add_login(self, username: str, password: str) -> None:
         """Learn a password, and the form that Basic authentication gives it together with its name (RFC 7617)."""
@@ -127,6 +128,13 @@ def _spellings(secret: str) -> set[str]:
     entities = {html.escape(text) for text in spelled}
     entities |= {text.replace("&quot;", "&#34;").replace("&#x27;", "&#39;") for text in entities}
     return spelled | entities | {html.escape(text, quote=False) for text in spelled}
+
+
+def _beginnings(secret: str) -> Iterator[str]:
+    """Yield what may be left of a long secret where a server cuts its texts."""
+    if len(secret) >= _LONG:
+        step = max(len(secret) // 50, 1)
+        yield from (secret[:end] for end in range(_SHORT, len(secret), step))
 
 
 def _encoded(text: str) -> set[bytes]:
