@@ -71,7 +71,7 @@ def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
     try:
         _carry_out(step, story, source, site)
     except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
-        announce_traceback(traceback.format_exc(), workflow)
+        announce_traceback(step.secrets.redact(traceback.format_exc()), workflow)
         story.report = broken_off(story.report, story.heard, wait=inputs.wait, verify=inputs.verify != "off")
     return announce(story.report, inputs, workflow)
 
