@@ -20,9 +20,22 @@ def main() -> int:
     """Run the action in this process's environment and return its exit code."""
     clock = Clock()
     _stop_at_signals(clock)
+    if sys.stdout is None:  # closed; a file that is opened later must not take its place
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    return run(os.environ, sys.stdout, clock)
+    try:
+        return run(os.environ, sys.stdout, clock)
+    finally:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """Throw away what nobody takes any more, which the interpreter would fail on as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop_at_signals(clock: Clock) -> None:

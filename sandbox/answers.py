@@ -71,6 +71,12 @@ def login_failed() -> Reply:
     return json_reply(200, {"error": {"code": 401, "message": message, "title": "Unauthorized"}})
 
 
+def malformed_login() -> Reply:
+    """Refuse a login whose name or password broke the JSON that the service makes of it."""
+    message = "Malformed json in request body"
+    return json_reply(200, {"error": {"code": 400, "message": message, "title": "Bad Request"}})
+
+
 def token_document(token: str, *, issued: str, expires: str, user: str, project: str) -> Reply:
     """Hand out a token as Keystone v2 does."""
     return json_reply(

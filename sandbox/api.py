@@ -1,5 +1,6 @@
 """The CDN's API, from request to answer; connections, faults and the record of calls are left to the switchboard."""
 
+import json
 from dataclasses import dataclass
 
 from sandbox import answers, submissions
@@ -124,8 +125,10 @@ class Api:
         document = submissions.read_document(request)
         keystone = document.get("auth")
         form = keystone.get("passwordCredentials") if isinstance(keystone, dict) else None
-        credentials = form if isinstance(form, dict) and "username" not in document else document
-        token = self._account.log_in(credentials.get("username"), credentials.get("password"))
+        if isinstance(form, dict) and "username" not in document:
+            token = self._account.log_in(form.get("username"), form.get("password"))
+        else:
+            token = self._account.log_in(*(_paste(document.get(name)) for name in ("username", "password")))
         if token is None:
             return answers.login_failed()
         return answers.token_document(
@@ -150,3 +153,15 @@ class Api:
         if task is None or not self._service.providers:
             return answers.error(404, "can not found sp")
         return answers.json_reply(200, live_document(task, self._service.providers, self._clock()))
+
+
+def _paste(text: object) -> object:
+    """Return what the service reads of a flat field: it pastes it raw into JSON of its own, which that may break."""
+    if not isinstance(text, str):
+        return text
+    if not text.isascii():
+        raise Refused(answers.malformed_login())
+    try:
+        return json.loads(f'{{"pasted": "{text}"}}')["pasted"]
+    except ValueError:
+        raise Refused(answers.login_failed() if "\\" in text else answers.malformed_login()) from None

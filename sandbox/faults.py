@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 KINDS = {
     "status": "answer with `status` (503 unless told), `headers` and `body`; nothing is done",
-    "bad-status-line": "answer `HTTP/1.0 -1 UNKNOWN`, as for a provider out of reach; nothing is done",
+    "bad-status-line": "answer `HTTP/1.0 -1 UNKNOWN` (or `status`) and `body`, as for a provider out of reach; "
+    "nothing is done",
+    "interim": "do what is asked, and send an interim answer (103, or `status`) before the answer",
     "reset": "reset the connection instead of answering; nothing is done",
     "reset-after": "do what is asked, then reset the connection instead of answering",
     "hang": "answer nothing for `seconds`, then as usual if the client is still there",
@@ -102,8 +104,10 @@ def parse_fault(text: str) -> Fault:
     if not value:
         return Fault(kind, times=times, path=path)
     match kind:
-        case "status":
+        case "status" | "interim":
             return Fault(kind, times=times, path=path, status=_status(value))
+        case "bad-status-line":
+            return Fault(kind, times=times, path=path, status=_odd_status(value))
         case "hang" | "drip":
             return Fault(kind, times=times, path=path, seconds=_seconds(kind, value))
         case "redirect":
@@ -116,6 +120,12 @@ def parse_fault(text: str) -> Fault:
 def _status(value: str) -> int:
     if not re.fullmatch(r"[1-9]\d\d", value, re.ASCII):
         raise ValueError(f"fault status: {value!r} is not an HTTP status of three digits")
+    return int(value)
+
+
+def _odd_status(value: str) -> int:
+    if not re.fullmatch(r"-?\d{1,9}", value, re.ASCII):
+        raise ValueError(f"fault bad-status-line: {value!r} is not a number")
     return int(value)
 
 

@@ -30,8 +30,11 @@ def _redirect(fault: Fault, _: Shape) -> Reply:
     return _with_headers(answers.page(fault.status or 302), (("Location", fault.location), *fault.headers))
 
 
-def _bad_status_line(_: Fault, __: Shape) -> Reply:
-    return answers.provider_error(-1, "[Errno 111] Connection refused")
+def _bad_status_line(fault: Fault, _: Shape) -> Reply:
+    status = -1 if fault.status is None else fault.status
+    if fault.body:
+        return answers.text_reply(status, fault.body)
+    return answers.provider_error(status, "[Errno 111] Connection refused")
 
 
 def _html(_: Fault, __: Shape) -> Reply:

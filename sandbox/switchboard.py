@@ -96,6 +96,8 @@ class Switchboard:
                 with suppress(ConnectionError):
                     connection.sendall(head + blank + body[: len(body) // 2])
                 return b""
+            case "interim":
+                return b"HTTP/1.1 %d Interim\r\nLink: </a.css>; rel=preload\r\n\r\n%s" % (fault.status or 103, data)
             case "drip":
                 return self._drip(connection, data, pause=fault.seconds / len(data))
         return data

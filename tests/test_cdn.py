@@ -41,7 +41,15 @@ def client(url: str, token: str, environ: dict[str, str] | None = None) -> Cdn:
             "answered 400: bad",
             id="a provider refused",
         ),
-        pytest.param(Fault("bad-status-line"), Failure.UNREACHABLE, "HTTP/1.0 -1 UNKNOWN", id="status line -1"),
+        pytest.param(
+            Fault("bad-status-line"), Failure.SERVER, r"answered -1 UNKNOWN: \[Errno 111\] Conn", id="status line -1"
+        ),
+        pytest.param(
+            Fault("bad-status-line", status=1001, body='{"error": "timed out", "successRate": 50.0}'),
+            Failure.SERVER,
+            "answered 1001 UNKNOWN: timed out",
+            id="status line 1001",
+        ),
         pytest.param(Fault("reset"), Failure.UNREACHABLE, "broke off", id="reset"),
         pytest.param(Fault("reset-after"), Failure.UNREACHABLE, "broke off", id="reset after the purge"),
         pytest.param(Fault("truncated"), Failure.UNREACHABLE, "broke off", id="cut off"),
@@ -73,9 +81,17 @@ def test_a_receipt_has_the_req_id(cdn: Sandbox, token: str) -> None:
     assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
 
 
+def test_an_interim_answer_is_not_the_answer(cdn: Sandbox, token: str) -> None:
+    cdn.add_faults(Fault("interim"), Fault("interim", status=102), Fault("interim", path="/cdn_api/req_status"))
+    api = client(cdn.api_url, token)
+    req_ids = [api.purge(BATCH, 5).req_id for _ in range(3)]
+    assert req_ids == [call.req_id for call in cdn.calls]
+    assert api.status(req_ids[0], 5).state == "done"
+
+
 def test_a_token_given_back_as_a_req_id_is_none(cdn: Sandbox, token: str) -> None:
     cdn.add_faults(Fault("status", status=200, body=json.dumps({"reqId": token, "successRate": 100.0})))
-    with pytest.raises(ApiError, match="gave the token back as a reqId") as caught:
+    with pytest.raises(ApiError, match=r"without a reqId: .*\*\*\*") as caught:
         client(cdn.api_url, token).purge(Batch("urls", "static.example.com", ("http://static.example.com/",)), 10)
     assert token not in str(caught.value)
 
@@ -220,7 +236,7 @@ def test_a_prefetch_fails_as_a_purge_does(cdn: Sandbox, token: str, fault: Fault
             Failure.REJECTED,
             id="404 of a proxy",
         ),
-        pytest.param(Fault("bad-status-line", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="status line -1"),
+        pytest.param(Fault("bad-status-line", path="/cdn_api/req_status"), Failure.SERVER, id="status line -1"),
         pytest.param(Fault("reset", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="reset"),
         pytest.param(Fault("truncated", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="cut off"),
         pytest.param(Fault("hang", seconds=30, path="/cdn_api/req_status"), Failure.TIMEOUT, id="no answer"),

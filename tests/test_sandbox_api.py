@@ -348,6 +348,27 @@ def test_faults_by_path_and_body(cdn: Sandbox) -> None:
     assert send(cdn, CREDENTIALS, path="/cdn_api/tokens").status == 502
 
 
+@pytest.mark.parametrize(
+    ("password", "sent", "code"),
+    [
+        pytest.param('a"b', 'a"b', 400, id="a quotation mark"),
+        pytest.param("a\u00e4", "a\u00e4", 400, id="not ASCII"),
+        pytest.param("a\tb", "a\tb", 400, id="a control character"),
+        pytest.param("a\\b", "a\\b", 401, id="a backslash"),
+        pytest.param("a\\z", "a\\z", 401, id="a backslash that is no escape"),
+        pytest.param('a"\\\u00e4', r"a\"\\\u00e4", None, id="escaped"),
+        pytest.param("plain /+%&", "plain /+%&", None, id="plain"),
+    ],
+)
+def test_flat_fields_of_a_login_are_pasted_raw(tmp_path: Path, password: str, sent: str, code: int | None) -> None:
+    with Sandbox(tmp_path, hosts=(HOST,), username="u", password=password) as cdn:
+        heard = json.loads(send(cdn, {"username": "u", "password": sent}, path="/cdn_api/tokens", headers=JSON).body)
+        keystone = {"auth": {"passwordCredentials": {"username": "u", "password": password}}}
+        assert "access" in json.loads(send(cdn, keystone, path="/cdn_api/tokens", headers=JSON).body)
+    assert heard.get("error", {}).get("code") == code
+    assert ("access" in heard) is (code is None)
+
+
 def test_bad_status_line(cdn: Sandbox) -> None:
     cdn.add_faults(Fault("bad-status-line"))
     with pytest.raises(BadStatusLine, match=r"HTTP/1\.0 -1 UNKNOWN"):

@@ -480,6 +480,9 @@ def test_account_without_token_or_name_lets_nobody_in(clock: SetClock) -> None:
         pytest.param("status:429*2", Fault("status", status=429, times=2), id="times"),
         pytest.param("reset-after*3@/cdn_api", Fault("reset-after", times=3, path="/cdn_api"), id="path"),
         pytest.param("hang:0.5", Fault("hang", seconds=0.5), id="seconds"),
+        pytest.param("interim:102", Fault("interim", status=102), id="an interim status"),
+        pytest.param("bad-status-line:-2*3", Fault("bad-status-line", status=-2, times=3), id="no status below 0"),
+        pytest.param("bad-status-line:1001", Fault("bad-status-line", status=1001), id="no status above 999"),
         pytest.param("drip:3@/cdn_api/tokens", Fault("drip", seconds=3.0, path="/cdn_api/tokens"), id="value and path"),
         pytest.param(
             "redirect:http://a.com:1/x*y*2", Fault("redirect", location="http://a.com:1/x*y", times=2), id="location"
@@ -501,6 +504,7 @@ def test_parse_fault(text: str, fault: Fault) -> None:
         pytest.param("reset*0", "at least once, not 0", id="never"),
         pytest.param("status:oops", "'oops' is not an HTTP status", id="status that is no number"),
         pytest.param("status:503*", "'503[*]' is not an HTTP status", id="times left out"),
+        pytest.param("bad-status-line:x", "'x' is not a number", id="odd status that is no number"),
         pytest.param("hang:-1", "'-1' is not a number of seconds", id="less than no time"),
         pytest.param("html:5", "takes no value, so '5'", id="value too many"),
         pytest.param("redirect", "needs a location", id="redirect to nowhere"),
@@ -571,6 +575,11 @@ def test_faults_that_answer_for_the_api(kind: str) -> None:
             Fault("bad-status-line"),
             lambda reply: reply.status == -1 and json.loads(reply.body)["successRate"] == 0.0,
             id="bad status line",
+        ),
+        pytest.param(
+            Fault("bad-status-line", status=1001, body="{}"),
+            lambda reply: (reply.status, reply.body) == (1001, b"{}"),
+            id="another bad status line",
         ),
         pytest.param(Fault("html"), lambda reply: b"<title>200 OK" in reply.body, id="HTML"),
         pytest.param(Fault("no-reqid"), lambda reply: json.loads(reply.body) == {"successRate": 100.0}, id="no id"),

@@ -24,6 +24,7 @@ def workflow(tmp_path: Path, out: io.StringIO) -> Workflow:
     (tmp_path / "ws").mkdir()
     (tmp_path / "temp").mkdir()
     environ = {
+        "GITHUB_ACTIONS": "true",
         "GITHUB_WORKSPACE": str(tmp_path / "ws"),
         "RUNNER_TEMP": str(tmp_path / "temp"),
         "GITHUB_OUTPUT": str(tmp_path / "output"),
@@ -44,6 +45,36 @@ def workflow(tmp_path: Path, out: io.StringIO) -> Workflow:
 def test_secrets_are_masked(workflow: Workflow, out: io.StringIO, secret: str, lines: list[str]) -> None:
     workflow.mask(secret)
     assert out.getvalue().splitlines() == lines
+
+
+def test_a_secret_that_is_not_utf_8_is_masked(workflow: Workflow, out: io.StringIO) -> None:
+    workflow.mask("p\udce4ss")
+    assert out.getvalue().splitlines() == ["::add-mask::p\udce4ss", "::add-mask::p%25E4ss"]
+
+
+@pytest.mark.parametrize("environ", [{}, {"CI": "true"}, {"GITHUB_ACTIONS": ""}, {"GITHUB_ACTIONS": "false"}])
+def test_where_nobody_swallows_a_mask_none_is_printed(environ: dict[str, str], out: io.StringIO) -> None:
+    Workflow(environ, out).mask("secret")
+    assert out.getvalue() == ""
+
+
+class BrokenLog(io.StringIO):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _text: str) -> int:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(28, "No space left on device"), ValueError("closed")])
+def test_a_log_that_nobody_takes_is_dropped(tmp_path: Path, error: Exception) -> None:
+    workflow = Workflow({"GITHUB_OUTPUT": str(tmp_path / "output")}, BrokenLog(error))
+    with workflow.group("title"):
+        workflow.say("text")
+    workflow.annotate("error", "title", "text")
+    workflow.set_outputs({"a": "b"})
+    assert read_outputs((tmp_path / "output").read_bytes()) == {"a": "b"}
 
 
 def test_annotations_escape_title_and_message(workflow: Workflow, out: io.StringIO) -> None:
@@ -88,7 +119,7 @@ def test_list_files_may_lie_in_workspace_and_temporary_folder(workflow: Workflow
     assert workflow.read_list(str(tmp_path / "temp/list")) == b"2"
 
 
-@pytest.mark.parametrize("name", ["../other", "/etc/passwd", "link", "a\0b"])
+@pytest.mark.parametrize("name", ["../other", "/etc/passwd", "link", "a\0b", "x" * 300, "a/" + "x" * 300, "a\udcffb"])
 def test_list_files_elsewhere_are_refused(workflow: Workflow, tmp_path: Path, name: str) -> None:
     (tmp_path / "other").write_text("secret")
     (tmp_path / "ws/link").symlink_to(tmp_path / "other")
@@ -100,7 +131,7 @@ def test_a_list_that_cannot_be_read_is_refused(workflow: Workflow, tmp_path: Pat
     (tmp_path / "ws/folder").mkdir()
     with pytest.raises(ZtpurgeError, match="there is no file 'folder'"):
         workflow.read_list("folder")
-    with pytest.raises(ZtpurgeError, match="'xxx"):
+    with pytest.raises(ZtpurgeError, match=r"'x{200}'... .5000 characters. is not a path .File name too long"):
         workflow.read_list("x" * 5000)
 
 
@@ -141,6 +172,12 @@ FORBIDDEN = [
     pytest.param("to-git/config", "is git's", id="git's by a link"),
     pytest.param("a\0b", "not a path", id="a NUL"),
     pytest.param("loop/a", "not a path", id="a link to itself"),
+    pytest.param("x" * 300, "not a path .File name too long", id="a name too long"),
+    pytest.param("new/" + "x" * 300 + "/report", "not a path .File name too long", id="a new folder's name too long"),
+    pytest.param("x/" * 3000, "not a path .File name too long", id="a path too long"),
+    pytest.param("\u6625" * 100, "not a path .File name too long", id="a name too long in UTF-8"),
+    pytest.param("a\udcffb", "not a path", id="not UTF-8"),
+    pytest.param("a\ud800b", "not a path", id="a surrogate"),
 ]
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.untrusted import for_log
@@ -25,7 +25,7 @@ _RENEW = (
     "`username` and `password` in its place do not"
 )
 _CHECK_API_URL = "Check that `api-url` is the CDN's API"
-_TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
+_TOKEN = re.compile(r"[\x21-\x7e]{8,8192}")  # a shorter one, masked, would blot out words of everybody's log
 _SECONDS = re.compile(r"[0-9]{1,10}")
 _BETWEEN_URLS = re.compile(r",(?=https?://)")  # a URL may hold a comma itself
 _CUT_AT = 80  # characters: the service cuts lists of entries here, in the middle of a URL; others may elsewhere
@@ -205,23 +205,34 @@ def _provider(name: str, said: dict[str, Any]) -> Provider:
     return Provider(name, state, by_state[state])
 
 
-def read_token(answer: Answer, *, now: float) -> str:
-    """Read the answer to a login: a Keystone v2 document; raise ApiError for everything but a token."""
+def find_token(answer: Answer) -> str | None:
+    """Return the token that the answer to a login holds, a Keystone v2 document; None for all else."""
+    token = _token_in(answer) if answer.status < 300 else None
+    return token if isinstance(token, str) and _TOKEN.fullmatch(token) else None
+
+
+def refuse_login(answer: Answer, *, now: float) -> NoReturn:
+    """Raise the ApiError of an answer to a login in which no token was found. `now`: seconds since 1970."""
     _raise_if_redirect(answer)
     document = _document(answer.body)
-    access = document.get("access")
-    token = access.get("token") if isinstance(access, dict) else None
-    text = token.get("id") if isinstance(token, dict) else None
-    if answer.status < 300 and isinstance(text, str) and _TOKEN.fullmatch(text):
-        return text
     if answer.status < 300 and "error" not in document:
-        raise ApiError(Failure.UNREADABLE, "the API answered the login without a token", status=answer.status)
+        what = "without a token" if _token_in(answer) is None else "with what is no token"
+        cause = f"the API answered the login {what}"
+        raise ApiError(Failure.UNREADABLE, cause, remedy=_CHECK_API_URL, status=answer.status)
     error = _refusal(answer, document, now)
-    if error.failure is not Failure.AUTH:
+    # 400 beside HTTP 200: the service could not read the name or the password
+    failure = Failure.REJECTED if _code(document) == 400 else error.failure
+    if failure is not Failure.AUTH and _code(document) != 400:
         raise error
     raise ApiError(
-        Failure.AUTH, error.cause, remedy="Check the secrets behind `username` and `password`", status=answer.status
+        failure, error.cause, remedy="Check the secrets behind `username` and `password`", status=answer.status
     )
+
+
+def _token_in(answer: Answer) -> object:
+    access = _document(answer.body).get("access")
+    token = access.get("token") if isinstance(access, dict) else None
+    return token.get("id") if isinstance(token, dict) else None
 
 
 def retry_after(text: str, *, now: float) -> float | None:
@@ -283,7 +294,7 @@ def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
     pause = answer.headers.get("retry-after")
     return ApiError(
         failure,
-        f"the API answered {answer.status}: {text}",
+        f"the API answered {answer.odd_status or answer.status}: {text}",
         remedy=remedy,
         status=answer.status,
         retry_after=None if pause is None else retry_after(pause, now=now),

@@ -1,30 +1,42 @@
 """Door to the CDN's API: one method a call, every failure an ApiError.
 
-What an answer means is read in `answers.py`, whether to ask again decided in `retry.py`. Importing it costs 100 ms.
+What an answer means is read in `answers.py`, whether to ask again decided in `retry.py`; both get answers without
+secrets. Importing it costs 100 ms.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.answers import Live, Receipt, Task, read_live, read_receipt, read_task, read_token
-from ztpurge.errors import ApiError, Failure, blot
+from ztpurge.answers import Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
+from ztpurge.errors import ApiError, Failure
+from ztpurge.redaction import Secrets
 from ztpurge.tokens import Tokens
 from ztpurge.transport import exchange, make_session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ztpurge.clock import Clock
     from ztpurge.plan import Batch
     from ztpurge.transport import Answer
 
 T = TypeVar("T")
-_WORTH_HIDING = 8  # characters: no token is shorter, and a short one may be in an id by chance
 _MAX_ANSWER = 256 * 1024  # bytes; the longest documented answer has under 200
+# what an answer is understood by; to show such a word gives nobody's password away
+# fmt: off
+_PROTOCOL = frozenset({
+    "0", "1", "2", "Could not find token", "OK", "Unauthorized", "access", "can not found sp", "code", "delete", "dirs",
+    "error", "failure", "id", "init", "invalid token", "message", "msg", "path", "prepare", "rate", "reqId", "result",
+    "ret", "run", "status", "success", "successRate", "success_rate", "task", "taskContent", "taskId", "taskStatus",
+    "taskType", "title", "token", "unknow", "urls", "wait", "ws_api", "yy_api", "zt_api",
+})
+# fmt: on
+_REFUSALS = frozenset({Failure.AUTH, Failure.REJECTED})
 _REMEDIES = {
     Failure.TIMEOUT: "If that lasts, raise `request-timeout`: the service asks each provider behind the host in turn",
     Failure.UNREACHABLE: "Check that the runner can reach `api-url`",
@@ -43,20 +55,25 @@ class Login:
 class Cdn:
     """The API of one account."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a thing that tests replace
         self,
         api_url: str,
         login: Login,
         *,
         environ: Mapping[str, str],
         clock: Clock,
+        secrets: Secrets | None = None,
         on_token: Callable[[str], None] = lambda _token: None,
     ) -> None:
         self._api_url = api_url
         self._login = login
         self._clock = clock
+        self._secrets = secrets or Secrets()
+        self._secrets.add(login.token)
+        self._secrets.add_login(login.username, login.password)
+        self._on_token = on_token
         self._session = make_session(api_url, environ)
-        self._tokens = Tokens(login.token, log_in=self._log_in if login.username else None, on_new=on_token)
+        self._tokens = Tokens(login.token, log_in=self._log_in if login.username else None)
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:
         """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError."""
@@ -71,11 +88,8 @@ class Cdn:
         path = f"/cdn_api/req_status/{quote(req_id, safe='')}"
 
         def ask(token: str, seconds: float) -> Task:
-            answer = self._exchange("GET", path, seconds, token=token)
-            task = read_task(answer, req_id, now=self._clock.wall())
-            secrets = (token, self._login.password)
-            shown = tuple(blot(entry, *secrets) for entry in task.entries)
-            return replace(task, word=blot(task.word, *secrets), entries=shown)
+            answer = self._shown(self._exchange("GET", path, seconds, token=token))
+            return read_task(answer, req_id, now=self._clock.wall())
 
         return self._with_token(ask, timeout)
 
@@ -83,18 +97,12 @@ class Cdn:
         """Ask what each provider behind the service says of a reqId now; raise ApiError if there is no answer."""
         path = f"/cdn_api/{'prefetch' if is_prefetch else 'purge'}/{quote(req_id, safe='')}"
         token = self._tokens.get(timeout)  # that of the question for the task, which sees to it that it is good
-        live = read_live(self._exchange("GET", path, timeout, token=token))
-        secrets = (token, self._login.password)
-        shown = (replace(one, name=blot(one.name, *secrets), word=blot(one.word, *secrets)) for one in live.providers)
-        return replace(live, providers=tuple(shown))
+        return read_live(self._shown(self._exchange("GET", path, timeout, token=token)))
 
     def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
         def submit(token: str, seconds: float) -> Receipt:
-            answer = self._exchange("POST", path, seconds, body=body, token=token)
-            receipt = read_receipt(answer, now=self._clock.wall())
-            if len(token) >= _WORTH_HIDING and token in receipt.req_id:
-                raise ApiError(Failure.UNREADABLE, "the API gave the token back as a reqId")
-            return receipt
+            answer = self._shown(self._exchange("POST", path, seconds, body=body, token=token))
+            return read_receipt(answer, now=self._clock.wall())
 
         return self._with_token(submit, timeout)
 
@@ -107,25 +115,46 @@ class Cdn:
         except ApiError as error:
             another = self._tokens.replace(token, timeout) if error.failure is Failure.AUTH else None
             if another is None:
-                raise error.without(token) from None
-        try:
-            return call(another, end - self._clock.now())
-        except ApiError as error:
-            raise error.without(token, another) from None
+                raise
+        return call(another, end - self._clock.now())
 
     def _log_in(self, timeout: float) -> str:
-        """Get a token; one body serves both of the documented forms."""
+        """Get a token; a name or password that the service's own JSON would break is sent escaped if it was refused."""
+        end = self._clock.now() + timeout
         name, password = self._login.username, self._login.password
-        body = {
-            "username": name,
-            "password": password,
-            "auth": {"passwordCredentials": {"username": name, "password": password}},
-        }
+        escaped = json.dumps(name)[1:-1], json.dumps(password)[1:-1]
         try:
-            answer = self._exchange("POST", "/cdn_api/tokens", timeout, body=body)
-            return read_token(answer, now=self._clock.wall())
+            return self._log_in_as(name, password, timeout)
         except ApiError as error:
-            raise error.without(password) from None
+            if error.failure not in _REFUSALS or escaped == (name, password):
+                raise
+        try:
+            return self._log_in_as(*escaped, end - self._clock.now())
+        except ApiError as error:
+            if error.failure not in _REFUSALS:
+                raise
+            kinds = " and ".join(_odd_kinds(name + password))
+            remedy = (
+                f"Check the secrets behind `username` and `password`; they hold {kinds}, which the service may not "
+                "take: try a password without"
+            )
+            raise ApiError(error.failure, error.cause, remedy=remedy, status=error.status) from None
+
+    def _log_in_as(self, name: str, password: str, timeout: float) -> str:
+        """Get a token with these flat fields; one body serves both of the documented forms."""
+        credentials = {"username": self._login.username, "password": self._login.password}
+        body = {"username": name, "password": password, "auth": {"passwordCredentials": credentials}}
+        answer = self._exchange("POST", "/cdn_api/tokens", timeout, body=body)
+        token = find_token(answer)
+        if token is None:
+            refuse_login(self._shown(answer), now=self._clock.wall())
+        self._secrets.add(token)
+        self._on_token(token)
+        return token
+
+    def _shown(self, answer: Answer) -> Answer:
+        """Return an answer as everybody may read it."""
+        return replace(answer, body=self._secrets.redact_body(answer.body, public=_PROTOCOL))
 
     def _exchange(
         self, method: str, path: str, timeout: float, *, body: Mapping[str, object] | None = None, token: str = ""
@@ -142,6 +171,15 @@ class Cdn:
                 headers=headers | ({"X-Auth-Token": token} if token else {}),
                 timeout=timeout,
                 most=_MAX_ANSWER,
+                secrets=self._secrets,
             )
         except ApiError as error:
             raise ApiError(error.failure, error.cause, remedy=_REMEDIES.get(error.failure, "")) from error
+
+
+def _odd_kinds(text: str) -> Iterator[str]:
+    """Name the kinds of characters that the service's own JSON does not take as they are."""
+    yield from (["a quotation mark"] if '"' in text else [])
+    yield from (["a backslash"] if "\\" in text else [])
+    yield from (["a character that is not ASCII"] if not text.isascii() else [])
+    yield from (["a control character"] if re.search(r"[\x00-\x1f]", text) else [])

@@ -16,6 +16,7 @@ from requests import PreparedRequest
 
 from ztpurge import __version__
 from ztpurge.comparison import COMPRESSIONS, compare
+from ztpurge.redaction import Secrets
 from ztpurge.transport import make_session, receive
 from ztpurge.untrusted import for_log
 
@@ -54,8 +55,9 @@ class Look:
 class Edges:
     """The edges, each host's with its own few connections."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(self, environ: Mapping[str, str], secrets: Secrets | None = None) -> None:
         self._environ = environ
+        self._secrets = secrets or Secrets()
         self._sessions: dict[str, requests.Session] = {}
 
     def can_ask_for(self, url: str) -> bool:
@@ -72,20 +74,23 @@ class Edges:
 
         Raises ApiError if there is no whole answer.
         """
-        with receive(self._session(url), url, headers=_HEADERS, timeout=timeout) as answer:
+        with receive(self._session(url), url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
             encoding = answer.headers.get("content-encoding", "").strip().lower()
             announced = answer.headers.get("content-length", "")
             served = compare(answer.chunks, expected if answer.status == 200 else None, encoding, announced)
             return Look(
                 answer.status,
                 is_match=served.is_match,
-                said=_evidence(answer),
+                said=_evidence(answer, self._secrets),
                 location=_location(answer),
-                unread="" if encoding in {"", "identity", *COMPRESSIONS} else for_log(encoding, limit=40),
+                unread="" if encoding in {"", "identity", *COMPRESSIONS} else self._shown(encoding),
                 small=served.small,
                 is_too_long=served.is_too_long,
                 retry_after=answer.headers.get("retry-after"),
             )
+
+    def _shown(self, text: str) -> str:
+        return for_log(self._secrets.redact(text), limit=40)
 
     def _session(self, url: str) -> requests.Session:
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
@@ -101,6 +106,6 @@ def _location(answer: Incoming) -> str:
     return answer.headers.get("location", "").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
 
 
-def _evidence(answer: Incoming) -> tuple[tuple[str, str], ...]:
-    headers = answer.headers
-    return tuple((shown, for_log(headers[name], limit=100)) for name, shown in _EVIDENCE.items() if name in headers)
+def _evidence(answer: Incoming, secrets: Secrets) -> tuple[tuple[str, str], ...]:
+    told = ((shown, answer.headers.get(name)) for name, shown in _EVIDENCE.items())
+    return tuple((shown, for_log(secrets.redact(value), limit=100)) for shown, value in told if value is not None)

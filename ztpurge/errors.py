@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import html
-from urllib.parse import quote, quote_plus
 
 BUG = "ztpurge has a bug; the log has the traceback"
 
@@ -25,14 +23,6 @@ class ZtpurgeError(Exception):
     def __str__(self) -> str:
         """Render as one sentence or two: the cause, then the remedy; the place is shown beside it."""
         return f"{self.cause}. {self.remedy}" if self.remedy else self.cause
-
-
-def blot(text: str, *secrets: str) -> str:
-    """Return a text with secrets blotted out, in the spellings that a server may have made of them."""
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        for spelling in {secret, quote(secret, safe=""), quote_plus(secret), html.escape(secret)}:
-            text = text.replace(spelling, "***")
-    return text
 
 
 class InvalidInputs(ZtpurgeError):  # noqa: N818 - several problems, not one error
@@ -86,13 +76,3 @@ class ApiError(ZtpurgeError):
     def is_final(self) -> bool:
         """Whether asking again for the same cannot help."""
         return self.failure in _FINAL
-
-    def without(self, *secrets: str) -> ApiError:
-        """Return the same failure with secrets blotted out of what the server said."""
-        return ApiError(
-            self.failure,
-            blot(self.cause, *secrets),
-            remedy=self.remedy,
-            status=self.status,
-            retry_after=self.retry_after,
-        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
@@ -13,7 +14,9 @@ from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
 from ztpurge.mapping import Site, map_changes
 from ztpurge.plan import Plan, make_plan, raise_if_too_many
+from ztpurge.proxies import check_proxies
 from ztpurge.purge import Outcome
+from ztpurge.redaction import Secrets, secrets_of
 from ztpurge.report import Report, broken_off, refused
 from ztpurge.sources import FilesOfInputs, check_files, open_source
 from ztpurge.step import Step
@@ -29,27 +32,28 @@ if TYPE_CHECKING:
 
 def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     """Purge what changed, tell the runner, and return the exit code; never raises for what comes from outside."""
+    secrets = secrets_of(environ)
     workflow = Workflow(environ, out)
-    for secret in ("INPUT_TOKEN", "INPUT_PASSWORD", "INPUT_GITHUB-TOKEN"):
-        workflow.mask(environ.get(secret, ""))
+    for name in ("INPUT_TOKEN", "INPUT_PASSWORD", "INPUT_GITHUB-TOKEN"):
+        workflow.mask(environ.get(name, ""))
     try:
-        return _run(environ, workflow, clock)
+        return _run(environ, workflow, clock, secrets)
     except InvalidInputs as error:
         return announce_refusal(problem_messages(error), workflow)
     except ZtpurgeError as error:
         return announce_refusal((problem_message(error),), workflow)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
-        announce_traceback(traceback.format_exc(), workflow)
+        announce_traceback(secrets.redact(traceback.format_exc()), workflow)
         announce_refusal((BUG,), workflow)
         return 1
 
 
-def _run(environ: Mapping[str, str], workflow: Workflow, clock: Clock) -> int:
+def _run(environ: Mapping[str, str], workflow: Workflow, clock: Clock, secrets: Secrets) -> int:
     began = clock.now()
     workflow.say(f"ztpurge {__version__}")
     found = FilesOfInputs()
-    inputs = parse(environ, check=lambda inputs: check_files(inputs, workflow, found))
-    step = Step(inputs, environ, workflow, clock, began=began)
+    inputs = parse(environ, check=lambda inputs: chain(check_files(inputs, workflow, found), check_proxies(environ)))
+    step = Step(inputs, environ, workflow, clock, secrets=secrets, began=began)
     return _tell_status(step) if inputs.command == "status" else _purge_what_changed(step, found)
 
 
@@ -68,7 +72,7 @@ def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
     try:
         _carry_out(step, story, source, site)
     except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
-        announce_traceback(traceback.format_exc(), workflow)
+        announce_traceback(step.secrets.redact(traceback.format_exc()), workflow)
         story.report = broken_off(story.report, story.heard, wait=inputs.wait, verify=inputs.verify != "off")
     return announce(story.report, inputs, workflow)
 

@@ -125,6 +125,7 @@ def look(
     verdicts = verify(
         purged,
         door=step.edges(),
+        redact=step.secrets.redact,
         pointer_of=source.pointer_of,
         request_timeout=step.inputs.request_timeout,
         end=end,
@@ -177,7 +178,7 @@ def _ask(  # noqa: PLR0913 - private, and the two callers differ in each
 
     return ask_after(
         req_ids,
-        ask=lambda req_id, timeout: step.cdn().status(req_id, timeout),
+        ask=step.cdn().status,
         ask_live=ask_live,
         again=again,
         remedy=remedy,

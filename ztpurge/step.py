@@ -19,19 +19,28 @@ if TYPE_CHECKING:
     from ztpurge.clock import Clock
     from ztpurge.edge import Edges
     from ztpurge.inputs import Inputs
+    from ztpurge.redaction import Secrets
     from ztpurge.workflow import Workflow
 
 
 class Step:
     """One run of the action; `began` is when, on the clock."""
 
-    def __init__(
-        self, inputs: Inputs, environ: Mapping[str, str], workflow: Workflow, clock: Clock, *, began: float
+    def __init__(  # noqa: PLR0913 - that much is shared
+        self,
+        inputs: Inputs,
+        environ: Mapping[str, str],
+        workflow: Workflow,
+        clock: Clock,
+        *,
+        secrets: Secrets,
+        began: float,
     ) -> None:
         self.inputs = inputs
         self.environ = environ
         self.workflow = workflow
         self.clock = clock
+        self.secrets = secrets
         self.began = began
         self.limits = Limits(
             retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
@@ -50,14 +59,21 @@ class Step:
         """Open the door to the edges."""
         from ztpurge.edge import Edges  # noqa: PLC0415 - its imports are for runs that call somebody
 
-        return Edges(self.environ)
+        return Edges(self.environ, self.secrets)
 
     def _connect_to_cdn(self) -> Cdn:
         from ztpurge.cdn import Cdn, Login  # noqa: PLC0415 - the same
 
         inputs = self.inputs
         login = Login(inputs.token, inputs.username, inputs.password)
-        return Cdn(inputs.api_url, login, environ=self.environ, clock=self.clock, on_token=self.workflow.mask)
+        return Cdn(
+            inputs.api_url,
+            login,
+            environ=self.environ,
+            clock=self.clock,
+            secrets=self.secrets,
+            on_token=self.workflow.mask,
+        )
 
     def _connect_to_github(self) -> GitHub:
         from ztpurge.changes.github import GitHub  # noqa: PLC0415 - the same
@@ -69,4 +85,6 @@ class Step:
                 remedy="Check out with `fetch-depth: 0`, or give the list in `files-from`",
                 place="since",
             )
-        return GitHub(environ, token, limits=self.limits, pace=Pace(0, self.clock), clock=self.clock)
+        return GitHub(
+            environ, token, limits=self.limits, pace=Pace(0, self.clock), clock=self.clock, secrets=self.secrets
+        )

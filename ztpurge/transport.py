@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
+import re
 import time
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -26,18 +27,27 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator, Mapping
 
+    from ztpurge.redaction import Secrets
+
 _MOST_CONNECTIONS = 64
 _CONNECT_TIMEOUT = 10.0  # seconds
 _CHUNK = 64 * 1024  # bytes
+_MOST_INTERIM = 100  # answers
+_STATUS_LINE = re.compile(r"HTTP/1\.[0-9]\s+(?P<words>\S.*)")
+_NO_HTTP_STATUS = "not an HTTP status: "
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer as it came: header names in lower case, a body of bounded size."""
+    """An HTTP answer: header names in lower case, a body of bounded size.
+
+    `odd_status`: what the status line said in place of an HTTP status, such as `-1 UNKNOWN`; `status` is 502 then.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes
+    odd_status: str = ""
 
 
 def make_session(api_url: str, environ: Mapping[str, str]) -> requests.Session:
@@ -73,7 +83,7 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An HTTP answer whose body is still to be read: its bytes as they were sent, compressed if they were."""
+    """An HTTP answer as it was sent, whose body is still to be read: compressed if it was."""
 
     status: int
     headers: dict[str, str]
@@ -81,12 +91,15 @@ class Incoming:
 
 
 @contextlib.contextmanager
-def receive(session: requests.Session, url: str, *, headers: Mapping[str, str], timeout: float) -> Iterator[Incoming]:
+def receive(
+    session: requests.Session, url: str, *, headers: Mapping[str, str], timeout: float, secrets: Secrets
+) -> Iterator[Incoming]:
     """Get a URL and hand over the answer, to be read within `timeout` seconds; no redirect is followed.
 
-    Raises ApiError, while the body is read too: TIMEOUT, UNREACHABLE or UNREADABLE.
+    Nothing of it is redacted, since it is to be compared. Raises ApiError, while the body is read too: TIMEOUT,
+    UNREACHABLE or UNREADABLE.
     """
-    with _typed_errors(timeout), _request(session, "GET", url, headers=headers, timeout=timeout) as response:
+    with _typed_errors(timeout, secrets), _request(session, "GET", url, headers=headers, timeout=timeout) as response:
         yield Incoming(response.status_code, _named(response), _chunks(response, decode=False))
 
 
@@ -98,17 +111,21 @@ def exchange(  # noqa: PLR0913 - a request has that many parts
     headers: Mapping[str, str],
     timeout: float,
     most: int,
+    secrets: Secrets,
     data: str | None = None,
 ) -> Answer:
     """Send a request and return the answer, within `timeout` seconds and `most` bytes; no redirect is followed.
 
-    Raises ApiError: TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
+    All but the body, which may be data, comes without secrets. Raises ApiError: TIMEOUT, UNREACHABLE, or UNREADABLE
+    for a longer answer.
     """
     with (
-        _typed_errors(timeout),
+        _typed_errors(timeout, secrets),
         _request(session, method, url, headers=headers, timeout=timeout, data=data) as response,
     ):
-        return Answer(response.status_code, _named(response), _body(response, most))
+        named = {name: secrets.redact(value) for name, value in _named(response).items()}
+        _, _, odd_status = (response.reason or "").partition(_NO_HTTP_STATUS)
+        return Answer(response.status_code, named, _body(response, most), for_log(secrets.redact(odd_status), limit=80))
 
 
 def _request(  # noqa: PLR0913 - the same
@@ -132,16 +149,16 @@ def _request(  # noqa: PLR0913 - the same
 
 
 @contextlib.contextmanager
-def _typed_errors(timeout: float) -> Iterator[None]:
-    """Raise what the libraries raise as an ApiError."""
+def _typed_errors(timeout: float, secrets: Secrets) -> Iterator[None]:
+    """Raise what the libraries raise as an ApiError without secrets."""
     try:
         yield
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise ApiError(Failure.TIMEOUT, f"no answer within {timeout:.3g} s") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise ApiError(Failure.UNREACHABLE, f"the call broke off: {_origin_of(error)}") from error
+        raise ApiError(Failure.UNREACHABLE, f"the call broke off: {_origin_of(error, secrets)}") from error
     except (OSError, ValueError, RuntimeError) as error:  # what the libraries let through of a malformed answer
-        raise ApiError(Failure.UNREADABLE, f"the answer cannot be read: {_origin_of(error)}") from error
+        raise ApiError(Failure.UNREADABLE, f"the answer cannot be read: {_origin_of(error, secrets)}") from error
 
 
 def _named(response: requests.Response) -> dict[str, str]:
@@ -162,11 +179,11 @@ def _chunks(response: requests.Response, *, decode: bool) -> Iterator[bytes]:
         yield chunk
 
 
-def _origin_of(error: BaseException) -> str:
+def _origin_of(error: BaseException, secrets: Secrets) -> str:
     """Say what lies at the bottom of an error that libraries have wrapped several times."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
-    return for_log(str(error).strip() or type(error).__name__, limit=200)
+    return for_log(secrets.redact(str(error).strip()) or type(error).__name__, limit=200)
 
 
 class _Session(requests.Session):
@@ -200,9 +217,32 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
+    """An answer bounded in time, behind interim ones, and read though its status line has no HTTP status."""
+
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Return version, status and reason of the final answer (RFC 9110, 15.2); http.client skips 100 alone."""
+        for _ in range(_MOST_INTERIM + 1):
+            version, status, reason = self._read_one_status()
+            if status == http.HTTPStatus.SWITCHING_PROTOCOLS:
+                raise http.client.HTTPException("the server switched to another protocol, which nobody asked for")
+            if not 100 <= status < 200:
+                return version, status, reason
+            http.client.parse_headers(self.fp)
+        raise http.client.HTTPException(f"more than {_MOST_INTERIM} interim answers")
+
+    def _read_one_status(self) -> tuple[str, int, str]:
+        try:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+        except http.client.BadStatusLine as error:
+            found = _STATUS_LINE.fullmatch(str(error.args[0]).strip())
+            if not found:
+                raise
+            return "HTTP/1.0", http.HTTPStatus.BAD_GATEWAY, f"{_NO_HTTP_STATUS}{found['words']}"
+        return version, status, reason
 
 
 class _HTTPConnection(urllib3.connection.HTTPConnection):

@@ -60,12 +60,14 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
     end: float,
     clock: Clock,
     jitter: Callable[[], float],
+    redact: Callable[[str], str] = lambda text: text,
     on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
     on_round: Callable[[int], None] = lambda _left: None,
 ) -> tuple[Verdict, ...]:
     """Look at each URL until it is fresh or it is `end` on the clock; in the given order.
 
     `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
+    `redact` takes secrets out of what an edge says before it is shown.
     `on_verdict` hears of each URL that was looked at once it is settled, `on_round` of how many of a host are left
     after each round.
     """
@@ -76,7 +78,7 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
         if verdict is None:
             by_host.setdefault(host_of(url), []).append(url)
     lock = threading.Lock()
-    looks = _Looks(expected, door, pointer_of, request_timeout, end, clock)
+    looks = _Looks(expected, door, pointer_of, request_timeout, end, clock, redact)
 
     def note(_url: str, verdict: Verdict) -> None:
         with lock:
@@ -126,7 +128,9 @@ class _Looks:
         request_timeout: float,
         end: float,
         clock: Clock,
+        redact: Callable[[str], str],
     ) -> None:
+        self._redact = redact
         self._expected = expected
         self._door = door
         self._pointer_of = pointer_of
@@ -182,7 +186,7 @@ class _Looks:
             hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}")
             if at not in self._expected or len(hops) > _MOST_HOPS:
                 why = "redirects too often" if at in self._expected else "this run did not purge that"
-                reason = f"answers {seen.status} to {for_log(at, limit=300)}; {why}"
+                reason = f"answers {seen.status} to {for_log(self._redact(at), limit=300)}; {why}"
                 return Verdict(url, "stale", reason, seen.said)
 
     def _look(self, url: str, what: Expected) -> Look:

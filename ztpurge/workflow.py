@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Level = Literal["error", "warning", "notice"]
 _MAX_LIST = 64 << 20  # bytes; a million names
 _MAX_MANIFEST = 256 << 20  # bytes; two million files
+_SHOWN = 200  # characters of a name that is no path
 _MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
 
 
@@ -35,9 +36,15 @@ class Workflow:
         self._lock = threading.Lock()  # a token is masked by the worker that got it
 
     def mask(self, secret: str) -> None:
-        """Have the runner blot out a secret, line by line and URL-encoded too, in all that is printed from here on."""
+        """Have the runner blot out a secret, line by line and URL-encoded too, in all that is printed from here on.
+
+        Only where there is a runner (act, Gitea and Forgejo say so, too): elsewhere this would print the secret.
+        """
+        if self._environ.get("GITHUB_ACTIONS") != "true":
+            return
         for line in filter(None, map(str.strip, secret.splitlines())):
-            for spelling in dict.fromkeys((line, quote(line, safe=""), quote_plus(line))):
+            data = line.encode("utf-8", "surrogateescape")
+            for spelling in dict.fromkeys((line, quote(data, safe=""), quote_plus(data))):
                 self._write(f"::add-mask::{_escape(spelling)}")
 
     def say(self, text: str = "") -> None:
@@ -147,9 +154,15 @@ class Workflow:
 
     def _inside(self, name: str, where: str, *folders: Path) -> Path:
         try:
+            name.encode()  # outputs and reports, which name it, are UTF-8
             path = (self.workspace / name).resolve()
+            # the file system itself says which names it cannot have, those of folders to be made too
+            for place in (path, *(self.workspace / part for part in path.parts[1:])):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    place.lstat()
         except (OSError, ValueError, RuntimeError) as error:
-            raise ZtpurgeError(f"{name!a} is not a path") from error
+            why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+            raise ZtpurgeError(f"{_cut(name)} is not a path{why}", remedy="Name a file in the workspace") from error
         if not any(path.is_relative_to(folder.resolve()) for folder in folders):
             raise ZtpurgeError(f"{name!a} is outside the {where}", remedy="Name a file inside it")
         return path
@@ -165,9 +178,14 @@ class Workflow:
             self.annotate("warning", "ztpurge", f"{variable} cannot be written ({error.strerror}); the run goes on")
 
     def _write(self, line: str) -> None:
-        with self._lock:
+        # a log that nobody takes any more (a full disk, a reader that has left) is no reason to lose the outputs
+        with self._lock, contextlib.suppress(OSError, ValueError):
             self._out.write(f"{line}\n")
             self._out.flush()
+
+
+def _cut(name: str) -> str:
+    return ascii(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!a}... ({len(name)} characters)"
 
 
 def _read(path: Path, most: int) -> bytes:

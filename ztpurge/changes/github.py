@@ -15,7 +15,8 @@ from urllib.parse import quote, urlencode
 
 from ztpurge.answers import retry_after
 from ztpurge.changes.trees import Entry, Tree, differing_paths, find_files
-from ztpurge.errors import ApiError, Failure, ZtpurgeError, blot
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.redaction import Secrets
 from ztpurge.retry import Limits, persist
 from ztpurge.transport import exchange, make_session
 from ztpurge.untrusted import for_log
@@ -39,13 +40,24 @@ _CHECKOUT = "Check out with `fetch-depth: 0`, so that the API is not needed"
 class GitHub:
     """One repository, as GITHUB_API_URL shows it to a token."""
 
-    def __init__(self, environ: Mapping[str, str], token: str, *, limits: Limits, pace: Pace, clock: Clock) -> None:
+    def __init__(  # noqa: PLR0913 - each a thing that tests replace
+        self,
+        environ: Mapping[str, str],
+        token: str,
+        *,
+        limits: Limits,
+        pace: Pace,
+        clock: Clock,
+        secrets: Secrets | None = None,
+    ) -> None:
         self._api = environ.get("GITHUB_API_URL", "").rstrip("/")
         self._repository = environ.get("GITHUB_REPOSITORY", "")
         self._token = token
         self._limits = limits
         self._pace = pace
         self._clock = clock
+        self._secrets = secrets or Secrets()
+        self._secrets.add(token)
         self._session = make_session(self._api, environ)
         # several commits are compared with one head, whose files are then looked up
         self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
@@ -211,16 +223,20 @@ class GitHub:
         }
 
         def call(timeout: float) -> Any:  # noqa: ANN401 - JSON
-            answer = exchange(self._session, "GET", url, headers=headers, timeout=timeout, most=_MAX_ANSWER)
-            return None if answer.status in may_lack else _read(answer, permission, now=self._clock.wall())
+            answer = exchange(
+                self._session, "GET", url, headers=headers, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets
+            )
+            if answer.status in may_lack:
+                return None
+            return _read(answer, permission, now=self._clock.wall(), secrets=self._secrets)
 
         attempted = persist(
             call, limits=limits or self._limits, pace=self._pace, clock=self._clock, jitter=random.random
         )
         if attempted.error:
-            cause = blot(attempted.error.cause, self._token)
+            asked = for_log(self._secrets.redact(path), limit=200)
             raise ZtpurgeError(
-                f"GitHub's API, asked for {for_log(path, limit=200)}: {cause}",
+                f"GitHub's API, asked for {asked}: {attempted.error.cause}",
                 remedy=attempted.error.remedy or _CHECKOUT,
                 place="since",
             ) from attempted.error
@@ -244,7 +260,8 @@ def _published(release: dict[str, Any]) -> str:
     return str(release.get("published_at") or release.get("created_at") or "")
 
 
-def _read(answer: Answer, permission: str, *, now: float) -> Any:  # noqa: ANN401 - JSON
+def _read(answer: Answer, permission: str, *, now: float, secrets: Secrets) -> Any:  # noqa: ANN401 - JSON
+    """Return the document as it is: a password may be a folder's name, too. What is said of errors is redacted."""
     try:
         document = json.loads(answer.body)
     except (ValueError, RecursionError) as error:
@@ -254,7 +271,9 @@ def _read(answer: Answer, permission: str, *, now: float) -> Any:  # noqa: ANN40
     if answer.status == 200:
         return document
     said = document.get("message") if isinstance(document, dict) else None
-    raise _refusal(answer, f"it answered {answer.status}: {for_log(str(said), limit=200)}", permission, now)
+    raise _refusal(
+        answer, f"it answered {answer.status}: {for_log(secrets.redact(str(said)), limit=200)}", permission, now
+    )
 
 
 def _refusal(answer: Answer, cause: str, permission: str, now: float) -> ApiError:
