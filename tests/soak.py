@@ -62,11 +62,14 @@ NAMES = (
     "raw\udcff.bin",
     "\U0001f600.html",
     "two\nlines.txt",
+    "a|b.css",
+    "x^y.css",
     "swap",
     "swap/index.html",
     "big.bin",
     "empty.txt",
 )
+VENDOR = "vendor"  # a submodule
 WAYS = (
     {"wait": "true"},
     {"verify": "true"},
@@ -154,7 +157,8 @@ class History:
         self._names: set[str] = set()  # every file that was ever served
         self._lost: set[str] = set()  # files of deployments since the last manifest that was kept
         self._unknowable: set[str] = set()  # of them those that are deleted now: a warning says so
-        self._owed: set[str] = set()  # stale URLs that a red run did not name
+        self._owed: set[str] = set()  # stale URLs that no run has named
+        self._vendor_seen = ""  # the submodule as the last green run knew it
 
     def play(self, pushes: int) -> Tally:
         """Push so many times."""
@@ -163,7 +167,7 @@ class History:
         return self.tally
 
     def _push(self, *, calm: bool) -> None:
-        if not calm and self._dice.random() < 0.1:
+        if not calm and self._dice.random() < 0.15:
             self._run_again()
             return
         before = self._head
@@ -175,13 +179,18 @@ class History:
 
     def _run_again(self) -> None:
         """Run the workflow of one of the last pushes once more, which deploys its commit once more."""
-        number = self._dice.randrange(max(1, self._number - 3), self._number + 1)
+        last = range(max(1, self._number - 3), self._number + 1)
+        failed = [number for number in last if self._runs[number - 1].conclusion == "failure"]
+        # "Re-run failed jobs": the one that purges, while the deployment stands as it is
+        is_job = self._mode == "last-success" and bool(failed) and self._dice.random() < 0.6
+        number = self._dice.choice(failed if is_job else last)
         self._site.git("checkout", "--quiet", "--detach", self._runs[number - 1].head_sha)
+        self.tally.counts["runs: failed jobs again"] += is_job
         # of what an older run again deployed before it died a manifest tells only with the API's help
-        self._run(number, calm=False, may_be_lost=self._mode == "last-success")
+        self._run(number, calm=False, may_be_lost=self._mode == "last-success", deploys=not is_job)
         self._site.git("checkout", "--quiet", "main")
 
-    def _run(self, number: int, *, calm: bool, may_be_lost: bool) -> None:
+    def _run(self, number: int, *, calm: bool, may_be_lost: bool, deploys: bool = True) -> None:
         run = self._runs[number - 1]
         attempt = 1 if run.status == "in_progress" else run.attempt + 1
         self._started += timedelta(minutes=1)
@@ -189,8 +198,9 @@ class History:
         run = replace(run, status="in_progress", conclusion=None, attempt=attempt, started_at=started)
         self._runs[number - 1] = run
         self._visit(6)
-        self._deploy()
-        self._visit(6)
+        if deploys:
+            self._deploy()
+            self._visit(6)
         if may_be_lost and not calm and self._dice.random() < 0.1:
             self._note(run, "never began", conclusion="cancelled")
             self._lost |= self._deployed
@@ -204,7 +214,7 @@ class History:
             self._lost |= self._deployed
         else:
             self._unknowable -= self._deployed
-        self._judge(run, ended, how)
+        self._judge(run, ended, how, is_whole=deploys)
 
     def _edit(self, *, calm: bool) -> None:
         """Change the sources and commit; sometimes go back to an earlier commit first, as a force push does."""
@@ -232,6 +242,11 @@ class History:
                     self._write(dice.choice(NAMES))
                     self.tally.counts["edits"] += 1
         self._site.write({"layout.txt": str(dice.randrange(3))})
+        if self._mode == "last-success" and dice.random() < 0.15:
+            (public / VENDOR).mkdir(parents=True, exist_ok=True)
+            pointer = f"160000,{dice.choice('abc') * 40},public/{VENDOR}"
+            self._site.git("update-index", "--add", "--cacheinfo", pointer)
+            self.tally.counts["submodules moved"] += 1
         self._head = self._site.commit()
 
     def _depth(self) -> int:
@@ -314,12 +329,16 @@ class History:
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
         }
 
-    def _judge(self, run: Run, ended: Ended, how: str) -> None:
-        """Compare edge and origin for every URL that there ever was."""
+    def _judge(self, run: Run, ended: Ended, how: str, *, is_whole: bool) -> None:
+        """Compare edge and origin for every URL that there ever was; `is_whole`: the run's commit was deployed."""
         stale = {url for url in self._urls() if not self._is_fresh(url)}
         green = ended.exit_code == 0
         self.tally.counts["green" if green else "red"] += 1
         self.tally.counts["stale URLs after red runs"] += 0 if green else len(stale)
+        if not is_whole:  # it owes only what its own commit changed; the rest stays for the next
+            self._owed |= stale - ended.named("failed-urls", "stale-urls")
+            return
+        self._judge_submodule(run, ended, how)
         dealt_with = ended.named("purged-urls", "failed-urls", "stale-urls")
         if ended.outputs:
             unpaid = self._owed & stale - dealt_with
@@ -333,6 +352,14 @@ class History:
             self._owed |= stale
         if ended.exit_code not in {0, 1} and not how.endswith(("cancelled", "manifest not saved")):
             self._complain({"-"}, f"exit code {ended.exit_code}", run, how, ended)
+
+    def _judge_submodule(self, run: Run, ended: Ended, how: str) -> None:
+        """A submodule has no files here: that it moved must be said, since what is served of it may be stale."""
+        vendor = self._site.git("ls-tree", run.head_sha, f"public/{VENDOR}")
+        if ended.exit_code == 0:
+            if vendor != self._vendor_seen and f"public/{VENDOR}" not in ended.log:
+                self._complain({VENDOR}, "moved, and a green run did not say so", run, how, ended)
+            self._vendor_seen = vendor
 
     def _complain(self, urls: set[str], what: str, run: Run, how: str, ended: Ended) -> None:
         if urls:
