@@ -121,7 +121,7 @@ def test_the_other_answer_shape_is_understood(tmp_path: Path, workspace: Path, t
 @pytest.mark.parametrize(
     "inputs",
     [
-        pytest.param({"base_url": ""}, id="nothing given"),
+        pytest.param({"base_url": "", "urls": "[]"}, id="an empty list of URLs"),
         pytest.param({"files": "[]"}, id="empty JSON list"),
         pytest.param({"files_from": "empty"}, id="empty list in a file"),
         pytest.param({"files": "src/a.ts\nREADME.md", "root": "public"}, id="nothing under root"),
@@ -349,6 +349,15 @@ def test_results_stay_in_plan_order(run: Run, cdn: Sandbox) -> None:
     [
         pytest.param({"token": "", "files": "a"}, ["token: it is missing"], id="no token"),
         pytest.param({"base_url": "", "files": "a"}, ["base-url: it is missing"], id="no base-url"),
+        pytest.param({"base_url": ""}, ["base-url: ", "nothing would ever be purged"], id="nothing given"),
+        pytest.param({"files": "a", "include": "!*.map"}, ["include: ", "no file can match"], id="nothing included"),
+        pytest.param({"base_url": "https://a.example/index.html"}, ["base-url: "], id="a page for a folder"),
+        pytest.param({"dirs": "https://a.example/a.css"}, ["dirs: "], id="a file for a folder"),
+        pytest.param(
+            {"files": "a.css", "dry run": "true", "DRYRUN": "true", "wait": "x"},
+            ["dry_run: there is no input", "Write `dry-run`", "dryrun: there is no input", "wait: 'x'"],
+            id="misspelt names",
+        ),
         pytest.param({"files": "/etc/passwd"}, ["files: ", "/etc/passwd (absolute)"], id="absolute path"),
         pytest.param({"files": "a/../../b"}, ["files: ", "a/../../b (climbs"], id="climbing path"),
         pytest.param({"files_from": "nowhere"}, ["files-from: there is no file 'nowhere'"], id="list is not there"),
@@ -514,7 +523,7 @@ def test_stray_arguments_are_tolerated(workspace: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-I", str(ENTRYPOINT), "--token", "x", ";"],
         cwd=workspace,
-        env=step_environ(workspace, {"dry-run": "true"}),
+        env=step_environ(workspace, {"dry-run": "true", "urls": "[]"}),
         check=False,
         stdout=subprocess.PIPE,
     )

@@ -156,9 +156,12 @@ def test_without_a_base_url_it_is_said_that_files_are_not_looked_at(
     run: RunStep, cdn: Sandbox, site: Repository
 ) -> None:
     before, after = history(site)
-    step = run(site.folder, "push", {"before": before, "after": after}, base_url="")
-    assert (step.exit_code, cdn.calls) == (0, ())
-    assert "::warning title=ztpurge::base-url is empty" in step.log
+    push = {"before": before, "after": after}
+    given = {"base_url": "", "urls": "https://static.example.com/a"}
+    for root, level in (("", "notice"), ("public", "warning")):
+        step = run(site.folder, "push", push, root=root, **given)
+        assert (step.exit_code, {*purged(cdn)}) == (0, {"a"})
+        assert f"::{level} title=ztpurge::base-url is empty" in step.log
 
 
 def test_an_event_that_cannot_be_read_is_red(run: RunStep, cdn: Sandbox, site: Repository, tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def open_source(step: Step, site: Site, found: FilesOfInputs) -> Source:
         return open_output(step, site, found.manifest)
     if inputs.base_url:
         return _open_commits(step)
-    level: Level = "notice" if inputs.urls or inputs.dirs else "warning"
+    # with these given, somebody expects files to be purged
+    level: Level = "warning" if inputs.root or inputs.include or inputs.exclude else "notice"
     step.workflow.annotate(level, "ztpurge", messages.NO_BASE_URL)
     return Source()
 
