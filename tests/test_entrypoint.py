@@ -140,10 +140,11 @@ def test_nothing_to_purge_is_green_and_calls_nobody(
     assert "Nothing to purge" in step.summary
 
 
-def test_a_root_that_nothing_is_in_and_that_is_not_there_is_warned_of(run: Run) -> None:
+def test_a_root_that_nothing_is_in_and_that_may_not_be_there_is_warned_of(run: Run) -> None:
     step = run(files="public/a.css", root="pubilc")
     assert step.exit_code == 0
-    assert "::warning title=ztpurge::Nothing to purge: 1 changed file skipped (1 outside root pubilc)" in step.log
+    assert "::warning title=ztpurge::root: whether 'pubilc' is there is not known" in step.log
+    assert "::notice title=ztpurge::Nothing to purge: 1 changed file skipped (1 outside root pubilc)" in step.log
 
 
 def test_skipped_files_are_named_with_their_reason(run: Run) -> None:
@@ -381,6 +382,22 @@ def test_inputs_that_cannot_be_used_call_nobody(
     errors = "\n".join(line for line in step.log.splitlines() if line.startswith("::error title=ztpurge::"))
     assert [word for word in words if word not in errors] == []
     assert "nothing was purged" in step.summary.lower()
+
+
+@pytest.mark.parametrize("report", ["m.json", "./m.json", "a/../m.json", "link.json", "b/m.json"])
+def test_the_report_may_not_be_the_manifest(run: Run, cdn: Sandbox, workspace: Path, report: str) -> None:
+    (workspace / "link.json").symlink_to("m.json")
+    (workspace / "b").symlink_to(".")
+    step = run(manifest="m.json", report_file=report)
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "::error title=ztpurge::report-file: it is the file of `manifest`" in step.log
+    assert run(manifest="m.json", report_file="r.json").exit_code == 0
+
+
+def test_a_manifest_that_cannot_be_puts_the_report_not_at_fault(run: Run) -> None:
+    step = run(manifest="../m.json", report_file="../m.json")
+    errors = [line.partition("title=ztpurge::")[2][:20] for line in step.log.splitlines() if "::error" in line]
+    assert errors == ["manifest: '../m.json", "report-file: '../m.j"]
 
 
 HOSTILE = [
