@@ -400,6 +400,28 @@ def test_a_manifest_that_cannot_be_puts_the_report_not_at_fault(run: Run) -> Non
     assert errors == ["manifest: '../m.json", "report-file: '../m.j"]
 
 
+@pytest.mark.parametrize("name", ["token", "password", "github_token", "base_url", "include", "report_file", "root"])
+def test_inputs_that_are_not_utf_8_are_errors_with_a_name(run: Run, cdn: Sandbox, name: str) -> None:
+    step = run(**{"files": "a.css", "report_file": "r.json", name: "caf\udce9\udcff"})
+    assert "Traceback" not in step.log
+    assert (step.exit_code, cdn.calls, step.outputs["result"]) == (2, (), "failed")
+    assert f"::error title=ztpurge::{name.replace('_', '-')}: it is not UTF-8" in step.log
+    assert "it is not UTF" in step.summary
+
+
+def test_names_of_files_may_hold_any_byte(run: Run, cdn: Sandbox, workspace: Path) -> None:
+    step = run(files="caf\udce9\udcff.css\nsrc/\udcff", exclude="src/", report_file="r.json")
+    assert (step.exit_code, sent(cdn)) == (0, [("urls", ("https://static.example.com/caf%E9%FF.css",))])
+    assert r"src/\xff" in step.log
+    assert r"caf\\xe9\\xff.css" in (workspace / "r.json").read_text()
+
+
+def test_an_input_whose_name_is_not_utf_8_is_an_error(run: Run, cdn: Sandbox) -> None:
+    step = run(files="a.css", environ={"INPUT_DRY\udcff": "true"})
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "there is no input of this name. Write `dry-run`" in step.log
+
+
 HOSTILE = [
     "x##[set-output name=req-ids]y",
     "::set-output name=req-ids::y",

@@ -230,6 +230,59 @@ class TestARootThatIsNowhere:
         assert "::warning title=ztpurge::root: whether 'dist' is there is not known" in step.log
 
 
+@pytest.mark.parametrize("name", ["include", "exclude"])
+@pytest.mark.parametrize("pattern", ["public/*.css", "/public/**", "*.js\n!public/new.html"])
+def test_a_pattern_that_begins_with_root_and_matches_nothing_is_refused(
+    run: RunStep, cdn: Sandbox, site: Repository, name: str, pattern: str
+) -> None:
+    before, after = history(site)
+    step = run(site.folder, "push", {"before": before, "after": after}, **{name: pattern})
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert f"::error title=ztpurge::{name}: " in step.log
+    assert "matches nothing, since patterns are over paths below `root`. Take 'public' off" in step.log
+
+
+@pytest.mark.parametrize(
+    ("pattern", "warnings"),
+    [
+        pytest.param("public/*.css", 1, id="may be meant"),
+        pytest.param("public/x/", 0, id="is meant"),
+        pytest.param("*.css\npublic\npublic-x/*", 0, id="another"),
+    ],
+)
+def test_a_pattern_that_begins_with_root_may_be_meant(
+    run: RunStep, site: Repository, pattern: str, warnings: int
+) -> None:
+    before = site.commit({"public/public/x/kept": "1", "public/a.css": "1"})
+    after = site.commit({"public/a.css": "2"} | ({"public/public/x/new": "1"} if "x/" in pattern else {}))
+    step = run(site.folder, "push", {"before": before, "after": after}, include=pattern)
+    assert (step.exit_code, step.log.count("::warning title=ztpurge::include: ")) == (0, warnings)
+
+
+def test_without_a_checkout_a_pattern_that_begins_with_root_is_warned_of(
+    run: RunStep, site: Repository, workspace: Path
+) -> None:
+    before, after = history(site)
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        step = run(workspace, "push", {"before": before, "after": after}, api=api, include="public/*.css")
+    assert "::warning title=ztpurge::include: public/*.css is about public/public/" in step.log
+
+
+def test_a_run_is_warned_of_what_it_may_leave_stale(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    (site.folder / "public").mkdir()
+    (site.folder / "public/_config.yml").touch()
+    before = site.commit({"public/a,b.css": "1"})
+    after = site.commit({"public/a,b.css": "2"})
+    heads = {"base": {"sha": before}, "head": {"sha": after}}
+    step = run(site.folder, "pull_request", {"pull_request": heads})
+    assert (step.exit_code, purged(cdn)) == (0, ["a,b.css"])
+    words = ("https://static.example.com/a,b.css", "`dry-run: true` for pull requests", "public/_config.yml: sources")
+    warnings = [line for line in step.log.splitlines() if line.startswith("::warning")]
+    assert [any(word in line for line in warnings) for word in words] == [True, True, True]
+    merged = run(site.folder, "pull_request", {"pull_request": heads | {"merged": True}})
+    assert "dry-run" not in merged.log
+
+
 @pytest.mark.parametrize("since", ["main", "HEAD", "sha"])
 def test_a_branch_is_not_compared_with_itself(run: RunStep, cdn: Sandbox, site: Repository, since: str) -> None:
     before, after = history(site)
