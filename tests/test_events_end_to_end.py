@@ -31,7 +31,14 @@ def site(tmp_path: Path) -> Repository:
 @pytest.fixture
 def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
     def run(
-        workspace: Path, name: str, payload: object, *, api: GitHubApi | None = None, sha: str = "", **inputs: str
+        workspace: Path,
+        name: str,
+        payload: object,
+        *,
+        api: GitHubApi | None = None,
+        sha: str = "",
+        attempt: int = 1,
+        **inputs: str,
     ) -> Step:
         event = tmp_path / "event.json"
         event.write_text(json.dumps(payload))
@@ -44,6 +51,7 @@ def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
             "GITHUB_REPOSITORY": "owner/site",
             "GITHUB_REF_NAME": "main",
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
+            "GITHUB_RUN_ATTEMPT": str(attempt),
             **({"GITHUB_API_URL": api.url} if api else {}),
         }
         return run_step(workspace, {key.replace("_", "-"): value for key, value in given.items()}, environ=environ)
@@ -266,6 +274,13 @@ def test_without_a_checkout_a_pattern_that_begins_with_root_is_warned_of(
     with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
         step = run(workspace, "push", {"before": before, "after": after}, api=api, include="public/*.css")
     assert "::warning title=ztpurge::include: public/*.css is about public/public/" in step.log
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_a_push_that_is_run_again_may_deploy_older_files(run: RunStep, site: Repository, attempt: int) -> None:
+    before, after = history(site)
+    step = run(site.folder, "push", {"before": before, "after": after}, attempt=attempt)
+    assert (step.exit_code, "::warning title=ztpurge::attempt 2 of this run may" in step.log) == (0, attempt > 1)
 
 
 def test_a_run_is_warned_of_what_it_may_leave_stale(run: RunStep, cdn: Sandbox, site: Repository) -> None:
