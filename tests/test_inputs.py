@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ztpurge.errors import InvalidInputs, ZtpurgeError
@@ -853,7 +853,6 @@ GLUED = st.lists(
 
 
 @given(st.dictionaries(st.sampled_from([*table(), "unknown", "dry_run"]) | ANY_TEXT, ANY_TEXT | GLUED))
-@settings(deadline=None)
 def test_any_inputs_are_read_or_refused_by_name(values: dict[str, str]) -> None:
     try:
         inputs = parse({f"INPUT_{name.upper()}": text for name, text in values.items()})
