@@ -301,7 +301,7 @@ def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[Ztpu
         )
         problems += problem
     inputs = Inputs(**values)
-    broken = {problem.place for problem in problems} | {*misspelt.values()}
+    broken = {problem.place for problem in problems} | {*filter(None, misspelt.values())}
     given = frozenset(name for name in table() if environ.get(_variable(name), "").strip())
     checks = [*_contradictions(inputs, broken, given), *(check(inputs) if check else ())]
     problems += [problem for problem in checks if problem.place not in broken]
