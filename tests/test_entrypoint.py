@@ -409,6 +409,17 @@ def test_inputs_that_are_not_utf_8_are_errors_with_a_name(run: Run, cdn: Sandbox
     assert "it is not UTF" in step.summary
 
 
+@pytest.mark.parametrize("name", ["root", "report_file", "manifest", "files_from"])
+@pytest.mark.parametrize("length", [300, 5000])
+def test_names_that_no_file_system_takes_are_errors_with_a_name(run: Run, cdn: Sandbox, name: str, length: int) -> None:
+    given = {"files": "a.css"} if name in {"root", "report_file"} else {}
+    step = run(**given | {"include": f"{'x' * length}/*", name: "x" * length})
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "Traceback" not in step.log
+    assert f"::error title=ztpurge::{name.replace('_', '-')}: 'xxx" in step.log
+    assert max(map(len, step.log.splitlines())) < 4200
+
+
 def test_names_of_files_may_hold_any_byte(run: Run, cdn: Sandbox, workspace: Path) -> None:
     step = run(files="caf\udce9\udcff.css\nsrc/\udcff", exclude="src/", report_file="r.json")
     assert (step.exit_code, sent(cdn)) == (0, [("urls", ("https://static.example.com/caf%E9%FF.css",))])

@@ -25,6 +25,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _BYTE_THAT_IS_NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")  # PEP 383: what os.environ makes of one
+_MAX_NAME = 255  # bytes: NAME_MAX of Linux
+_MAX_FOLDER = 2000  # bytes: half of PATH_MAX, for the workspace lies above and files below
 _PREFIX = "INPUT_"
 _RUNNERS_OWN = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})  # of `with: entrypoint` and `args`
 _FILE_ENDING = re.compile(
@@ -82,8 +84,12 @@ def read_api_url(text: str) -> str:
 def read_root(text: str) -> str:
     """Read a folder of the repository as `a/b`, the top folder as an empty text."""
     parts = [part for part in text.strip().split("/") if part not in {"", "."}]
-    if text.strip().startswith("/") or ".." in parts:
-        raise ZtpurgeError(f"{text.strip()!a} is not a folder of the repository", remedy="Write it relative, as `dist`")
+    lengths = [len(part.encode("utf-8", "replace")) for part in parts]
+    is_too_long = max(lengths, default=0) > _MAX_NAME or sum(lengths) > _MAX_FOLDER
+    if text.strip().startswith("/") or ".." in parts or is_too_long:
+        raise ZtpurgeError(
+            f"{text.strip()[:200]!a} is not a folder of the repository", remedy="Write it relative, as `dist`"
+        )
     return "/".join(parts)
 
 
