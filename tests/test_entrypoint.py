@@ -121,7 +121,7 @@ def test_the_other_answer_shape_is_understood(tmp_path: Path, workspace: Path, t
 @pytest.mark.parametrize(
     "inputs",
     [
-        pytest.param({"base_url": ""}, id="nothing given"),
+        pytest.param({"base_url": "", "urls": "[]"}, id="an empty list of URLs"),
         pytest.param({"files": "[]"}, id="empty JSON list"),
         pytest.param({"files_from": "empty"}, id="empty list in a file"),
         pytest.param({"files": "src/a.ts\nREADME.md", "root": "public"}, id="nothing under root"),
@@ -140,10 +140,11 @@ def test_nothing_to_purge_is_green_and_calls_nobody(
     assert "Nothing to purge" in step.summary
 
 
-def test_a_root_that_nothing_is_in_and_that_is_not_there_is_warned_of(run: Run) -> None:
+def test_a_root_that_nothing_is_in_and_that_may_not_be_there_is_warned_of(run: Run) -> None:
     step = run(files="public/a.css", root="pubilc")
     assert step.exit_code == 0
-    assert "::warning title=ztpurge::Nothing to purge: 1 changed file skipped (1 outside root pubilc)" in step.log
+    assert "::warning title=ztpurge::root: whether 'pubilc' is there is not known" in step.log
+    assert "::notice title=ztpurge::Nothing to purge: 1 changed file skipped (1 outside root pubilc)" in step.log
 
 
 def test_skipped_files_are_named_with_their_reason(run: Run) -> None:
@@ -349,6 +350,15 @@ def test_results_stay_in_plan_order(run: Run, cdn: Sandbox) -> None:
     [
         pytest.param({"token": "", "files": "a"}, ["token: it is missing"], id="no token"),
         pytest.param({"base_url": "", "files": "a"}, ["base-url: it is missing"], id="no base-url"),
+        pytest.param({"base_url": ""}, ["base-url: ", "nothing would ever be purged"], id="nothing given"),
+        pytest.param({"files": "a", "include": "!*.map"}, ["include: ", "no file can match"], id="nothing included"),
+        pytest.param({"base_url": "https://a.example/index.html"}, ["base-url: "], id="a page for a folder"),
+        pytest.param({"dirs": "https://a.example/a.css"}, ["dirs: "], id="a file for a folder"),
+        pytest.param(
+            {"files": "a.css", "dry run": "true", "DRYRUN": "true", "wait": "x"},
+            ["dry_run: there is no input", "Write `dry-run`", "dryrun: there is no input", "wait: 'x'"],
+            id="misspelt names",
+        ),
         pytest.param({"files": "/etc/passwd"}, ["files: ", "/etc/passwd (absolute)"], id="absolute path"),
         pytest.param({"files": "a/../../b"}, ["files: ", "a/../../b (climbs"], id="climbing path"),
         pytest.param({"files_from": "nowhere"}, ["files-from: there is no file 'nowhere'"], id="list is not there"),
@@ -372,6 +382,55 @@ def test_inputs_that_cannot_be_used_call_nobody(
     errors = "\n".join(line for line in step.log.splitlines() if line.startswith("::error title=ztpurge::"))
     assert [word for word in words if word not in errors] == []
     assert "nothing was purged" in step.summary.lower()
+
+
+@pytest.mark.parametrize("report", ["m.json", "./m.json", "a/../m.json", "link.json", "b/m.json"])
+def test_the_report_may_not_be_the_manifest(run: Run, cdn: Sandbox, workspace: Path, report: str) -> None:
+    (workspace / "link.json").symlink_to("m.json")
+    (workspace / "b").symlink_to(".")
+    step = run(manifest="m.json", report_file=report)
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "::error title=ztpurge::report-file: it is the file of `manifest`" in step.log
+    assert run(manifest="m.json", report_file="r.json").exit_code == 0
+
+
+def test_a_manifest_that_cannot_be_puts_the_report_not_at_fault(run: Run) -> None:
+    step = run(manifest="../m.json", report_file="../m.json")
+    errors = [line.partition("title=ztpurge::")[2][:20] for line in step.log.splitlines() if "::error" in line]
+    assert errors == ["manifest: '../m.json", "report-file: '../m.j"]
+
+
+@pytest.mark.parametrize("name", ["token", "password", "github_token", "base_url", "include", "report_file", "root"])
+def test_inputs_that_are_not_utf_8_are_errors_with_a_name(run: Run, cdn: Sandbox, name: str) -> None:
+    step = run(**{"files": "a.css", "report_file": "r.json", name: "caf\udce9\udcff"})
+    assert "Traceback" not in step.log
+    assert (step.exit_code, cdn.calls, step.outputs["result"]) == (2, (), "failed")
+    assert f"::error title=ztpurge::{name.replace('_', '-')}: it is not UTF-8" in step.log
+    assert "it is not UTF" in step.summary
+
+
+@pytest.mark.parametrize("name", ["root", "report_file", "manifest", "files_from"])
+@pytest.mark.parametrize("length", [300, 5000])
+def test_names_that_no_file_system_takes_are_errors_with_a_name(run: Run, cdn: Sandbox, name: str, length: int) -> None:
+    given = {"files": "a.css"} if name in {"root", "report_file"} else {}
+    step = run(**given | {"include": f"{'x' * length}/*", name: "x" * length})
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "Traceback" not in step.log
+    assert f"::error title=ztpurge::{name.replace('_', '-')}: 'xxx" in step.log
+    assert max(map(len, step.log.splitlines())) < 4200
+
+
+def test_names_of_files_may_hold_any_byte(run: Run, cdn: Sandbox, workspace: Path) -> None:
+    step = run(files="caf\udce9\udcff.css\nsrc/\udcff", exclude="src/", report_file="r.json")
+    assert (step.exit_code, sent(cdn)) == (0, [("urls", ("https://static.example.com/caf%E9%FF.css",))])
+    assert r"src/\xff" in step.log
+    assert r"caf\\xe9\\xff.css" in (workspace / "r.json").read_text()
+
+
+def test_an_input_whose_name_is_not_utf_8_is_an_error(run: Run, cdn: Sandbox) -> None:
+    step = run(files="a.css", environ={"INPUT_DRY\udcff": "true"})
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "there is no input of this name. Write `dry-run`" in step.log
 
 
 HOSTILE = [
@@ -514,7 +573,7 @@ def test_stray_arguments_are_tolerated(workspace: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-I", str(ENTRYPOINT), "--token", "x", ";"],
         cwd=workspace,
-        env=step_environ(workspace, {"dry-run": "true"}),
+        env=step_environ(workspace, {"dry-run": "true", "urls": "[]"}),
         check=False,
         stdout=subprocess.PIPE,
     )

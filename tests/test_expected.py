@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,10 @@ def test_the_clean_url_of_a_deleted_index_was_a_folder_s_too() -> None:
     found = expect(urls, frozenset(), CLEAN, {})
     assert found[f"{BASE}a/"] == found[f"{BASE}a"] == Gone(is_folder=True)
     assert found[f"{BASE}a/index.html"] == Gone()
+    below = replace(CLEAN, base_urls=(f"{BASE}docs/",))
+    bare = f"{BASE}docs"
+    assert expect([bare], frozenset(), below, {}) == {bare: Gone(is_folder=True)}
+    assert expect([bare], frozenset(), below, {"dist/index.html": INDEX}) == {bare: INDEX}
 
 
 @pytest.mark.parametrize(

@@ -276,6 +276,7 @@ def test_of_a_commit_that_the_checkout_lacks_no_file_is_known(repository: Reposi
     shallow = checkout(tmp_path / "shallow")
     assert shallow.files(base, ["a"]) is None
     assert shallow.blob(old) is None
+    assert (shallow.has_folder(base, "a"), shallow.has_folder(head, "a")) == (None, False)
     assert shallow.files(head, ["a"]) == {"a": entry(repository, head, "a")}
     assert checkout(tmp_path).files(head, ["a"]) is None
     assert checkout(tmp_path).blob(old) is None

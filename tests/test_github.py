@@ -447,6 +447,20 @@ def test_files_are_those_that_the_checkout_has(
     }
 
 
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+@pytest.mark.parametrize("limit", [7, 9, 1000])
+def test_folders_are_those_that_the_checkout_has(
+    repository: Repository, clock: FakeClock, flavour: str, limit: int
+) -> None:
+    head = make_kinds(repository)
+    asked = [path for path in ASKED if path and not path.endswith("/")]
+    checkout = Git(repository.folder, os.environ)
+    options = {"truncate_at": limit} if flavour == "github" else {"page_size": limit}
+    with serve(repository, flavour=flavour, **options) as api:
+        found = {path for path in asked if client(api, clock).has_folder(head, path)}
+    assert found == {path for path in asked if checkout.has_folder(head, path)} == {"b", "b/c", "b/link", "module"}
+
+
 def test_looking_files_up_takes_one_call(repository: Repository, clock: FakeClock) -> None:
     head = make_kinds(repository)
     with serve(repository) as api:

@@ -171,6 +171,14 @@ def test_the_format_is_found(data: bytes, names: list[str]) -> None:
         pytest.param("lines", b"a.html,b.html\n", ["a.html,b.html"], id="lines with a comma"),
         pytest.param("lines", b"- a.html\n- b.html\n", ["- a.html", "- b.html"], id="lines with dashes"),
         pytest.param("lines", b'["a.html"]\n', ['["a.html"]'], id="lines with brackets"),
+        *(
+            pytest.param("lines", f"{name}\nb.html\n".encode(), [name, "b.html"], id=f"lines with {name}")
+            for name in ("a*.html", "a;b", "a|b", "a,", "?? a", "M  a", "R  a -> b", " M a")
+        ),
+        pytest.param("json", b'["a*.css", "a;b", "?? c"]', ["a*.css", "a;b", "?? c"], id="JSON with odd names"),
+        pytest.param("nul", b"a*.css\0M  b\0", ["a*.css", "M  b"], id="NULs with odd names"),
+        pytest.param("name-status", b"M\ta*.css\n", ["a*.css"], id="name-status with a star"),
+        pytest.param("tj", rb"a\*.css b.css", ["a*.css", "b.css"], id="tj with a star"),
         pytest.param("json", b"[]", [], id="empty JSON"),
         pytest.param("json", b' ["a.html"] ', ["a.html"], id="JSON"),
         pytest.param("nul", b"a.html\n", ["a.html\n"], id="one name without a NUL"),
@@ -240,6 +248,8 @@ def test_what_cannot_be_read_with_certainty_is_refused(list_format: str, data: b
         pytest.param(b"a.html|b.html", id="other separator"),
         pytest.param(b"'a.html' 'b c.html'", id="quoted as for a shell"),
         pytest.param(b"css\\a.css\ncss\\b.css", id="backslashes of Windows"),
+        pytest.param(b"a;b\nc;d", id="semicolons on every line"),
+        pytest.param(b"a.html\nb|c", id="a bar on one line"),
         pytest.param("a.html\n".encode("utf-16"), id="UTF-16"),
         pytest.param(b'{"files": ["a.html"]}', id="JSON object"),
         pytest.param(b'{\n  "files": "a.html"\n}', id="JSON object over lines"),
@@ -260,6 +270,77 @@ def test_other_lists_are_not_taken_for_names(data: bytes) -> None:
 def test_a_name_that_git_quoted_is_not_taken_as_it_is_in_json(data: bytes) -> None:
     with pytest.raises(ZtpurgeError):
         parse_list(data)
+
+
+@pytest.mark.parametrize(
+    ("list_format", "data"),
+    [
+        *((name, b"https://a.example/a.css\nhttps://a.example/b.css\n") for name in ("auto", "lines", "space")),
+        ("auto", b"a.css\nHTTP://a.example/b.css"),
+        ("auto", b'["a.css", "https://a.example/b.css"]'),
+        ("json", b'["https://a.example/b.css"]'),
+        ("csv", b"a.css,https://a.example/b.css"),
+        ("nul", b"a.css\0https://a.example/b.css\0"),
+    ],
+)
+def test_a_url_is_no_path(list_format: str, data: bytes) -> None:
+    with pytest.raises(ZtpurgeError, match=r"(?i)https?://a\.example/[ab]\.css \(a URL, which belongs in `urls`\)"):
+        parse_list(data, list_format)
+
+
+def test_a_colon_is_no_url() -> None:
+    assert paths(b"a:b.css\nc:/d.css\n://x\n") == ["a:b.css", "c:/d.css", ":/x"]
+
+
+@pytest.mark.parametrize("name", ["public/*.css", "**", "a*.css"])
+def test_a_pattern_is_not_taken_for_a_name(name: str) -> None:
+    for data in (name, f"{name}\nb.css"):
+        with pytest.raises(ZtpurgeError, match=r"holds a `\*`") as raised:
+            parse_list(data.encode())
+        assert "files-format: lines" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b" M a.css\n?? b.css\nMM c.css\nR  d.css -> e.css\n",
+        b"M a.css\n?? b.css\n",  # trimmed
+        b"?? b.css",
+        b"M  a.css\nA  b.css\n",
+        b"?? a.css\r\n?? b.css\r\n",
+        b'## main...origin/main\n M a.css\n?? "caf\\303\\251.css"\n',
+        b"!! a.css\n D b.css\n",
+        b"M       a.css\nR100    b.css\n",  # name-status whose tabs became blanks
+    ],
+)
+def test_the_output_of_git_status_is_not_taken_for_names(data: bytes) -> None:
+    with pytest.raises(ZtpurgeError, match="it looks like what `git status` prints") as raised:
+        parse_list(data)
+    assert "files-format: lines" in raised.value.remedy
+
+
+def test_what_git_status_really_prints_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    for name in ("a.css", "b c.css", "caf\u00e9.css"):
+        (tmp_path / name).touch()
+    for arguments in (("--short",), ("--porcelain", "--branch"), ("--porcelain",)):
+        with pytest.raises(ZtpurgeError, match="it looks like what `git status` prints"):
+            parse_list(git(tmp_path, "status", *arguments))
+
+
+def test_names_that_begin_like_a_status_are_names_among_others() -> None:
+    assert paths(b"M 1.css\nindex.html\nAD banner.png\n") == ["M 1.css", "index.html", "AD banner.png"]
+
+
+@pytest.mark.parametrize("data", [b"a.css,\nb.css,\n", b"a.css,\nb.css", b"a,\r\nb,\r\n", b"a.css\nb;c\n", b"a|b\nc"])
+def test_separators_at_the_ends_of_lines_and_within_are_not_taken_for_names(data: bytes) -> None:
+    with pytest.raises(ZtpurgeError, match="may be one name or several") as raised:
+        parse_list(data)
+    assert "files-format: lines" in raised.value.remedy
+
+
+def test_a_comma_within_a_line_of_several_may_be_part_of_a_name() -> None:
+    assert paths(b"a,b.css\nc\n") == ["a,b.css", "c"]
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name() -> None:

@@ -53,5 +53,6 @@ def test_a_report_that_cannot_be_written_does_not_fail_the_run(tmp_path: Path, c
     (tmp_path / "file").touch()
     out = io.StringIO()
     environ = {"GITHUB_WORKSPACE": str(tmp_path), "INPUT_DRY-RUN": "true", "INPUT_REPORT-FILE": "file/report.json"}
+    environ["INPUT_URLS"] = "[]"
     assert run(environ, out, clock) == 0
     assert "::warning title=ztpurge::report-file: 'file/report.json' cannot be written" in out.getvalue()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,37 @@ INDEX = ("index.html", "index.htm")
 )
 def test_a_file_has_these_urls(site: Site, path: str, urls: list[str]) -> None:
     assert map_changes(site, [Change(path)]) == Mapped(tuple(Target(BASE + url, path) for url in urls))
+
+
+DOCS = Site(base_urls=("https://a.example/docs/",), root="dist", index_files=INDEX, clean_urls=True)
+
+
+def test_a_site_below_the_top_of_its_host_has_a_clean_url_itself() -> None:
+    urls = [
+        target.url.removeprefix("https://a.example/")
+        for target in map_changes(DOCS, [Change("dist/index.html")]).targets
+    ]
+    assert urls == ["docs/index.html", "docs/", "docs/index", "docs"]
+    assert sources_of(DOCS, "https://a.example/docs") == ("dist/index.html", "dist/index.htm")
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        pytest.param(replace(DOCS, clean_urls=False), id="not clean"),
+        pytest.param(replace(DOCS, index_files=()), id="no index files"),
+        pytest.param(replace(DOCS, base_urls=("https://a.example/", "http://b.example:8080/")), id="the top of a host"),
+    ],
+)
+def test_other_sites_have_no_url_without_a_slash(site: Site) -> None:
+    urls = [target.url for target in map_changes(site, [Change("dist/index.html")]).targets]
+    assert all(url.startswith(site.base_urls) for url in urls)
+    assert sources_of(site, "https://a.example/docs")[:1] != ("dist/index.html",)
+
+
+def test_only_the_index_at_the_top_is_served_under_the_bare_address() -> None:
+    changes = [Change("dist/a/index.html"), Change("dist/b.html")]
+    assert "https://a.example/docs" not in {target.url for target in map_changes(DOCS, changes).targets}
 
 
 @pytest.mark.parametrize(
@@ -183,7 +216,7 @@ def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[
     assert len(set(mapped.targets)) == len(mapped.targets)
     for path in purged:
         urls = [target.url for target in mapped.targets if target.path == path]
-        assert all(url.startswith(site.base_urls) for url in urls)
+        assert all(f"{url}/".startswith(site.base_urls) for url in urls)
         assert {base for base in site.base_urls if any(url.startswith(base) for url in urls)} == set(site.base_urls)
 
 

@@ -487,7 +487,7 @@ def told(report: Report, **given_inputs: str) -> list[str]:
     """Return the lines that a run says, and annotates, to the runner."""
     out = io.StringIO()
     names = {f"INPUT_{name.replace('_', '-').upper()}": value for name, value in given_inputs.items()}
-    announce(report, parse({"INPUT_TOKEN": "x", **names}), Workflow({}, out))
+    announce(report, parse({"INPUT_TOKEN": "x", "INPUT_URLS": "[]", **names}), Workflow({}, out))
     return out.getvalue().split("\n")[:-1]
 
 

@@ -40,6 +40,7 @@ def workflow(tmp_path: Path, out: io.StringIO) -> Workflow:
         pytest.param(" abc\n", ["::add-mask::abc"], id="trimmed as the token is"),
         pytest.param("a%b\nc", ["::add-mask::a%25b", "::add-mask::a%2525b", "::add-mask::c"], id="line by line"),
         pytest.param("\n", [], id="nothing to mask"),
+        pytest.param("a\udcff", ["::add-mask::a\udcff", "::add-mask::a%25FF"], id="not UTF-8, which is refused later"),
     ],
 )
 def test_secrets_are_masked(workflow: Workflow, out: io.StringIO, secret: str, lines: list[str]) -> None:

@@ -52,8 +52,7 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     for message in filter(None, (unverified_message(report), messages.cut_message(report))):
         workflow.annotate("notice", "ztpurge", message)
     if report.result == "nothing":
-        root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
-        workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))
+        workflow.annotate("notice", "ztpurge", messages.headline(report))
     written = _write_report(report, inputs.report_file, workflow)
     values, emptied = fit(outputs(report, report_file=written))
     if emptied:

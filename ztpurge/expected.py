@@ -101,4 +101,4 @@ def _expect(url: str, site: Site, files: Mapping[str, Content | Unknown], *, is_
         return Unknown("no file is known behind it")
     # the clean URL of a folder has no ending, and other sources than its own name
     is_clean_folder = len(sources) > 1 and bool(site.index_files) and not posixpath.splitext(sources[0])[1]
-    return Gone(is_folder=url.endswith("/") or is_clean_folder)
+    return Gone(is_folder=url.endswith("/") or is_clean_folder or f"{url}/" in site.base_urls)

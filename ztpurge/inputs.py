@@ -24,6 +24,16 @@ Verify = Literal["off", "fail", "warn"]
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
+_BYTE_THAT_IS_NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")  # PEP 383: what os.environ makes of one
+_MAX_NAME = 255  # bytes: NAME_MAX of Linux
+_MAX_FOLDER = 2000  # bytes: half of PATH_MAX, for the workspace lies above and files below
+_PREFIX = "INPUT_"
+_RUNNERS_OWN = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})  # of `with: entrypoint` and `args`
+_FILE_ENDING = re.compile(
+    r".+\.(avif|bmp|br|cjs|css|csv|eot|gif|gz|html?|ico|jpe?g|js|json|map|md|mjs|mp[34]|og[gv]|otf|pdf|png|svg|tgz|ttf"
+    r"|txt|wasm|webm|webmanifest|webp|woff2?|xhtml|xml|zip)",
+    re.IGNORECASE,
+)
 
 
 def read_boolean(text: str) -> bool:
@@ -42,6 +52,7 @@ def read_list(text: str) -> tuple[str, ...]:
         except (ValueError, RecursionError):
             entries = None  # a pattern such as `[ab]*[cd]` is no JSON
         if isinstance(entries, list) and all(isinstance(entry, str) for entry in entries):
+            _refuse_what_is_not_text("".join(entries))
             return tuple(entry for entry in entries if entry.strip())
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
@@ -73,8 +84,12 @@ def read_api_url(text: str) -> str:
 def read_root(text: str) -> str:
     """Read a folder of the repository as `a/b`, the top folder as an empty text."""
     parts = [part for part in text.strip().split("/") if part not in {"", "."}]
-    if text.strip().startswith("/") or ".." in parts:
-        raise ZtpurgeError(f"{text.strip()!a} is not a folder of the repository", remedy="Write it relative, as `dist`")
+    lengths = [len(part.encode("utf-8", "replace")) for part in parts]
+    is_too_long = max(lengths, default=0) > _MAX_NAME or sum(lengths) > _MAX_FOLDER
+    if text.strip().startswith("/") or ".." in parts or is_too_long:
+        raise ZtpurgeError(
+            f"{text.strip()[:200]!a} is not a folder of the repository", remedy="Write it relative, as `dist`"
+        )
     return "/".join(parts)
 
 
@@ -95,6 +110,29 @@ def read_patterns(text: str) -> Patterns | None:
     if len(lines) == 1 and ", " in lines[0]:
         raise ZtpurgeError(f"{lines[0]!a} may be one pattern or several", remedy="Write one pattern a line")
     return parse_patterns(lines)
+
+
+def read_include(text: str) -> Patterns | None:
+    """Read patterns of which at least one picks files; those that begin with `!` only take back."""
+    patterns = read_patterns(text)
+    if patterns and all(line.startswith(("!", "#")) for line in patterns.lines):
+        raise ZtpurgeError(
+            "all its patterns begin with `!`, which takes back, so no file can match",
+            remedy="Begin with a pattern that picks files, such as `*`, or move them to `exclude`, without the `!`",
+        )
+    return patterns
+
+
+def read_directory(text: str) -> str:
+    """Read the URL of a directory; one that looks like a file's needs its closing slash."""
+    _refuse_what_looks_like_a_file(text)
+    return parse_directory(text)
+
+
+def read_base_url(text: str) -> str:
+    """Read a prefix that files are served under; one that looks like a file's URL needs its closing slash."""
+    _refuse_what_looks_like_a_file(text)
+    return parse_base(text)
 
 
 def read_format(text: str) -> str:
@@ -134,6 +172,23 @@ def read_req_ids(text: str) -> tuple[str, ...] | None:
             f"{wrong[0][:200]!a} is no reqId", remedy="Pass the output `req-ids` of the step that purged"
         )
     return req_ids
+
+
+def _refuse_what_looks_like_a_file(url: str) -> None:
+    path = url.partition("://")[2].partition("/")[2]
+    if _FILE_ENDING.fullmatch(path.rpartition("/")[2]):
+        raise ZtpurgeError(
+            "it ends as a file does, but stands where a folder should",
+            remedy="Give the folder's address, or a single URL in `urls`; if it is a folder, end it with a `/`",
+        )
+
+
+def _refuse_what_is_not_text(text: str) -> None:
+    if _BYTE_THAT_IS_NOT_UTF_8.search(text):
+        raise ZtpurgeError(
+            "it is not UTF-8",
+            remedy="Write the workflow in UTF-8; only lists of files may hold other bytes",
+        )
 
 
 def _shown(url: str) -> str:
@@ -182,6 +237,7 @@ def _given(read: Callable[[str], Any], default: str = "", *, secret: bool = Fals
 
 
 _DAY = 86_400
+_GIVE_BASE_URL = "Give the address that `root` is served under, as https://static.example.com/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +248,9 @@ class Inputs:
     username: str = _given(str.strip)
     password: str = _given(str, secret=True)
     api_url: str = _given(read_api_url, "http://cdnapi.ztgame.com.cn")
-    base_url: tuple[str, ...] = _given(_lines(parse_base))
+    base_url: tuple[str, ...] = _given(_lines(read_base_url))
     root: str = _given(read_root, ".")
-    include: Patterns | None = _given(read_patterns)
+    include: Patterns | None = _given(read_include)
     exclude: Patterns | None = _given(read_patterns)
     index_files: tuple[str, ...] = _given(read_index_files, "index.html\nindex.htm")
     clean_urls: bool = _given(read_boolean, "false")
@@ -205,7 +261,7 @@ class Inputs:
     github_token: str = _given(read_github_token, "${{ github.token }}", secret=True)
     manifest: str = _given(str.strip)
     urls: tuple[str, ...] = _given(_lines(parse_url))
-    dirs: tuple[str, ...] = _given(_lines(parse_directory))
+    dirs: tuple[str, ...] = _given(_lines(read_directory))
     max_urls: int = _given(_count(1, 1_000_000), "10000")
     concurrency: int = _given(_count(1, 64), "4")
     pace: float = _given(_number(0, 3600, " seconds"), "0")
@@ -241,17 +297,19 @@ def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[Ztpu
     `check` may add problems that only the machine can tell, such as a file that is not there.
     """
     values: dict[str, Any] = {}
-    problems: list[ZtpurgeError] = []
+    misspelt = _misspelt(environ)
+    problems = list(map(_misspelling, misspelt.keys(), misspelt.values()))
     for row in fields(Inputs):
         default = row.metadata["default"]
-        text = environ.get(f"INPUT_{_name(row.name).upper()}", "")
+        text = environ.get(_variable(_name(row.name)), "")
         values[row.name], problem = _read(
             row.metadata["read"], text if text.strip() else default, default, _name(row.name)
         )
         problems += problem
     inputs = Inputs(**values)
-    broken = {problem.place for problem in problems}
-    checks = [*_contradictions(inputs, broken), *(check(inputs) if check else ())]
+    broken = {problem.place for problem in problems} | {*filter(None, misspelt.values())}
+    given = frozenset(name for name in table() if environ.get(_variable(name), "").strip())
+    checks = [*_contradictions(inputs, broken, given), *(check(inputs) if check else ())]
     problems += [problem for problem in checks if problem.place not in broken]
     if problems:
         raise InvalidInputs(tuple(problems))
@@ -262,23 +320,60 @@ def _name(field_name: str) -> str:
     return field_name.replace("_", "-")
 
 
+def _variable(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
+
+
+def _misspelt(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of inputs that there are not, each with the input that may be meant.
+
+    Ignored, a misspelt `dry_run: true` would make the purge a real one. Values are not read: one may be a secret.
+    """
+    known = {*map(_variable, table()), *_RUNNERS_OWN}
+    variables = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
+    return {variable: _nearest(variable.removeprefix(_PREFIX)) for variable in variables}
+
+
+def _misspelling(variable: str, nearest: str) -> ZtpurgeError:
+    given = variable.removeprefix(_PREFIX)
+    # the runner writes names in capitals; who writes the variables by hand is shown what stands there
+    shown = ascii(given.lower() if given and given == given.upper() else variable)[1:-1][:100]
+    meant = (
+        f"Write `{nearest}` (the variable {_variable(nearest)})" if nearest else "See the README for those there are"
+    )
+    return ZtpurgeError(
+        "there is no input of this name", remedy=f"{meant}, or take it out of `with:` or `env:`", place=shown
+    )
+
+
+def _nearest(name: str) -> str:
+    import difflib  # noqa: PLC0415 - for those who misspell
+
+    # without hyphens, which are what is most often left out or written as `_`
+    plain = {known.replace("-", ""): known for known in table()}
+    found = difflib.get_close_matches(re.sub(r"[-_ ]", "", name[:100].lower()), plain, n=1)
+    return plain[found[0]] if found else ""
+
+
 def _read(read: Callable[[str], T], text: str, default: str, name: str) -> tuple[T, list[ZtpurgeError]]:
     try:
+        if name != "files":  # a list of paths may hold any byte
+            _refuse_what_is_not_text(text)
         return read(text), []
     except ZtpurgeError as error:
         # the default stands in, so that the other inputs can still be looked at
         return read(default), [error.at(name)]
 
 
-def _contradictions(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
-    """Yield what does not go together, judging by no input that is broken itself."""
+def _contradictions(inputs: Inputs, broken: set[str], given: frozenset[str]) -> Iterator[ZtpurgeError]:
+    """Yield what does not go together, judging by no input that is broken itself; `given`: those that are not empty."""
     yield from _login_problems(inputs, broken)
     if inputs.command == "status":
         yield from _status_problems(inputs)
         return
     if inputs.req_ids is not None and "command" not in broken:
         yield ZtpurgeError("they are given, but nothing is asked", remedy="Add `command: status`", place="req-ids")
-    yield from _source_problems(inputs)
+    yield from _source_problems(inputs, given)
     if inputs.delay >= inputs.timeout and "timeout" not in broken:
         yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")
 
@@ -297,7 +392,7 @@ def _status_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
             yield ZtpurgeError("it is for URLs that this step purges", remedy="Give it to that step", place=name)
 
 
-def _source_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
+def _source_problems(inputs: Inputs, given: frozenset[str]) -> Iterator[ZtpurgeError]:
     """Yield what is wrong with where the changed files come from."""
     if inputs.files.strip() and inputs.files_from:
         yield ZtpurgeError("it is given beside `files`", remedy="Give one of the two", place="files-from")
@@ -306,10 +401,14 @@ def _source_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
     if inputs.manifest and (inputs.has_list or inputs.since != "event"):
         beside = "a list of files" if inputs.has_list else "`since`"
         yield ZtpurgeError(f"it is given beside {beside}", remedy="Give one of the two", place="manifest")
-    if (inputs.has_list or inputs.since != "event" or inputs.manifest) and not inputs.base_url:
+    if inputs.base_url:
+        return
+    if inputs.has_list or inputs.since != "event" or inputs.manifest:
+        yield ZtpurgeError("it is missing, so the changed files have no URLs", remedy=_GIVE_BASE_URL, place="base-url")
+    elif not given & {"urls", "dirs"}:
         yield ZtpurgeError(
-            "it is missing, so the changed files have no URLs",
-            remedy="Give the address that `root` is served under, as https://static.example.com/",
+            "it is missing, and so are `urls` and `dirs`: nothing would ever be purged",
+            remedy=f"{_GIVE_BASE_URL}; where `urls` may be an empty list, write that as []",
             place="base-url",
         )
 

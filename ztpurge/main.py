@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from ztpurge import __version__, stages
 from ztpurge.annotations import problem_message, problem_messages
 from ztpurge.announce import announce, announce_dry_run, announce_plan, announce_refusal, announce_traceback
+from ztpurge.cautions import find_cautions
 from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
 from ztpurge.mapping import Site, map_changes
@@ -18,7 +19,7 @@ from ztpurge.proxies import check_proxies
 from ztpurge.purge import Outcome
 from ztpurge.redaction import Secrets, secrets_of
 from ztpurge.report import Report, broken_off, refused
-from ztpurge.sources import FilesOfInputs, check_files, open_source
+from ztpurge.sources import FilesOfInputs, check_files, look_around, open_source
 from ztpurge.step import Step
 from ztpurge.wait import confirm_by_sight
 from ztpurge.workflow import Workflow
@@ -65,6 +66,8 @@ def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
     plan = make_plan([target.url for target in mapped.targets] + list(inputs.urls), inputs.dirs)
     story = _Story(Report(mapped, plan, stale_is_fine=inputs.verify == "warn"))
     announce_plan(story.report, source.changes, workflow)
+    for caution in find_cautions(inputs, site, mapped, plan, look_around(step)):
+        workflow.annotate("warning", "ztpurge", caution)
     try:
         _begin(step, story.report, source)
     except ZtpurgeError as error:

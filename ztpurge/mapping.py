@@ -69,6 +69,8 @@ def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
         else:
             suffixes = [encode_path(path) for path in _served_paths(site, served)]
             targets += [Target(base + suffix, change.path) for base in site.base_urls for suffix in suffixes]
+            if site.clean_urls and served in site.index_files:
+                targets += [Target(bare, change.path) for bare in map(_without_slash, site.base_urls) if bare]
     return Mapped(tuple(targets), tuple(skipped))
 
 
@@ -76,9 +78,11 @@ def sources_of(site: Site, url: str) -> tuple[str, ...]:
     """Return the paths of the files that may be served under a URL of the site, the one that takes precedence first.
 
     The inverse of `map_changes`: the file of that very name, else the folder's index in the order of `index_files`,
-    else, with `clean_urls`, the page without its ending. Empty for a URL that no file can have. Of several base URLs
-    the longest counts, as a server has it.
+    else, with `clean_urls`, the page without its ending; the address of the site's own folder without its slash is
+    its index. Empty for a URL that no file can have. Of several base URLs the longest counts, as a server has it.
     """
+    if site.clean_urls and url in map(_without_slash, site.base_urls):
+        url = f"{url}/"
     base = max((base for base in site.base_urls if url.startswith(base)), key=len, default=None)
     if base is None or "?" in url:
         return ()
@@ -90,6 +94,11 @@ def sources_of(site: Site, url: str) -> tuple[str, ...]:
         names += [served + ending for ending in _PAGE_ENDINGS]
         names += [f"{served}/{name}" for name in site.index_files]
     return tuple(posixpath.join(site.root, name) for name in names)
+
+
+def _without_slash(base: str) -> str:
+    """Return a base URL without its closing slash, nothing at a host's top, where the slash is the whole path."""
+    return base.removesuffix("/") if base.count("/") > 3 else ""
 
 
 def _below_root(path: str, root: str) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
+from ztpurge.cautions import Surroundings, patterns_that_repeat
 from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
@@ -20,9 +21,10 @@ from ztpurge.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ztpurge.changes import Change
-    from ztpurge.changes.event import Event
+    from ztpurge.changes.event import Event, Range
     from ztpurge.expected import Content, Unknown
     from ztpurge.inputs import Inputs
     from ztpurge.mapping import Site
@@ -46,23 +48,31 @@ def check_files(inputs: Inputs, workflow: Workflow, found: FilesOfInputs) -> Ite
             found.listed = _read_list(inputs, workflow)
     except ZtpurgeError as error:
         yield error.at("files-from" if inputs.files_from else "files")
+    kept = report = None
     try:
         if inputs.manifest and is_purge:
+            kept = workflow.file_to_write(inputs.manifest)
             data = workflow.read_manifest(inputs.manifest)
             found.manifest = None if data is None else parse_manifest(data)
     except ZtpurgeError as error:
         yield error.at("manifest")
     try:
         if inputs.report_file:
-            workflow.file_to_write(inputs.report_file)
+            report = workflow.file_to_write(inputs.report_file)
     except ZtpurgeError as error:
         yield error.at("report-file")
+    if report and report == kept:  # links are resolved
+        yield ZtpurgeError("it is the file of `manifest`", remedy="Give each a file of its own", place="report-file")
+    if is_purge:
+        yield from _check_patterns(inputs, workflow.workspace / inputs.root)
 
 
 def open_source(step: Step, site: Site, found: FilesOfInputs) -> Source:
     """Find out what changed; raise ZtpurgeError for a range that cannot be told."""
     inputs = step.inputs
     if inputs.has_list:
+        if not (step.workflow.workspace / inputs.root).is_dir():
+            _raise_if_root_is_nowhere(step, found.listed)
         return _Listed(found.listed, step=step)
     if inputs.manifest:
         from ztpurge.built import open_output  # noqa: PLC0415 - for runs that compare a build's output
@@ -70,9 +80,47 @@ def open_source(step: Step, site: Site, found: FilesOfInputs) -> Source:
         return open_output(step, site, found.manifest)
     if inputs.base_url:
         return _open_commits(step)
-    level: Level = "notice" if inputs.urls or inputs.dirs else "warning"
+    # with these given, somebody expects files to be purged
+    level: Level = "warning" if inputs.root or inputs.include or inputs.exclude else "notice"
     step.workflow.annotate(level, "ztpurge", messages.NO_BASE_URL)
     return Source()
+
+
+def _check_patterns(inputs: Inputs, root: Path) -> Iterator[ZtpurgeError]:
+    """Yield patterns that begin with `root`, if it holds no such folder again that they could be about."""
+    if not root.is_dir() or (root / inputs.root).exists():
+        return
+    for name, patterns in (("include", inputs.include), ("exclude", inputs.exclude)):
+        for line in patterns_that_repeat(inputs.root, patterns)[:1]:
+            yield ZtpurgeError(
+                f"{line[:200]!a} matches nothing, since patterns are over paths below `root`",
+                remedy=f"Take {inputs.root[:200]!a} off its beginning",
+                place=name,
+            )
+
+
+def look_around(step: Step) -> Surroundings:
+    """Find what cautions take from the runner and the workspace."""
+    environ = step.environ
+    try:
+        pull_request = step.workflow.read_event().get("pull_request")
+    except ZtpurgeError:  # told of where the event is needed
+        pull_request = None
+    attempt = environ.get("GITHUB_RUN_ATTEMPT", "")
+    return Surroundings(
+        event=environ.get("GITHUB_EVENT_NAME", ""),
+        is_merged=isinstance(pull_request, dict) and pull_request.get("merged") is True,
+        attempt=int(attempt) if attempt.isascii() and attempt.isdecimal() and len(attempt) < 10 else 1,
+        top_files=_names_of_files(step.workflow.workspace / step.inputs.root),
+    )
+
+
+def _names_of_files(folder: Path) -> tuple[str, ...]:
+    try:
+        with os.scandir(folder) as entries:
+            return tuple(sorted(entry.name for entry in entries if entry.is_file()))
+    except OSError:  # there need not be a checkout
+        return ()
 
 
 def _read_list(inputs: Inputs, workflow: Workflow) -> tuple[Change, ...]:
@@ -102,7 +150,46 @@ def _open_commits(step: Step) -> _Commits:
     event, run = _read_event(step), read_run(step.environ, step.workflow.read_event())
     found = find_changes(step.inputs.since, event, run, checkout=step.checkout, api=step.github)
     step.workflow.say(messages.range_line(event.name, found))
+    if found.range:
+        _raise_if_compared_with_itself(step, found.range)
+        _raise_if_root_is_nowhere(step, found.changes, found.range)
     return _Commits(found.changes, step=step, head=event.head)
+
+
+def _raise_if_compared_with_itself(step: Step, compared: Range) -> None:
+    """Raise ZtpurgeError for a `since` that names what the run itself is of: nothing would ever differ from that."""
+    environ, since = step.environ, step.inputs.since
+    own = {environ.get(name, "") for name in ("GITHUB_REF_NAME", "GITHUB_REF", "GITHUB_SHA")} | {"HEAD"}
+    if since in own and compared.bases == (compared.head,):
+        raise ZtpurgeError(
+            f"{since[:200]!a} is what this run is of, so nothing would ever have changed since",
+            remedy="Take `since` out to compare with the commit before the push, or set `last-success`",
+            place="since",
+        )
+
+
+def _raise_if_root_is_nowhere(step: Step, changes: tuple[Change, ...], compared: Range | None = None) -> None:
+    """Raise ZtpurgeError if files changed, but none below `root`, and no commit has such a folder; warn if unknown."""
+    root, workflow = step.inputs.root, step.workflow
+    if not (root and changes) or any(change.path.startswith(f"{root}/") for change in changes):
+        return
+    try:
+        commits = (compared.head, *compared.bases) if compared else (_served_commit(step),)
+        is_there = any(_has_folder(step, commit, root) for commit in commits)
+    except ZtpurgeError as error:
+        workflow.annotate("warning", "ztpurge", f"root: whether {root[:200]!a} is there is not known ({error.cause})")
+        return
+    if not is_there:
+        raise ZtpurgeError(
+            f"there is no folder {root[:200]!a} in what is compared, so none of its files could ever change",
+            remedy="Write the folder's name as it is in the repository; for one that a build makes, give a `manifest`",
+            place="root",
+        )
+
+
+def _has_folder(step: Step, commit: str, path: str) -> bool:
+    found = step.checkout.has_folder(commit, path)
+    return step.github().has_folder(commit, path) if found is None else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _MAX_PATH = 4096  # bytes: PATH_MAX of Linux
 _SHOWN = 10
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")  # no path that git lists has a doubled slash
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,8 @@ def changes_of(paths: Iterable[str]) -> tuple[Change, ...]:
 
 def _refusal(path: str) -> str | None:
     parts = path.split("/")
-    if path.startswith("/"):
-        return "absolute"
+    if path.startswith("/") or _URL.match(path):
+        return "absolute" if path.startswith("/") else "a URL, which belongs in `urls`"
     if ".." in parts:
         return "climbs with `..`"
     if parts[-1] in {"", "."}:

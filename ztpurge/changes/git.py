@@ -94,6 +94,14 @@ class Git:
         sizes = self._sizes(dict.fromkeys(entry.sha for entry in found.values()))
         return {path: replace(entry, size=sizes.get(entry.sha)) for path, entry in found.items()}
 
+    def has_folder(self, commit: str, path: str) -> bool | None:
+        """Say whether a commit has a folder at a path, or what may stand for one; None if the commit is not there."""
+        listed = self._run("ls-tree", "-z", "--full-tree", commit, "--", path)
+        if listed is None:
+            return None
+        entries = [line.partition(b"\t")[0].split(b" ") for line in listed.split(b"\0")[:-1]]
+        return any(Entry(mode.decode("ascii"), "").may_be_folder for mode, *_ in entries)
+
     def blob(self, sha: str) -> bytes | None:
         """Return the content of a small file by its blob id; None if the checkout lacks it."""
         return self._run("cat-file", "blob", sha)

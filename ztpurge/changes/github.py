@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from ztpurge.answers import retry_after
-from ztpurge.changes.trees import Entry, Tree, differing_paths, find_files
+from ztpurge.changes.trees import Entry, Tree, differing_paths, find_entry, find_files
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.redaction import Secrets
 from ztpurge.retry import Limits, persist
@@ -78,6 +78,11 @@ class GitHub:
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
         """Return the files that a commit has at those of the paths where there is one."""
         return find_files(commit, paths, self._tree)
+
+    def has_folder(self, commit: str, path: str) -> bool:
+        """Say whether a commit has a folder at a path, or what may stand for one."""
+        entry = find_entry(commit, path, self._tree)
+        return entry is not None and entry.may_be_folder
 
     def blob(self, sha: str) -> bytes:
         """Return the content of a small file by its blob id; raise ZtpurgeError if the API does not give it."""

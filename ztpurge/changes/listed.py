@@ -25,6 +25,10 @@ _STATUS_LINE = re.compile(_STATUS + rb"(\t[^\t]+){1,2}")
 _NAME = r"[^\s,]*[^\s,.]\.[A-Za-z0-9]+"
 _SEVERAL_NAMES = re.compile(rf"{_NAME}(?:[ ,]+{_NAME})+")
 _SEPARATORS = re.compile(r"[\s,|;]")
+_SEPARATORS_OF_LINES = re.compile(r"[|;]|,$")  # where each name has a line, a blank and a comma may be part of it
+# `git status --short` has two letters, the first of all lines less its blank if somebody trimmed them; also
+# `git diff --name-status` whose tabs became blanks
+_SHORT_STATUS = re.compile(r"(?:## | ?[ACDMRTUXB?!]{1,2}[0-9]{0,3} +)\S.*")
 # git quotes names with these, and it quotes with double quotes; whoever writes them bare is not git
 _NOT_GIT_S = re.compile(r"""[\x00-\x1f\x7f"\\]|^[\s']|\s$""")
 _TJ_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|[^ ]+')
@@ -193,6 +197,12 @@ def _decode(name: bytes) -> str:
 
 
 def _refuse_what_is_no_list_of_lines(lines: list[str]) -> None:
+    if lines and all(map(_SHORT_STATUS.fullmatch, lines)):
+        raise ZtpurgeError(
+            f"it looks like what `git status` prints ({lines[0][:200]!a})",
+            remedy="Write what `git diff --name-status` prints, as it is; if the names begin so, set "
+            "`files-format: lines`",
+        )
     if lines and all(line.startswith("- ") for line in lines):
         raise ZtpurgeError(
             "it looks like a YAML list, which an input cannot hold",
@@ -206,7 +216,14 @@ def _refuse_what_is_no_list_of_lines(lines: list[str]) -> None:
                 f"{line[:200]!a} is not as git writes a name",
                 remedy=f"{_SAY_WHICH}: `tj`, `space`, `csv`, or `lines` if each line is a name as it stands",
             )
-        if _SEVERAL_NAMES.fullmatch(line) or (len(lines) == 1 and _SEPARATORS.search(line)):
+        if "*" in line:
+            raise ZtpurgeError(
+                f"{line[:200]!a} holds a `*`, and a list has names, not patterns",
+                remedy="List the files that changed, or take the list out and give the pattern to `include`; if it is "
+                "a name, set `files-format: lines`",
+            )
+        separators = _SEPARATORS if len(lines) == 1 else _SEPARATORS_OF_LINES
+        if _SEVERAL_NAMES.fullmatch(line) or separators.search(line):
             raise ZtpurgeError(
                 f"{line[:200]!a} may be one name or several",
                 remedy="Write one path a line; if it is one name, set `files-format: lines`; else `space` or `csv`",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUBMODULE = "160000"
 LINK = "120000"
-_FOLDER = "040000"
+FOLDER = "040000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class Entry:
     mode: str
     sha: str
     size: int | None = field(default=None, compare=False)
+
+    @property
+    def may_be_folder(self) -> bool:
+        """Whether it is a folder, or a link or a submodule, which may stand for one."""
+        return self.mode in {FOLDER, LINK, SUBMODULE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,17 @@ def differing_paths(
 def find_files(commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree]) -> dict[str, Entry]:
     """Return the files at those of the paths where the tree of a commit has one; `read` as in `differing_paths`."""
     return dict(_find(commit, [path.split("/") for path in paths], read, depth=0))
+
+
+def find_entry(commit: str, path: str, read: Callable[[str, bool], Tree]) -> Entry | None:
+    """Return what the tree of a commit has under a path, a folder too; None if nothing. `read` as above."""
+    whole = read(commit, True)
+    if not whole.truncated:
+        return whole.entries.get(path)
+    name, _, rest = path.partition("/")
+    entry = _level(commit, read, "").entries.get(name)
+    folder = _folder(entry)
+    return find_entry(folder, rest, read) if rest and folder else None if rest else entry
 
 
 def _find(
@@ -109,8 +125,8 @@ def _differing(before: Tree, after: Tree) -> Iterator[str]:
 
 
 def _folder(entry: Entry | None) -> str | None:
-    return entry.sha if entry and entry.mode == _FOLDER else None
+    return entry.sha if entry and entry.mode == FOLDER else None
 
 
 def _is_file(entry: Entry | None) -> bool:
-    return entry is not None and entry.mode not in {_FOLDER, SUBMODULE}
+    return entry is not None and entry.mode not in {FOLDER, SUBMODULE}
