@@ -14,7 +14,15 @@ from ztpurge.pace import Pace
 from ztpurge.retry import Attempted, Limits, delay_after, no_answer, not_sent, persist
 
 START = 1000.0
-LATER = {Failure.BUSY, Failure.SERVER, Failure.UNREADABLE, Failure.UNREACHABLE, Failure.TIMEOUT}
+LATER = {
+    Failure.BUSY,
+    Failure.SERVER,
+    Failure.UNREADABLE,
+    Failure.UNREACHABLE,
+    Failure.AWAY,
+    Failure.NO_NAME,
+    Failure.TIMEOUT,
+}
 
 
 class SteppingClock(Clock):

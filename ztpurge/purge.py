@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from ztpurge.errors import ApiError, Failure
 from ztpurge.narrow import narrow
 from ztpurge.patience import Patience
-from ztpurge.retry import Attempted, Limits, no_answer, not_sent, persist
+from ztpurge.retry import Attempted, Limits, no_answer, out_of_time, persist
 from ztpurge.untrusted import for_log
 from ztpurge.workers import as_completed
 
@@ -49,6 +49,11 @@ class Outcome:
     error: ApiError | None = None
     is_cut: bool = False
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was sent and nobody knows if it was accepted."""
+        return self.status == "failed" and self.error is not None and self.error.maybe_accepted
+
 
 def purge(  # noqa: PLR0913 - each a thing that tests replace
     plan: Plan,
@@ -81,7 +86,7 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
             on_outcome(outcome)
     for number, batch in numbered:
         if number not in outcomes:
-            error = no_answer() if number in ended_parts else not_sent(stopped=clock.stopped())
+            error = no_answer() if number in ended_parts else out_of_time(None, pace, clock)
             outcomes[number] = _cut_short(number, batch, tuple(ended_parts.get(number, ())), error)
             for outcome in outcomes[number]:
                 on_outcome(outcome)
