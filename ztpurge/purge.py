@@ -139,9 +139,7 @@ def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, Api
         return "failed", error
     if receipt.success_rate is None or receipt.success_rate < _ALL:
         rate = "an unknown part" if receipt.success_rate is None else f"only {receipt.success_rate:g} %"
-        return "partial", ApiError(
-            Failure.SERVER,
-            f"{rate} of the providers behind the service took it",
-            remedy="Run the job again",
-        )
+        doubt = f"it got a reqId, but {receipt.doubt}" if receipt.doubt else ""
+        cause = doubt or f"{rate} of the providers behind the service took it"
+        return "partial", ApiError(Failure.SERVER, cause, remedy="Run the job again")
     return "purged", None
