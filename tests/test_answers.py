@@ -64,8 +64,12 @@ def test_an_accepted_call_has_a_receipt(body: object, status: int, receipt: Rece
     [
         pytest.param({"reqId": ID, "msg": "oops"}, 500, "the API answered 500: oops", id="500"),
         pytest.param({"reqId": ID, "error": "x"}, 200, "the API answered 200: x", id="an error"),
-        pytest.param({"zt_api": {"ret": 0, "reqId": ID, "msg": "OK"}}, 500, "the API answered 500: OK", id="ret 0, 500"),
-        pytest.param({"zt_api": {"ret": 0, "reqId": ID, "error": "x"}}, 200, "the API answered 200: x", id="ret 0, error"),
+        pytest.param(
+            {"zt_api": {"ret": 0, "reqId": ID, "msg": "OK"}}, 500, "the API answered 500: OK", id="ret 0, 500"
+        ),
+        pytest.param(
+            {"zt_api": {"ret": 0, "reqId": ID, "error": "x"}}, 200, "the API answered 200: x", id="ret 0, error"
+        ),
         pytest.param({"ret": 0, "reqId": ID, "error": "x"}, 403, "the API answered 403: x", id="ret 0, 403"),
         pytest.param(
             {"reqId": ID, "error": "x", "successRate": 50.0},

@@ -311,10 +311,8 @@ def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
 def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, str]:
     if 401 in {status, _code(facts)} or text in {"invalid token", "Could not find token"}:
         return Failure.AUTH, _RENEW
-    if status == 403:
+    if status == 403 or text == "can not found sp":  # no provider behind the host
         return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
-    if text == "can not found sp":
-        return Failure.HOST, "No provider serves the host for the CDN: check that it is deployed"
     if status in {429, 503}:
         return Failure.BUSY, "If that lasts, lower `concurrency` or set `pace: 1`"
     if status == 408 or status >= 500:

@@ -63,7 +63,7 @@ class ApiError(ZtpurgeError):
     `maybe_accepted`: it was sent and no answer came back, so the service may have done what was asked.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known of a failure
         self,
         failure: Failure,
         cause: str,

@@ -6,19 +6,20 @@ again for the other batches.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
-from ztpurge.narrow import narrow
+from ztpurge.narrow import Narrowing
 from ztpurge.patience import Patience
 from ztpurge.retry import Attempted, Limits, no_answer, out_of_time, persist
 from ztpurge.untrusted import for_log
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ztpurge.answers import Receipt
     from ztpurge.clock import Clock
@@ -69,11 +70,12 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
     """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
     ended_parts: dict[int, list[Outcome]] = {}  # of each batch that was begun, in the order of its entries
     attempt = _Attempts(call, limits, pace, clock, jitter).attempt
+    narrowing = Narrowing(attempt)
 
     def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
         number, batch = numbered
         parts = ended_parts[number] = []
-        for part in narrow(batch, attempt(batch), attempt):
+        for part in narrowing.narrow(batch, attempt(batch)):
             parts.append(_outcome(number, *part))  # noqa: PERF401 - each is to be found at once if the run has to end
         return tuple(parts)
 
@@ -86,11 +88,12 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
             on_outcome(outcome)
     for number, batch in numbered:
         if number not in outcomes:
-            error = no_answer() if number in ended_parts else out_of_time(None, pace, clock)
+            begun = narrowing.waiting.get(batch) or no_answer()
+            error = begun if number in ended_parts else out_of_time(None, pace, clock)
             outcomes[number] = _cut_short(number, batch, tuple(ended_parts.get(number, ())), error)
             for outcome in outcomes[number]:
                 on_outcome(outcome)
-    return tuple(outcome for number, _ in numbered for outcome in outcomes[number])
+    return _doubt_repeated_ids([outcome for number, _ in numbered for outcome in outcomes[number]], on_outcome)
 
 
 def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: ApiError) -> tuple[Outcome, ...]:
@@ -98,6 +101,21 @@ def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: Api
     done = sum(len(outcome.batch.entries) for outcome in ended)
     rest = replace(batch, entries=batch.entries[done:])
     return (*ended, Outcome(number, rest, "failed", error=error)) if rest.entries else ended
+
+
+def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
+    """Return the outcomes, as `partial` those that share a reqId: it is one call's, and nobody knows whose."""
+    times = Counter(outcome.req_id for outcome in outcomes if outcome.req_id)
+    kept = []
+    for outcome in outcomes:
+        if outcome.req_id and times[outcome.req_id] > 1:
+            cause = f"the API gave this reqId for {times[outcome.req_id]} calls, so it is not known which it took"
+            error = ApiError(Failure.SERVER, cause, remedy="Run the job again")
+            kept.append(replace(outcome, status="partial", error=error))
+            on_outcome(kept[-1])
+        else:
+            kept.append(outcome)
+    return tuple(kept)
 
 
 class _Attempts:
