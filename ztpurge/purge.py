@@ -119,7 +119,7 @@ def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outco
 
 
 class _Attempts:
-    """Calls that know what need not be asked again: a host that is not the account's, a token that was refused."""
+    """Calls that know what need not be asked again: a refused host or token, an API that nobody knows an address of."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class _Attempts:
             ended = self._persist(lambda timeout: self._call(batch, timeout))
         except Exception as bug:  # noqa: BLE001 - whatever one call meets, the others' reqIds must reach the report
             return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}"), 1, 0.0)
-        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH}:
+        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH, Failure.NO_NAME}:
             self._shut[batch.host if ended.error.failure is Failure.HOST else _EVERYBODY] = ended.error
         return ended
 
