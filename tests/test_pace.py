@@ -312,9 +312,10 @@ def test_one_call_at_a_time_asks_whether_the_api_is_back() -> None:
 def test_a_call_that_began_before_the_outage_does_not_end_it() -> None:
     clock = SteppingClock()
     pace, heard = away_pace(clock)
-    started = begin(pace, clock, 2)
+    started = begin(pace, clock, 3)
     clock.time += 1
     pace.end_turn(REFUSED, started=clock.now(), timeout=100)
+    assert probe(pace, clock, REFUSED)  # nor does it keep others from asking
     pace.end_turn(None, started=started, timeout=100)
     assert pace.away()
     assert heard == [REFUSED.cause]

@@ -51,6 +51,7 @@ class Pace:
         self._was_answered = False
         self._away: ApiError | None = None
         self._away_at = 0.0  # since when, on the clock
+        self._is_probing = False
         self._probed_at = 0.0
         self._probe = _FIRST_PROBE
         self._lost_at = float("inf")
@@ -63,8 +64,9 @@ class Pace:
                 if max(now, self._next_start) >= min(deadline, self._lost_at):
                     return False
                 wait = self._next_start - now
-                most = 1 if self._away else max(1, min(self._most, self._fitting))
-                if wait <= 0 and self._under_way + 1 <= most:
+                fits = self._under_way + 1 <= max(1, min(self._most, self._fitting))
+                if wait <= 0 and (not self._is_probing if self._away else fits):
+                    self._is_probing = self._away is not None
                     self._next_start = now + self._seconds
                     self._under_way += 1
                     return True
@@ -107,6 +109,7 @@ class Pace:
         was_away = self._away is not None
         if self._on_away is None or (was_away and started < self._probed_at):
             return False  # it began before the last probe, which knows better
+        self._is_probing = False
         if away is None:
             self._away, self._lost_at = None, float("inf")
             return was_away
