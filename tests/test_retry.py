@@ -216,7 +216,7 @@ def test_a_call_that_gets_no_turn_is_not_sent() -> None:
     attempted = insist(server, timeout=0)
     assert (attempted.value, attempted.attempts, server.starts) == (None, 0, [])
     assert attempted.error
-    assert attempted.error.failure is Failure.TIMEOUT
+    assert attempted.error.failure is Failure.NOT_SENT
     assert str(attempted.error) == "not sent: the run's `timeout` leaves no time for it"
 
 
@@ -271,7 +271,7 @@ def test_a_pause_after_the_last_try_is_a_pause_for_all() -> None:
     [(True, "not sent: the run was cancelled"), (False, "not sent: the run's `timeout` leaves no time for it")],
 )
 def test_what_was_not_sent_says_why(stopped: bool, cause: str) -> None:
-    assert (not_sent(stopped=stopped).failure, str(not_sent(stopped=stopped))) == (Failure.TIMEOUT, cause)
+    assert (not_sent(stopped=stopped).failure, str(not_sent(stopped=stopped))) == (Failure.NOT_SENT, cause)
 
 
 def test_what_was_under_way_may_have_been_accepted() -> None:

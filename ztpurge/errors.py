@@ -53,7 +53,15 @@ class Failure(enum.Enum):
 
 
 _FINAL = frozenset(
-    {Failure.AUTH, Failure.HOST, Failure.CONTENT, Failure.REJECTED, Failure.UNKNOWN_TASK, Failure.REDIRECT}
+    {
+        Failure.AUTH,
+        Failure.HOST,
+        Failure.CONTENT,
+        Failure.REJECTED,
+        Failure.UNKNOWN_TASK,
+        Failure.REDIRECT,
+        Failure.NOT_SENT,
+    }
 )
 
 

@@ -119,7 +119,7 @@ def out_of_time(error: ApiError | None, pace: Pace, clock: Clock) -> ApiError:
 
 def not_sent(*, stopped: bool) -> ApiError:
     """Return the error of a call that was never made."""
-    return ApiError(Failure.TIMEOUT, f"not sent: {_why_over(stopped=stopped)}")
+    return ApiError(Failure.NOT_SENT, f"not sent: {_why_over(stopped=stopped)}")
 
 
 def no_answer() -> ApiError:
