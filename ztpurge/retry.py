@@ -1,7 +1,7 @@
 """Whether and when to ask again, and the loop that does.
 
 `delay_after` decides from the error alone; tries and total time are both bounded, and what was accepted is never
-repeated. What a call is stays with `cdn.py`.
+repeated. An API that takes no connection is waited for by `pace.py`. What a call is stays with `cdn.py`.
 """
 
 from __future__ import annotations
