@@ -73,7 +73,9 @@ def persist(
         attempts += not is_waited_for
         if error is None:
             return Attempted(value, None, attempts, clock.now() - began)
-        error.maybe_accepted |= before is not None and before.maybe_accepted
+        if before is not None and before.maybe_accepted:
+            error = error.because(error.cause)  # a failed login is shared by several calls
+            error.maybe_accepted = True
         if is_waited_for:
             continue
         if error.retry_after:
