@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--shape", choices=("documented", "seen"), default="documented", help="shape of the API's answers")
     add("--tasks", choices=("end", "run"), default="end", help="run: tasks never end, as on the published server")
     add("--latency", type=_seconds, default=0.0, help="seconds before a purge is answered")
+    add("--serial", action="store_true", help="take one call to the API at a time, abandoned ones included")
     add("--propagation", type=_seconds, default=0.0, help="seconds until a purge takes effect")
     add("--fault", type=_fault, action="append", default=[], help="KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
     add("--varnish", action="store_true", help="have Varnish for the edge (Debian: apt-get install varnish)")
@@ -80,6 +81,7 @@ def main(arguments: Sequence[str]) -> int:
             token=options.token,
             shape=options.shape,
             latency=options.latency,
+            serial=options.serial,
             propagation=options.propagation,
             faults=options.fault,
             username=options.username,

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from sandbox.wire import Reply
 class Sandbox(Opened):
     """A ZT CDN in front of a folder; its addresses are there while it is entered.
 
-    With `varnish` for an edge visitors meet a real cache, whose time is real whatever the clock says.
+    With `varnish` for an edge visitors meet a real cache, whose time is real whatever the clock says. A `serial` API
+    takes one call at a time, those that nobody waits for any more included, as the vendor's sample server does.
     """
 
     def __init__(  # noqa: PLR0913  each is a setting of its own
@@ -38,6 +39,7 @@ class Sandbox(Opened):
         token: str = "",
         shape: Shape = "documented",
         latency: float = 0.0,
+        serial: bool = False,
         propagation: float = 0.0,
         faults: Iterable[Fault] = (),
         username: str = "",
@@ -87,6 +89,7 @@ class Sandbox(Opened):
             latency=latency,
             closing=self._closing,
             settle=self._edge.settle,
+            turn=threading.Lock() if serial else nullcontext(),
         )
         self._api_listener = listen(switchboard.serve, port=api_port)
 

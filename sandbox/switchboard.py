@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 
 from sandbox import answers
@@ -25,7 +25,7 @@ TERMS = {"partial": Terms(rate=50.0), "task-failure": Terms(end="failure"), "tas
 
 @dataclass(frozen=True, slots=True)
 class Switchboard:
-    """Answers the API's connections, one call each."""
+    """Answers the API's connections, one call each; a call is worked on, to its end, while it holds `turn`."""
 
     api: Api
     script: Script
@@ -34,6 +34,7 @@ class Switchboard:
     latency: float
     closing: threading.Event
     settle: Callable[[], None]
+    turn: AbstractContextManager[object]
 
     def serve(self, connection: socket.socket) -> None:
         """Answer the call of one connection."""
@@ -47,7 +48,8 @@ class Switchboard:
             return
         number = self.record.begin(request)
         fault = self.script.take(request.path, request.body)
-        answer = self._answer(connection, request, fault=fault)
+        with self.turn:
+            answer = self._answer(connection, request, fault=fault)
         if answer is None or not self._deliver(connection, answer, fault=fault, number=number):
             self.record.end(number, status=None, req_id=answer.req_id if answer else None)
             if fault is not None and fault.kind in RESETS:

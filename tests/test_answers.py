@@ -51,15 +51,72 @@ def refusal(answered: Answer) -> ApiError:
         pytest.param({"reqId": ID}, 201, Receipt(ID), id="created"),
         pytest.param({"reqId": 123}, 200, Receipt("123"), id="reqId as a number"),
         pytest.param({"reqId": ID, "error": None}, 200, Receipt(ID), id="no error"),
-        pytest.param({"reqId": ID}, 500, Receipt(ID, None), id="reqId with 500: not sent again, not taken for done"),
-        pytest.param({"reqId": ID, "error": "x"}, 200, Receipt(ID, None), id="reqId with an error"),
         pytest.param({"reqId": ID}, 202, Receipt(ID), id="accepted"),
-        pytest.param({"zt_api": {"ret": 0, "reqId": ID}}, 500, Receipt(ID), id="ret 0 whatever the status"),
         pytest.param(b"\xef\xbb\xbf" + json.dumps({"reqId": ID}).encode(), 200, Receipt(ID), id="byte order mark"),
     ],
 )
 def test_an_accepted_call_has_a_receipt(body: object, status: int, receipt: Receipt) -> None:
     assert read_receipt(answer(body, status), now=NOW) == receipt
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "doubt"),
+    [
+        pytest.param({"reqId": ID, "msg": "oops"}, 500, "the API answered 500: oops", id="500"),
+        pytest.param({"reqId": ID, "error": "x"}, 200, "the API answered 200: x", id="an error"),
+        pytest.param(
+            {"zt_api": {"ret": 0, "reqId": ID, "msg": "OK"}}, 500, "the API answered 500: OK", id="ret 0, 500"
+        ),
+        pytest.param(
+            {"zt_api": {"ret": 0, "reqId": ID, "error": "x"}}, 200, "the API answered 200: x", id="ret 0, error"
+        ),
+        pytest.param({"ret": 0, "reqId": ID, "error": "x"}, 403, "the API answered 403: x", id="ret 0, 403"),
+        pytest.param(
+            {"reqId": ID, "error": "x", "successRate": 50.0},
+            302,
+            "a provider behind the service answered 302: x",
+            id="a provider's 302",
+        ),
+    ],
+)
+def test_a_req_id_beside_a_failure_is_neither_lost_nor_believed(body: object, status: int, doubt: str) -> None:
+    """It is not sent again, since it made a task, and not taken for done."""
+    assert read_receipt(answer(body, status), now=NOW) == Receipt(ID, None, doubt)
+
+
+PROVIDER = "a provider behind the service answered"
+
+
+@pytest.mark.parametrize(
+    ("status", "failure"),
+    [
+        *((status, Failure.CONTENT) for status in (206, 400, 402, 403, 404, 410, 413, 414, 418, 499)),
+        *((status, Failure.SERVER) for status in (200, 301, 302, 307, 401, 408, 500, 502, 504, 599, 999)),
+        *((status, Failure.BUSY) for status in (429, 503)),
+    ],
+)
+@pytest.mark.parametrize("rate", [{"successRate": 50.0}, {"success_rate": 0}], ids=["seen", "documented"])
+@pytest.mark.parametrize("words", ["no", "invalid token", "can not found sp", "h is not yours or not ready"])
+def test_a_rate_without_a_req_id_is_a_providers_answer(
+    status: int, failure: Failure, rate: dict[str, object], words: str
+) -> None:
+    """Whatever its status says of tokens, hosts or addresses is the provider's business, not the service's."""
+    for body in ({"error": words, **rate}, {"zt_api": {"ret": 1, "msg": words, **rate}}):
+        error = refusal(answer(body, status, location="http://elsewhere.example/"))
+        assert (error.failure, error.cause) == (failure, f"{PROVIDER} {status}: {words}")
+        assert "oken" not in error.remedy
+        assert "api-url" not in error.remedy
+
+
+def test_a_provider_that_took_some_needs_no_error() -> None:
+    error = refusal(answer({"successRate": 50.0}, 206))
+    assert (error.failure, error.cause) == (Failure.CONTENT, f'{PROVIDER} 206: {{"successRate": 50.0}}')
+
+
+def test_a_provider_that_lets_the_service_not_in_is_not_about_our_token() -> None:
+    error = refusal(answer({"error": {"code": 401, "message": "who?"}, "successRate": 0.0}, 401))
+    assert (error.is_final, error.cause) == (False, f"{PROVIDER} 401: who?")
+    assert error.remedy == "The service could not log in at that provider; if that lasts, tell the CDN's support"
 
 
 @pytest.mark.parametrize(
@@ -115,15 +172,8 @@ HTML_TEXT = "500 Internal Server Error Oops Sorry"
             "403: a.example is not yours or not ready",
             id="host not on the account",
         ),
-        pytest.param({"error": "can not found sp"}, 404, Failure.REJECTED, "404: can not found sp", id="no provider"),
+        pytest.param({"error": "can not found sp"}, 404, Failure.HOST, "404: can not found sp", id="no provider"),
         pytest.param(b"<p>Bad\nRequest</p>", 400, Failure.REJECTED, "400: Bad Request", id="body was not JSON"),
-        pytest.param(
-            {"error": "bad url", "successRate": 50.0}, 400, Failure.CONTENT, "400: bad url", id="a provider refused"
-        ),
-        pytest.param({"error": "down", "successRate": 50.0}, 500, Failure.SERVER, "500: down", id="a provider failed"),
-        pytest.param(
-            {"error": "no route", "successRate": 0.0}, 599, Failure.SERVER, "599: no route", id="no provider reached"
-        ),
         pytest.param(HTML, 500, Failure.SERVER, f"500: {HTML_TEXT}", id="bug in the server"),
         pytest.param(b"slow down", 429, Failure.BUSY, "429: slow down", id="too many requests"),
         pytest.param(b"", 503, Failure.BUSY, "503: nothing", id="unavailable"),

@@ -70,10 +70,10 @@ def test_faults_are_typed_errors(cdn: Sandbox, token: str, fault: Fault, failure
     assert token not in str(caught.value)
 
 
-def test_an_address_where_nobody_listens_is_unreachable(token: str) -> None:
+def test_an_address_where_nobody_listens_is_away(token: str) -> None:
     with pytest.raises(ApiError, match="Connection refused") as caught:
         client("http://127.0.0.1:1", token).purge(BATCH, 5)
-    assert caught.value.failure is Failure.UNREACHABLE
+    assert (caught.value.failure, caught.value.maybe_accepted) == (Failure.AWAY, False)
 
 
 def test_a_receipt_has_the_req_id(cdn: Sandbox, token: str) -> None:

@@ -402,7 +402,7 @@ def test_a_server_that_says_nothing_is_left_when_the_time_is_up() -> None:
 def test_an_address_where_nobody_listens_is_an_error() -> None:
     with pytest.raises(ApiError, match="refused") as caught:
         Edges({}).look("http://127.0.0.1:1/", plain(b""), 5)
-    assert caught.value.failure is Failure.UNREACHABLE
+    assert caught.value.failure is Failure.AWAY
 
 
 BODY = b"body" * 100

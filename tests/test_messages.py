@@ -18,6 +18,7 @@ from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse
 from ztpurge.mapping import Mapped, Skip
 from ztpurge.messages import (
+    away_line,
     count,
     cut_message,
     headline,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ztpurge.verdict import Freshness
 
 ERROR = ApiError(Failure.SERVER, "the API answered 500: oops", remedy="Wait")
+NO_ANSWER = ApiError(Failure.TIMEOUT, "no answer within 100 s", remedy="Wait", maybe_accepted=True)
 
 
 def batch(size: int, kind: str = "urls", host: str = "a.example") -> Batch:
@@ -98,6 +100,21 @@ def test_counts_read_well(number: int, noun: str, text: str) -> None:
             "[ 2/12] a.example         1 url  NOT PREFETCHED  5 tries  9.50 s  the API answered 500: oops. Wait",
             id="not prefetched",
         ),
+        pytest.param(
+            Outcome(1, batch(2), "failed", None, 5, 9.5, NO_ANSWER),
+            "[ 1/12] a.example        2 urls  MAY HAVE BEEN PURGED  5 tries  9.50 s  no answer within 100 s. Wait",
+            id="sent without an answer",
+        ),
+        pytest.param(
+            Outcome(1, batch(2), "failed", None, 0, 9.5, NO_ANSWER),
+            "[ 1/12] a.example        2 urls  MAY HAVE BEEN PURGED  9.50 s  no answer within 100 s. Wait",
+            id="under way at the end",
+        ),
+        pytest.param(
+            Outcome(1, batch(2, "prefetch"), "failed", None, 1, 9.5, NO_ANSWER),
+            "[ 1/12] a.example        2 urls  MAY HAVE BEEN PREFETCHED  9.50 s  no answer within 100 s. Wait",
+            id="prefetch without an answer",
+        ),
     ],
 )
 def test_a_call_is_one_aligned_line(outcome: Outcome, line: str) -> None:
@@ -146,6 +163,24 @@ def test_a_plan_is_one_sentence() -> None:
         "3 changed files, 1 skipped; 2 URLs and 1 directory to purge in 2 calls, 1 more by a directory above"
     )
     assert plan_line(Report(), 0) == "0 changed files; nothing to purge in 0 calls"
+
+
+def test_what_may_have_been_purged_is_not_called_failed() -> None:
+    doubtful = Outcome(2, batch(3), "failed", None, 5, 9.5, NO_ANSWER)
+    report = run(Outcome(1, batch(10), "purged", "fa97", 1, 0.2), doubtful)
+    assert headline(report) == "3 of 13 URLs NOT confirmed as purged and maybe stale"
+    assert maybe_stale_title(report) == "Not purged or not confirmed, maybe stale"
+    (annotation,) = failure_messages(report)
+    assert annotation.startswith("3 URLs of a.example may have been purged, which nobody confirmed (1 call): no answer")
+    assert (report.is_red, len(report.failed_entries)) == (True, 3)
+    mixed = run(doubtful, Outcome(1, batch(1), "failed", None, 5, 9.5, ERROR))
+    assert headline(mixed) == "4 of 4 URLs NOT purged and maybe stale"
+
+
+def test_the_outage_of_an_api_is_told_once_it_begins_and_ends() -> None:
+    away = ApiError(Failure.AWAY, "no connection: refused")
+    assert away_line(away) == "The API is away (no connection: refused); all calls wait until it is back"
+    assert away_line(None) == "The API is back"
 
 
 def test_failures_with_one_cause_are_one_annotation() -> None:

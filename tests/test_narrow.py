@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ztpurge.answers import Receipt
 from ztpurge.errors import ApiError, Failure
-from ztpurge.narrow import narrow
+from ztpurge.narrow import Narrowing, narrow
 from ztpurge.plan import Batch
 from ztpurge.retry import Attempted
+from ztpurge.workers import as_completed
 
 ENTRIES = tuple(f"http://a.example/{number}" for number in range(10))
 
@@ -73,3 +76,85 @@ def test_what_is_refused_for_another_reason_stays_whole(failure: Failure) -> Non
     api = Api(frozenset(ENTRIES), failure)
     assert [batch.entries for batch, _ in api.submit(ENTRIES)] == [ENTRIES]
     assert len(api.calls) == 1
+
+
+def narrow_all(api: Api, batches: list[Batch], *, concurrency: int) -> list[list[tuple[Batch, Attempted[Receipt]]]]:
+    """Submit batches several at a time, as a run does."""
+    narrowing = Narrowing(api.attempt)
+    first_calls = threading.Barrier(concurrency, timeout=20)  # at the worst moment: all are refused before one learns
+
+    def work(batch: Batch) -> list[tuple[Batch, Attempted[Receipt]]]:
+        ended = api.attempt(batch)
+        if batch in batches[:concurrency]:
+            first_calls.wait()
+        return list(narrowing.narrow(batch, ended))
+
+    found = dict(as_completed(work, batches, concurrency=concurrency, give_up=lambda: False))
+    return [found[index] for index in range(len(batches))]
+
+
+def batches_of(host: str, number: int, *, size: int = 10) -> list[Batch]:
+    return [Batch("urls", host, tuple(f"http://{host}/{first}/{n}" for n in range(size))) for first in range(number)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 10])
+def test_a_host_that_is_refused_as_a_whole_is_taken_apart_once(concurrency: int) -> None:
+    batches = batches_of("a.example", 10)
+    api = Api(frozenset(entry for batch in batches for entry in batch.entries))
+    parts = narrow_all(api, batches, concurrency=concurrency)
+    assert len(api.calls) == 10 + 18
+    assert [entry for part in parts for batch, _ in part for entry in batch.entries] == [
+        entry for batch in batches for entry in batch.entries
+    ]
+    assert {ended.error.cause for part in parts for _, ended in part if ended.error} == {"bad"}
+    assert not [ended for part in parts for _, ended in part if ended.value]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_one_host_says_nothing_of_another(concurrency: int) -> None:
+    batches = batches_of("a.example", 4) + batches_of("b.example", 4)
+    bad = frozenset(entry for batch in batches[:4] for entry in batch.entries) | {batches[6].entries[3]}
+    parts = narrow_all(Api(bad), batches, concurrency=concurrency)
+    assert {entry for part in parts for batch, ended in part if ended.value for entry in batch.entries} == {
+        entry for batch in batches for entry in batch.entries if entry not in bad
+    }
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_a_few_bad_entries_say_nothing_of_their_host(size: int) -> None:
+    few, many = batches_of("a.example", 1, size=size)[0], batches_of("a.example", 2)[1]
+    api = Api(frozenset((*few.entries, many.entries[5])))
+    parts = narrow_all(api, [few, many], concurrency=1)
+    assert sum(len(batch.entries) for part in parts for batch, ended in part if ended.value) == 9
+
+
+def test_other_words_are_another_refusal() -> None:
+    first, second = batches_of("a.example", 2)
+
+    class Wordy(Api):
+        def attempt(self, batch: Batch) -> Attempted[Receipt]:
+            ended = super().attempt(batch)
+            words = "the host" if batch.entries[0] in first.entries else "this URL"
+            return Attempted(ended.value, ApiError(self.failure, words), 1, 0.0) if ended.error else ended
+
+    api = Wordy(frozenset((*first.entries, second.entries[5])))
+    parts = narrow_all(api, [first, second], concurrency=1)
+    assert [len(batch.entries) for batch, ended in parts[1] if ended.error] == [1]
+
+
+@given(
+    bad=st.frozensets(st.integers(0, 49)),
+    concurrency=st.integers(1, 5),
+)
+@settings(max_examples=30)
+def test_whatever_is_bad_each_entry_has_one_end(bad: frozenset[int], concurrency: int) -> None:
+    batches = batches_of("a.example", 5)
+    entries = [entry for batch in batches for entry in batch.entries]
+    culprits = frozenset(entries[number] for number in bad)
+    api = Api(culprits)
+    parts = narrow_all(api, batches, concurrency=concurrency)
+    assert [entry for part in parts for batch, _ in part for entry in batch.entries] == entries
+    accepted = [entry for part in parts for batch, ended in part if ended.value for entry in batch.entries]
+    assert not culprits & set(accepted)
+    if not any(culprits.issuperset(batch.entries) for batch in batches):
+        assert set(accepted) == set(entries) - culprits

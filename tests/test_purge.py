@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import FakeClock
 from ztpurge.answers import Receipt
 from ztpurge.errors import ApiError, Failure
 from ztpurge.pace import Pace
@@ -16,8 +17,6 @@ from ztpurge.retry import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from tests.conftest import FakeClock
 
     Submit = Callable[..., tuple[Outcome, ...]]
 
@@ -190,3 +189,132 @@ def test_a_run_that_was_told_to_stop_starts_no_call(submit: Submit, clock: FakeC
     outcomes = submit(call)
     assert [outcome.status for outcome in outcomes] == ["purged"] * 2 + ["failed"] * 3
     assert {str(outcome.error) for outcome in outcomes[2:]} == {"not sent: the run was cancelled"}
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("begins", [0, 40], ids=["at the start", "in the middle"])
+def test_an_outage_of_two_minutes_fails_nothing(clock: FakeClock, concurrency: int, begins: float) -> None:
+    """As many URLs as a site may change, and the inputs' defaults; the calls that were in vain are few."""
+    tried: list[float] = []
+    batches = tuple(Batch("urls", "a.example", (f"http://a.example/{number}",)) for number in range(30))
+    outage = clock.now() + begins, clock.now() + begins + 120
+
+    def call(batch: Batch, _timeout: float) -> Receipt:
+        if outage[0] <= clock.now() < outage[1]:
+            tried.append(clock.now())
+            raise ApiError(Failure.AWAY, "no connection")
+        clock.sleep(2)
+        return Receipt(f"id-{batch.entries[0]}")
+
+    heard: list[str] = []
+    outcomes = purge(
+        Plan(batches),
+        call=call,
+        concurrency=concurrency,
+        limits=Limits(retries=4, request_timeout=100, deadline=clock.now() + 900),
+        pace=Pace(0, clock, on_away=lambda error: heard.append(error.cause if error else "back")),
+        clock=clock,
+        jitter=lambda: 0.5,
+        on_outcome=lambda _outcome: None,
+    )
+    assert {(outcome.status, outcome.attempts) for outcome in outcomes} == {("purged", 1)}
+    assert heard == ["no connection", "back"]
+    assert len(tried) <= 20 + concurrency
+
+
+def test_a_host_without_an_address_is_given_up_for_all(submit: Submit, clock: FakeClock) -> None:
+    calls = []
+
+    def call(batch: Batch, _timeout: float) -> Receipt:
+        calls.append(batch)
+        raise ApiError(Failure.NO_NAME, "no address")
+
+    outcomes = submit(call)
+    assert {(outcome.status, str(outcome.error)) for outcome in outcomes} == {("failed", "no address")}
+    assert len(calls) == 3
+    assert clock.now() < 1010
+
+
+def test_a_req_id_for_two_calls_is_believed_of_neither(submit: Submit, told: list[Outcome]) -> None:
+    def call(batch: Batch, timeout: float) -> Receipt:
+        return Receipt("one") if batch.entries[0].endswith(("1", "3")) else accept(batch, timeout)
+
+    outcomes = submit(call)
+    assert [outcome.status for outcome in outcomes] == ["purged", "partial", "purged", "partial", "purged"]
+    assert [outcome.req_id for outcome in outcomes] == ["id-0", "one", "id-2", "one", "id-4"]
+    assert {str(outcome.error) for outcome in outcomes if outcome.error} == {
+        "the API gave this reqId for 2 calls, so it is not known which it took. Run the job again"
+    }
+    assert told[-2:] == [outcomes[1], outcomes[3]]
+
+
+def test_what_an_answer_contradicts_is_named(submit: Submit) -> None:
+    outcomes = submit(lambda batch, timeout: Receipt(accept(batch, timeout).req_id, None, "the API answered 500: oops"))
+    assert {(outcome.status, outcome.req_id is None) for outcome in outcomes} == {("partial", False)}
+    assert str(outcomes[0].error) == "it got a reqId, but the API answered 500: oops. Run the job again"
+
+
+@pytest.mark.parametrize(
+    ("error", "is_doubtful"),
+    [
+        pytest.param(ApiError(Failure.TIMEOUT, "no answer", maybe_accepted=True), True, id="sent"),
+        pytest.param(ApiError(Failure.TIMEOUT, "the login took too long"), False, id="not sent"),
+    ],
+)
+def test_what_was_sent_without_an_answer_is_doubtful(submit: Submit, error: ApiError, is_doubtful: bool) -> None:
+    def call(batch: Batch, timeout: float) -> Receipt:
+        if batch.entries[0].endswith("1"):
+            raise error
+        return accept(batch, timeout)
+
+    outcomes = submit(call)
+    assert [outcome.is_doubtful for outcome in outcomes] == [False, is_doubtful, False, False, False]
+    assert outcomes[1].status == "failed"
+
+
+class WatchedClock(FakeClock):
+    """A clock that tells when the main thread has looked at it three times, long after the others came to rest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.at_rest = threading.Event()
+
+    def stopped(self) -> bool:
+        self.looks += threading.current_thread() is threading.main_thread()
+        if self.looks == 3:
+            self.at_rest.set()
+        return super().stopped()
+
+
+def test_a_batch_that_waits_to_be_taken_apart_was_refused() -> None:
+    """Nothing of it is under way: that it may have been accepted would not be true."""
+    clock = WatchedClock()
+    batches = tuple(
+        Batch("urls", "a.example", tuple(f"http://a.example/{first}{number}" for number in range(10))) for first in "ab"
+    )
+    both_refused = threading.Barrier(2, timeout=20)
+    released = threading.Event()
+
+    def call(batch: Batch, _timeout: float) -> Receipt:
+        if len(batch.entries) == 10:
+            both_refused.wait()
+            raise ApiError(Failure.CONTENT, "no")
+        clock.at_rest.wait(20)
+        clock.sleep(1000)
+        released.wait(20)
+        raise ApiError(Failure.CONTENT, "no")
+
+    outcomes = purge(
+        Plan(batches),
+        call=call,
+        concurrency=2,
+        limits=Limits(retries=0, request_timeout=100, deadline=clock.now() + 900),
+        pace=Pace(0, clock),
+        clock=clock,
+        jitter=lambda: 0.0,
+        on_outcome=lambda _outcome: None,
+    )
+    released.set()
+    assert {(outcome.is_doubtful, outcome.status) for outcome in outcomes} == {(True, "failed"), (False, "failed")}
+    assert "no" in {str(outcome.error) for outcome in outcomes}

@@ -5,9 +5,13 @@ The faults' matrix, the storm and the fuzz behind docs/reliability.md; the CDN's
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import random
+import re
+import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,7 +55,7 @@ FAULTS = {
 
 
 def submit(
-    cdn: Sandbox,
+    api_url: str,
     plan: Plan,
     login: Login,
     *,
@@ -59,15 +63,16 @@ def submit(
     retries: int = 6,
     request_timeout: float = 30,  # a machine under load answers late, and what is answered late is sent again
     heard: Callable[[str], None] = print,
+    on_away: Callable[[ApiError | None], None] | None = None,
 ) -> tuple[Outcome, ...]:
     clock = Clock()
-    client = Cdn(cdn.api_url, login, environ={}, clock=clock, on_token=heard)
+    client = Cdn(api_url, login, environ={}, clock=clock, on_token=heard)
     return purge(
         plan,
         call=client.purge,
         concurrency=concurrency,
         limits=Limits(retries=retries, request_timeout=request_timeout, deadline=clock.now() + 100),
-        pace=Pace(0, clock),
+        pace=Pace(0, clock, on_away=on_away),
         clock=clock,
         jitter=lambda: 0.002,
         on_outcome=lambda _: None,
@@ -97,7 +102,9 @@ def test_each_fault_at_each_stage_is_survived(tmp_path: Path, name: str, stage: 
         faulty = {field: getattr(fault, field) for field in ("status", "headers", "body", "seconds", "location")}
         cdn.add_faults(Fault(fault.kind, times=times, path=stage, **faulty))
         limit = 1 if fault.kind in {"hang", "drip"} else 30
-        outcomes = submit(cdn, make_plan(urls(15), ()), Login(username=NAME, password=PASSWORD), request_timeout=limit)
+        outcomes = submit(
+            cdn.api_url, make_plan(urls(15), ()), Login(username=NAME, password=PASSWORD), request_timeout=limit
+        )
         assert [outcome.status for outcome in outcomes] == ["purged", "purged"]
         assert {outcome.req_id for outcome in outcomes} <= {call.req_id for call in cdn.purge_calls}
         assert cdn.repeated == ()
@@ -123,7 +130,7 @@ def test_a_storm(tmp_path: Path) -> None:
         cdn.add_faults(*(Fault("status", status=400, body=refusal, times=99, match=url) for url in bad))
         tokens: list[str] = []
         login = Login(username=NAME, password=PASSWORD)
-        outcomes = submit(cdn, make_plan(wanted, ()), login, concurrency=16, heard=tokens.append)
+        outcomes = submit(cdn.api_url, make_plan(wanted, ()), login, concurrency=16, heard=tokens.append)
         calls = cdn.purge_calls
         repeated = cdn.repeated
     purged = {
@@ -142,7 +149,7 @@ def test_a_storm(tmp_path: Path) -> None:
 
 def test_a_host_that_is_not_the_account_s_is_not_tried_batch_after_batch(cdn: Sandbox, token: str) -> None:
     plan = make_plan([f"https://other.example/{index}" for index in range(500)] + urls(20), ())
-    outcomes = submit(cdn, plan, Login(token), concurrency=4)
+    outcomes = submit(cdn.api_url, plan, Login(token), concurrency=4)
     assert [outcome.status for outcome in outcomes] == ["failed"] * 50 + ["purged"] * 2
     assert len([call for call in cdn.purge_calls if call.status == 403]) <= 4
     assert {outcome.error.cause for outcome in outcomes if outcome.error} == {
@@ -151,7 +158,7 @@ def test_a_host_that_is_not_the_account_s_is_not_tried_batch_after_batch(cdn: Sa
 
 
 def test_a_token_that_is_refused_stops_the_calls(cdn: Sandbox) -> None:
-    outcomes = submit(cdn, make_plan(urls(500), ()), Login("wrong"), concurrency=4)
+    outcomes = submit(cdn.api_url, make_plan(urls(500), ()), Login("wrong"), concurrency=4)
     assert {outcome.status for outcome in outcomes} == {"failed"}
     assert len(cdn.purge_calls) <= 4
 
@@ -185,7 +192,7 @@ def test_a_login_is_masked_and_shown_nowhere(tmp_path: Path, workspace: Path) ->
 def test_a_redirected_login_is_not_followed_nor_repeated(tmp_path: Path) -> None:
     with Sandbox(tmp_path, hosts=(HOST,), username=NAME, password=PASSWORD) as cdn, Sandbox(tmp_path) as elsewhere:
         cdn.add_faults(Fault("redirect", location=f"{elsewhere.api_url}/cdn_api/tokens", path="/cdn_api/tokens"))
-        (outcome,) = submit(cdn, make_plan(urls(1), ()), Login(username=NAME, password=PASSWORD))
+        (outcome,) = submit(cdn.api_url, make_plan(urls(1), ()), Login(username=NAME, password=PASSWORD))
         assert (outcome.status, len(cdn.calls), elsewhere.calls) == ("failed", 1, ())
     assert "pointed elsewhere" in str(outcome.error)
 
@@ -196,7 +203,7 @@ def test_a_login_purges(tmp_path: Path, lifetime: float) -> None:
     with Sandbox(
         tmp_path, hosts=(HOST,), username=NAME, password=PASSWORD, token_lifetime=lifetime, clock=lambda: float(clock())
     ) as cdn:
-        outcomes = submit(cdn, make_plan(urls(100), ()), Login(username=NAME, password=PASSWORD), concurrency=1)
+        outcomes = submit(cdn.api_url, make_plan(urls(100), ()), Login(username=NAME, password=PASSWORD), concurrency=1)
         assert {outcome.status for outcome in outcomes} == {"purged"}
         assert {outcome.attempts for outcome in outcomes} == {1}
         bodies = [json.loads(call.body) for call in cdn.calls if call.path == "/cdn_api/tokens"]
@@ -213,6 +220,135 @@ def test_one_bad_url_does_not_spoil_nine(cdn: Sandbox, token: str, workspace: Pa
     assert step.outputs["url-count"] == "9"
     assert cdn.repeated == ()
     assert len(cdn.purge_calls) == 7
+
+
+def providers_answer(status: int, words: str = "no", **more: object) -> Fault:
+    body = json.dumps({"error": words, "successRate": 50.0})
+    return Fault("status", status=status, body=body, times=999, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_a_provider_that_refuses_a_whole_host_costs_few_calls(
+    cdn: Sandbox, token: str, workspace: Path, status: int
+) -> None:
+    cdn.add_faults(providers_answer(status, match=HOST))
+    listed = [*urls(100), *(f"https://www.example.com/{number}" for number in range(10))]
+    step = run_step(workspace, {"token": token, "api-url": cdn.api_url, "urls": "\n".join(listed)})
+    assert (step.exit_code, json.loads(step.outputs["failed-urls"])) == (1, urls(100))
+    assert step.outputs["url-count"] == "10"
+    assert len(cdn.purge_calls) <= 10 + 18 + 1
+    assert f"a provider behind the service answered {status}: no" in step.log
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 408, 429, 500])
+def test_what_a_provider_may_do_later_is_asked_for_again(
+    cdn: Sandbox, token: str, workspace: Path, status: int
+) -> None:
+    """Whatever its status says in the service's mouth: a token to renew, an address to check, a host to shut."""
+    fault = providers_answer(status, "who are you?", match="00000.css")
+    cdn.add_faults(replace(fault, times=2))
+    inputs = {"token": token, "api-url": cdn.api_url, "urls": "\n".join(urls(40))}
+    step = run_step(workspace, inputs)
+    assert (step.exit_code, step.outputs["url-count"], len(cdn.purge_calls)) == (0, "40", 6)
+    cdn.add_faults(fault)
+    step = run_step(workspace, inputs | {"retries": "1"})
+    assert (step.exit_code, json.loads(step.outputs["failed-urls"])) == (1, urls(10))
+    (annotation,) = [line for line in step.log.splitlines() if line.startswith("::error")]
+    assert f"a provider behind the service answered {status}: who are you?" in annotation
+    assert "oken" not in annotation
+    assert "api-url" not in annotation
+
+
+def test_a_host_without_providers_is_not_tried_batch_after_batch(cdn: Sandbox, token: str, workspace: Path) -> None:
+    sp = Fault("status", status=404, body='{"error": "can not found sp"}', times=999, match=HOST)
+    cdn.add_faults(sp)
+    step = run_step(workspace, {"token": token, "api-url": cdn.api_url, "urls": "\n".join(urls(300))})
+    assert (step.exit_code, step.outputs["failed-count"]) == (1, "300")
+    assert len(cdn.purge_calls) <= 4
+    assert step.log.count("::error") == 1
+
+
+def test_a_req_id_that_comes_twice_is_red(cdn: Sandbox, token: str, workspace: Path) -> None:
+    same = Fault("status", status=200, body='{"reqId": "the-same", "successRate": 100.0}', times=2)
+    cdn.add_faults(same)
+    step = run_step(workspace, {"token": token, "api-url": cdn.api_url, "urls": "\n".join(urls(30))})
+    assert (step.exit_code, step.outputs["failed-count"], step.outputs["url-count"]) == (1, "20", "10")
+    assert "the API gave this reqId for 2 calls" in step.log
+
+
+@pytest.mark.parametrize("shape", [{"reqId": "an-id", "error": "oops"}, {"zt_api": {"ret": 0, "reqId": "an-id"}}])
+def test_a_req_id_beside_a_500_is_red_and_kept(
+    cdn: Sandbox, token: str, workspace: Path, shape: dict[str, object]
+) -> None:
+    cdn.add_faults(Fault("status", status=500, body=json.dumps(shape)))
+    step = run_step(workspace, {"token": token, "api-url": cdn.api_url, "urls": urls(1)[0]})
+    assert (step.exit_code, json.loads(step.outputs["failed-urls"])) == (1, urls(1))
+    assert (json.loads(step.outputs["req-ids"]), len(cdn.purge_calls)) == (["an-id"], 1)
+    assert "it got a reqId, but the API answered 500" in step.log
+
+
+@pytest.mark.parametrize("concurrency", [4, 8])
+def test_a_service_that_takes_one_call_at_a_time_is_not_flooded(tmp_path: Path, concurrency: int) -> None:
+    """What a time-out gave up is worked through all the same, so that each call in vain delays the others."""
+    with Sandbox(tmp_path, hosts=(HOST,), token="secret-token", latency=0.4, serial=True) as cdn:
+        plan = make_plan(urls(80), ())
+        outcomes = submit(
+            cdn.api_url, plan, Login("secret-token"), concurrency=concurrency, retries=4, request_timeout=1
+        )
+    assert {outcome.status for outcome in outcomes} == {"purged"}
+    accepted = [call for call in cdn.purge_calls if call.req_id]
+    assert len(accepted) <= 8 + concurrency
+    assert cdn.repeated == ()
+
+
+def test_what_timed_out_may_have_been_purged(tmp_path: Path, workspace: Path) -> None:
+    with Sandbox(tmp_path, hosts=(HOST,), token="secret-token", latency=2) as cdn:
+        inputs = {"token": "secret-token", "api-url": cdn.api_url, "urls": "\n".join(urls(20))}
+        step = run_step(workspace, inputs | {"request-timeout": "1", "retries": "0"})
+    assert (step.exit_code, json.loads(step.outputs["failed-urls"])) == (1, urls(20))
+    assert [call.req_id is None for call in cdn.purge_calls] == [False, False]
+    told = f"{step.log}\n{step.summary}"
+    assert "MAY HAVE BEEN PURGED" in step.log
+    assert "may have been purged" in step.summary
+    assert "not purged" not in told.replace("Not purged or not confirmed", "").lower()
+
+
+def test_an_api_that_comes_back_finds_all_calls_waiting(tmp_path: Path) -> None:
+    """A port that nobody listens on, then the API on it; no retries are to spare."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    news: list[str] = []
+    with contextlib.ExitStack() as opened:
+        cdn = Sandbox(tmp_path, hosts=(HOST,), token="secret-token", api_port=port)
+
+        def on_away(error: ApiError | None) -> None:
+            news.append(error.failure.name if error else "back")
+            if error:
+                opened.enter_context(cdn)
+
+        plan = make_plan(urls(300), ())
+        outcomes = submit(f"http://127.0.0.1:{port}", plan, Login("secret-token"), retries=0, on_away=on_away)
+        assert {(outcome.status, outcome.attempts) for outcome in outcomes} == {("purged", 1)}
+        assert (len(cdn.purge_calls), cdn.repeated, news) == (30, (), ["AWAY", "back"])
+
+
+def test_an_api_that_stays_away_is_told_with_the_time(workspace: Path, token: str) -> None:
+    inputs = {"token": token, "api-url": "http://127.0.0.1:1", "urls": "\n".join(urls(300)), "timeout": "2"}
+    step = run_step(workspace, inputs)
+    assert (step.exit_code, step.outputs["failed-count"]) == (1, "300")
+    assert "The API is away (no connection: [Errno 111] Connection refused); all calls wait until" in step.log
+    (annotation,) = [line for line in step.log.splitlines() if line.startswith("::error")]
+    assert re.search(r"300 URLs .* taken no connection since \d\d:\d\d:\d\d UTC, and nothing was sent", annotation)
+    assert "Check that the service is up" in annotation
+
+
+def test_a_host_that_has_no_address_is_not_waited_for(workspace: Path, token: str) -> None:
+    too_long = ".".join(["a" * 60] * 6)  # for DNS, so that no server is asked
+    inputs = {"token": token, "api-url": f"http://{too_long}.invalid", "urls": "\n".join(urls(300)), "retries": "1"}
+    step = run_step(workspace, inputs)
+    assert (step.exit_code, step.outputs["failed-count"]) == (1, "300")
+    assert "Check the host in `api-url`" in step.log
+    assert "MAY HAVE" not in step.log
 
 
 def test_ten_thousand_failures_are_all_named(cdn: Sandbox, token: str, workspace: Path) -> None:

@@ -14,7 +14,15 @@ from ztpurge.pace import Pace
 from ztpurge.retry import Attempted, Limits, delay_after, no_answer, not_sent, persist
 
 START = 1000.0
-LATER = {Failure.BUSY, Failure.SERVER, Failure.UNREADABLE, Failure.UNREACHABLE, Failure.TIMEOUT}
+LATER = {
+    Failure.BUSY,
+    Failure.SERVER,
+    Failure.UNREADABLE,
+    Failure.UNREACHABLE,
+    Failure.AWAY,
+    Failure.NO_NAME,
+    Failure.TIMEOUT,
+}
 
 
 class SteppingClock(Clock):
@@ -27,6 +35,9 @@ class SteppingClock(Clock):
         self._stop_after = stop_after
 
     def now(self) -> float:
+        return self.time
+
+    def wall(self) -> float:
         return self.time
 
     def sleep(self, seconds: float) -> None:
@@ -205,7 +216,7 @@ def test_a_call_that_gets_no_turn_is_not_sent() -> None:
     attempted = insist(server, timeout=0)
     assert (attempted.value, attempted.attempts, server.starts) == (None, 0, [])
     assert attempted.error
-    assert attempted.error.failure is Failure.TIMEOUT
+    assert attempted.error.failure is Failure.NOT_SENT
     assert str(attempted.error) == "not sent: the run's `timeout` leaves no time for it"
 
 
@@ -260,7 +271,7 @@ def test_a_pause_after_the_last_try_is_a_pause_for_all() -> None:
     [(True, "not sent: the run was cancelled"), (False, "not sent: the run's `timeout` leaves no time for it")],
 )
 def test_what_was_not_sent_says_why(stopped: bool, cause: str) -> None:
-    assert (not_sent(stopped=stopped).failure, str(not_sent(stopped=stopped))) == (Failure.TIMEOUT, cause)
+    assert (not_sent(stopped=stopped).failure, str(not_sent(stopped=stopped))) == (Failure.NOT_SENT, cause)
 
 
 def test_what_was_under_way_may_have_been_accepted() -> None:
@@ -290,3 +301,55 @@ def test_no_call_breaks_the_limits(
     assert (attempted.error is None) == (attempted.attempts > len(errors))
     for number, start in enumerate(server.starts[1:]):
         assert start >= server.starts[number] + 3 + (errors[number].retry_after or 0)
+
+
+def waiting_pace(clock: Clock) -> Pace:
+    return Pace(0, clock, on_away=lambda _error: None)
+
+
+def test_an_api_that_is_away_is_waited_for_without_using_up_tries() -> None:
+    clock = SteppingClock()
+    server = Server(clock, [error(), *(error(Failure.AWAY) for _ in range(20)), error()])
+    attempted = insist(server, retries=2, pace=waiting_pace(clock))
+    assert (attempted.value, attempted.error, attempted.attempts) == ("id", None, 3)
+    assert attempted.seconds > 120
+
+
+def test_an_api_that_stays_away_is_named_with_the_time_since_then() -> None:
+    clock = SteppingClock()
+    server = Server(clock, [error(), *(error(Failure.AWAY) for _ in range(200))])
+    attempted = insist(server, pace=waiting_pace(clock))
+    assert (attempted.attempts, attempted.seconds > 880) == (1, True)
+    assert attempted.error
+    assert (attempted.error.failure, attempted.error.maybe_accepted) == (Failure.AWAY, False)
+    since = (
+        "the API has taken no connection since 00:16:41 UTC, and nothing was sent since (the API took no connection)"
+    )
+    assert str(attempted.error) == f"{since}. Wait"
+
+
+def test_what_never_had_its_turn_while_the_api_is_away_says_so_too() -> None:
+    clock = SteppingClock()
+    pace = waiting_pace(clock)
+    tried = insist(Server(clock, [error(Failure.AWAY) for _ in range(200)]), timeout=100, pace=pace)
+    untried = insist(Server(clock, []), timeout=100, pace=pace)
+    assert untried.attempts == 0
+    assert str(untried.error) == str(tried.error)
+    assert "since 00:16:40 UTC" in str(untried.error)
+
+
+def test_a_name_that_nobody_knows_is_no_outage() -> None:
+    clock = SteppingClock()
+    attempted = insist(Server(clock, [error(Failure.NO_NAME) for _ in range(9)]), pace=waiting_pace(clock))
+    assert (attempted.attempts, attempted.seconds) == (5, 15)
+    assert attempted.error
+    assert attempted.error.failure is Failure.NO_NAME
+
+
+@pytest.mark.parametrize("later", [[], [error(Failure.AWAY)], [error()]], ids=["none", "away", "500"])
+def test_what_one_try_may_have_done_no_later_one_undoes(later: list[ApiError]) -> None:
+    clock = SteppingClock()
+    first = ApiError(Failure.TIMEOUT, "no answer", maybe_accepted=True)
+    attempted = insist(Server(clock, [first, *later * 200]), timeout=100, retries=len(later), pace=waiting_pace(clock))
+    assert attempted.error
+    assert attempted.error.maybe_accepted

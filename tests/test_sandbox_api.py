@@ -1,5 +1,7 @@
 """The sandbox's API over real sockets: the table of answers, tasks, tokens, faults and the record."""
 
+import contextlib
+import itertools
 import json
 import socket
 import threading
@@ -57,9 +59,10 @@ def send(
     path: str = "/cdn_api/purge",
     method: str = "POST",
     headers: Mapping[str, str] = SIGNED,
+    timeout: float = 30,
 ) -> Heard:
     data = json.dumps(document).encode() if body is None and method == "POST" else body
-    connection = HTTPConnection(urlsplit(cdn.api_url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(cdn.api_url).netloc, timeout=timeout)
     try:
         connection.request(method, path, body=data, headers=dict(headers))
         with connection.getresponse() as response:
@@ -332,6 +335,27 @@ def test_latency_ends_in_an_answer(tmp_path: Path) -> None:
         assert send(cdn, {"urls": [URL]}).status == 200
 
 
+def test_a_serial_service_works_off_one_call_after_another(tmp_path: Path) -> None:
+    with Sandbox(tmp_path, hosts=(HOST,), token="secret-token", latency=0.05, serial=True) as cdn:
+        threads = [threading.Thread(target=send, args=(cdn, {"urls": [URL]})) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        first, *_ = cdn.calls
+        ends = sorted(call.ended or 0 for call in cdn.calls)
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise([first.started, *ends]))
+
+
+def test_a_serial_service_carries_out_what_nobody_waits_for(tmp_path: Path) -> None:
+    with Sandbox(tmp_path, hosts=(HOST,), token="secret-token", latency=0.05, serial=True) as cdn:
+        with pytest.raises(TimeoutError):
+            send(cdn, {"urls": [URL]}, timeout=0.01)
+        assert send(cdn, {"urls": [URL]}).status == 200
+    assert [(call.status, call.req_id is None) for call in cdn.calls] == [(None, False), (200, False)]
+    assert cdn.repeated == ()
+
+
 def test_faults_in_order_then_as_usual(cdn: Sandbox) -> None:
     cdn.add_faults(Fault("status", times=2, headers=(("Retry-After", "0"),)), Fault("status", status=429))
     heard = [send(cdn, {"urls": [URL]}) for _ in range(4)]
@@ -540,7 +564,16 @@ def switchboard(record: Record, clock: SetClock, *faults: Fault) -> Switchboard:
     account = Account(hosts=(HOST,), token="secret-token", username="", password="", token_lifetime=1, clock=clock)
     api = Api(account, Cache(clock), shape="seen", propagation=0, clock=clock)
     closing = threading.Event()
-    return Switchboard(api, Script(faults), record, shape="seen", latency=0, closing=closing, settle=lambda: None)
+    return Switchboard(
+        api,
+        Script(faults),
+        record,
+        shape="seen",
+        latency=0,
+        closing=closing,
+        settle=lambda: None,
+        turn=contextlib.nullcontext(),
+    )
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,13 @@ def run(*outcomes: Outcome, skipped: tuple[Skip, ...] = ()) -> Report:
     return Report(Mapped(skipped=skipped), Plan(tuple(done.batch for done in outcomes)), outcomes)
 
 
+def test_what_may_have_been_purged_is_told_from_what_was_not() -> None:
+    doubtful = ApiError(Failure.TIMEOUT, "no answer", maybe_accepted=True)
+    text = render_summary(run(replace(outcome(1, error="x"), error=doubtful), outcome(2, error="no")))
+    assert "❌ failed, but may have been purged: no answer |" in text
+    assert "❌ failed: no |" in text
+
+
 def test_a_run_is_a_headline_a_table_and_folded_lists() -> None:
     assert render_summary(run(outcome(1, size=2), skipped=(Skip("src/a&b", "outside root x"),))) == (
         "### ✅ ztpurge: 2 URLs purged on 1 host, in 1 call\n"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 _STATUS_WAYS = {"failed": "not done", "pending": "not known to be done"}
 _WAYS = {"failed": "not purged", "partial": "not purged", "pending": "not confirmed"}
+_DOUBTFUL = "may have been purged, which nobody confirmed"
 
 
 def failure_messages(report: Report) -> tuple[str, ...]:
@@ -67,7 +68,8 @@ def at_most_ten(messages: list[str]) -> tuple[str, ...]:
 def _causes(failures: Iterable[Outcome], ways: Mapping[str, str], *, fresh: frozenset[str] = frozenset()) -> list[str]:
     groups: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in failures:
-        groups.setdefault((outcome.batch.host, ways[outcome.status], str(outcome.error)), []).append(outcome)
+        way = _DOUBTFUL if outcome.is_doubtful and outcome.batch.kind != "prefetch" else ways[outcome.status]
+        groups.setdefault((outcome.batch.host, way, str(outcome.error)), []).append(outcome)
     widest = sorted(groups.items(), key=lambda group: -len(group[1]))
     return [_failure_message(host, way, error, outcomes, fresh) for (host, way, error), outcomes in widest]
 

@@ -43,11 +43,13 @@ _TASK_KINDS: dict[str, TaskKind] = {"0": "dirs", "1": "urls", "2": "prefetch"}
 class Receipt:
     """What the API gave for a call: the id to ask after it, and the percentage of providers that took it.
 
-    `success_rate` is None if the answer says something of it that cannot be read.
+    `success_rate` is None if the answer says something of it that cannot be read, or contradicts itself; then `doubt`
+    has its words.
     """
 
     req_id: str
     success_rate: float | None = 100.0
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +99,23 @@ def read_req_id(text: str) -> str | None:
 
 def read_receipt(answer: Answer, *, now: float) -> Receipt:
     """Read the answer to a purge; raise ApiError for everything but an accepted one. `now`: seconds since 1970."""
-    _raise_if_redirect(answer)
     document = _document(answer.body)
     wrapped = document.get("zt_api")
     facts = wrapped if isinstance(wrapped, dict) else document
+    if not _is_of_provider(facts):
+        _raise_if_redirect(answer)
     ret = facts.get("ret")
     # the document: `ret` 0 is success, anything else failure, whatever the status; the other shape has no `ret`
     if ret is not None and ret != 0:
         raise _refusal(answer, facts, now)
-    went_well = ret == 0 or (answer.status < 300 and not facts.get("error"))
+    went_well = answer.status < 300 and not facts.get("error")
     req_id = _req_id(facts)
+    if req_id and went_well:
+        return Receipt(req_id, _success_rate(facts))
     if req_id:
         # what made a task is not to be sent again, even if it did not go well
-        return Receipt(req_id, _success_rate(facts) if went_well else None)
-    if went_well:
+        return Receipt(req_id, None, _refusal(answer, facts, now).cause)
+    if went_well and answer.status != 206:
         raise ApiError(
             Failure.UNREADABLE,
             f"the API answered {answer.status} without a reqId: {_excerpt(answer.body)}",
@@ -290,11 +295,13 @@ def _percentage(rate: object) -> float | None:
 
 def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
     text = _error_text(facts) or _excerpt(answer.body)
-    failure, remedy = _failure(answer.status, facts, text)
+    is_of_provider = _is_of_provider(facts)
+    failure, remedy = _provider_failure(answer.status) if is_of_provider else _failure(answer.status, facts, text)
+    who = "a provider behind the service" if is_of_provider else "the API"
     pause = answer.headers.get("retry-after")
     return ApiError(
         failure,
-        f"the API answered {answer.odd_status or answer.status}: {text}",
+        f"{who} answered {answer.odd_status or answer.status}: {text}",
         remedy=remedy,
         status=answer.status,
         retry_after=None if pause is None else retry_after(pause, now=now),
@@ -304,22 +311,31 @@ def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
 def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, str]:
     if 401 in {status, _code(facts)} or text in {"invalid token", "Could not find token"}:
         return Failure.AUTH, _RENEW
-    if status == 403:
+    if status == 403 or text == "can not found sp":  # no provider behind the host
         return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
     if status in {429, 503}:
         return Failure.BUSY, "If that lasts, lower `concurrency` or set `pace: 1`"
     if status == 408 or status >= 500:
         return Failure.SERVER, ""
     if status >= 400:
-        return _rejection(status, facts)
+        no_api = status == 404 and not facts
+        return Failure.REJECTED, _CHECK_API_URL if no_api else "Check the URLs, and that the CDN knows their host"
     return (Failure.SERVER, "") if facts.get("ret") else (Failure.UNREADABLE, _CHECK_API_URL)
 
 
-def _rejection(status: int, facts: dict[str, Any]) -> tuple[Failure, str]:
-    if {"success_rate", "successRate"} & facts.keys():  # only what a provider behind the service said has a rate
-        return Failure.CONTENT, "Check the URL: a provider behind the service does not take it"
-    no_api = status == 404 and not facts
-    return Failure.REJECTED, _CHECK_API_URL if no_api else "Check the URLs, and that the CDN knows their host"
+def _is_of_provider(facts: dict[str, Any]) -> bool:
+    """Tell a refusal that the service passes on, under the provider's own status, from one of its own (seen)."""
+    return not {"success_rate", "successRate"}.isdisjoint(facts)
+
+
+def _provider_failure(status: int) -> tuple[Failure, str]:
+    if status == 401:  # not about our token
+        return Failure.SERVER, "The service could not log in at that provider; if that lasts, tell the CDN's support"
+    if status in {429, 503}:
+        return Failure.BUSY, "If that lasts, lower `concurrency` or set `pace: 1`"
+    if status == 206 or (400 <= status < 500 and status != 408):
+        return Failure.CONTENT, "Check the URL: that provider does not take it"
+    return Failure.SERVER, "If that lasts, tell the CDN's support which provider's words these are"
 
 
 def _error_text(facts: dict[str, Any]) -> str:

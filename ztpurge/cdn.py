@@ -40,7 +40,10 @@ _REFUSALS = frozenset({Failure.AUTH, Failure.REJECTED})
 _REMEDIES = {
     Failure.TIMEOUT: "If that lasts, raise `request-timeout`: the service asks each provider behind the host in turn",
     Failure.UNREACHABLE: "Check that the runner can reach `api-url`",
+    Failure.AWAY: "Check that the service is up and the runner can reach `api-url`, then run the job again",
+    Failure.NO_NAME: "Check the host in `api-url`",
 }
+_SENT = {Failure.TIMEOUT, Failure.UNREACHABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,11 @@ class Cdn:
 
     def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
         def submit(token: str, seconds: float) -> Receipt:
-            answer = self._shown(self._exchange("POST", path, seconds, body=body, token=token))
+            try:
+                answer = self._shown(self._exchange("POST", path, seconds, body=body, token=token))
+            except ApiError as error:
+                error.maybe_accepted = seconds > 0 and error.failure in _SENT
+                raise
             return read_receipt(answer, now=self._clock.wall())
 
         return self._with_token(submit, timeout)

@@ -45,20 +45,33 @@ class Failure(enum.Enum):
     BUSY = "the API asked for a pause"
     SERVER = "the API failed"
     UNREADABLE = "the answer cannot be used"
-    UNREACHABLE = "the API could not be reached"
+    UNREACHABLE = "the call broke off"
+    AWAY = "the API took no connection"
+    NO_NAME = "the API's host has no address"
     TIMEOUT = "no answer in time"
     NOT_SENT = "the run ended before it was sent"
 
 
 _FINAL = frozenset(
-    {Failure.AUTH, Failure.HOST, Failure.CONTENT, Failure.REJECTED, Failure.UNKNOWN_TASK, Failure.REDIRECT}
+    {
+        Failure.AUTH,
+        Failure.HOST,
+        Failure.CONTENT,
+        Failure.REJECTED,
+        Failure.UNKNOWN_TASK,
+        Failure.REDIRECT,
+        Failure.NOT_SENT,
+    }
 )
 
 
 class ApiError(ZtpurgeError):
-    """A call that brought no reqId: its `failure`, the HTTP `status` if there was one, and `retry_after` in seconds."""
+    """A call that brought no reqId: its `failure`, the HTTP `status` if there was one, and `retry_after` in seconds.
 
-    def __init__(
+    `maybe_accepted`: it was sent and no answer came back, so the service may have done what was asked.
+    """
+
+    def __init__(  # noqa: PLR0913 - what is known of a failure
         self,
         failure: Failure,
         cause: str,
@@ -66,13 +79,26 @@ class ApiError(ZtpurgeError):
         remedy: str = "",
         status: int | None = None,
         retry_after: float | None = None,
+        maybe_accepted: bool = False,
     ) -> None:
         super().__init__(cause, remedy=remedy)
         self.failure = failure
         self.status = status
         self.retry_after = retry_after
+        self.maybe_accepted = maybe_accepted
 
     @property
     def is_final(self) -> bool:
         """Whether asking again for the same cannot help."""
         return self.failure in _FINAL
+
+    def because(self, cause: str) -> ApiError:
+        """Return the same failure in other words."""
+        return ApiError(
+            self.failure,
+            cause,
+            remedy=self.remedy,
+            status=self.status,
+            retry_after=self.retry_after,
+            maybe_accepted=self.maybe_accepted,
+        )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ztpurge.changes.since import Found
+    from ztpurge.errors import ApiError
     from ztpurge.mapping import Mapped
     from ztpurge.plan import Batch, Plan
     from ztpurge.purge import Outcome
@@ -89,6 +90,11 @@ def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
     return line
 
 
+def away_line(error: ApiError | None) -> str:
+    """Return what to say when the API takes no connection any more and, without an error, when it does again."""
+    return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"
+
+
 def progress_line(progress: Progress, outcome: Outcome) -> str:
     """Return the log line of a reqId that has ended, or was asked after once."""
     more = " (the service lists no more)" if outcome.is_cut else ""
@@ -132,9 +138,10 @@ def _ending(outcome: Outcome) -> str:
     time = f"{outcome.seconds:.2f} s"
     if outcome.error is None:
         return f"reqId {outcome.req_id}{tries}  {time}"
-    if outcome.attempts == 0:
+    if outcome.attempts == 0 and not outcome.is_doubtful:
         return f"NOT SENT  {outcome.error}"
-    refused = "NOT PREFETCHED" if outcome.batch.kind == "prefetch" else "NOT PURGED"
+    done = "PREFETCHED" if outcome.batch.kind == "prefetch" else "PURGED"
+    refused = f"MAY HAVE BEEN {done}" if outcome.is_doubtful else f"NOT {done}"
     head = f"PARTIAL  reqId {outcome.req_id}" if outcome.req_id else refused
     return f"{head}{tries}  {time}  {outcome.error}"
 
@@ -157,8 +164,8 @@ def headline(report: Report) -> str:
         return f"{_things(report.plan)} purged{done} on {hosts}, in {calls}{seen}"
     kinds = {batch.kind for batch in report.plan.batches}
     noun = NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
-    ways = {outcome.status for outcome in report.failures}
-    way = "NOT confirmed as purged" if ways == {"pending"} else "NOT purged"
+    is_open = all(outcome.status == "pending" or outcome.is_doubtful for outcome in report.failures)
+    way = "NOT confirmed as purged" if is_open else "NOT purged"
     return f"{len(report.failed_entries):,} of {count(report.plan.size, noun)} {way} and maybe stale{seen}"
 
 
@@ -176,8 +183,8 @@ def _status_headline(report: Report) -> str:
 
 def maybe_stale_title(report: Report) -> str:
     """Return the heading of the list of URLs that may be stale."""
-    is_pending = any(outcome.status == "pending" for outcome in report.outcomes)
-    return "Not purged or not confirmed, maybe stale" if is_pending else "Not purged, maybe stale"
+    is_open = any(outcome.status == "pending" or outcome.is_doubtful for outcome in report.outcomes)
+    return "Not purged or not confirmed, maybe stale" if is_open else "Not purged, maybe stale"
 
 
 def maybe_stale_lines(report: Report) -> tuple[str, ...]:

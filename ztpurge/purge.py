@@ -6,19 +6,20 @@ again for the other batches.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.errors import ApiError, Failure
-from ztpurge.narrow import narrow
+from ztpurge.narrow import Narrowing
 from ztpurge.patience import Patience
-from ztpurge.retry import Attempted, Limits, no_answer, not_sent, persist
+from ztpurge.retry import Attempted, Limits, no_answer, out_of_time, persist
 from ztpurge.untrusted import for_log
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ztpurge.answers import Receipt
     from ztpurge.clock import Clock
@@ -49,6 +50,11 @@ class Outcome:
     error: ApiError | None = None
     is_cut: bool = False
 
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was sent and nobody knows if it was accepted."""
+        return self.status == "failed" and self.error is not None and self.error.maybe_accepted
+
 
 def purge(  # noqa: PLR0913 - each a thing that tests replace
     plan: Plan,
@@ -64,11 +70,12 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
     """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
     ended_parts: dict[int, list[Outcome]] = {}  # of each batch that was begun, in the order of its entries
     attempt = _Attempts(call, limits, pace, clock, jitter).attempt
+    narrowing = Narrowing(attempt)
 
     def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
         number, batch = numbered
         parts = ended_parts[number] = []
-        for part in narrow(batch, attempt(batch), attempt):
+        for part in narrowing.narrow(batch, attempt(batch)):
             parts.append(_outcome(number, *part))  # noqa: PERF401 - each is to be found at once if the run has to end
         return tuple(parts)
 
@@ -81,11 +88,12 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
             on_outcome(outcome)
     for number, batch in numbered:
         if number not in outcomes:
-            error = no_answer() if number in ended_parts else not_sent(stopped=clock.stopped())
+            begun = narrowing.waiting.get(batch) or no_answer()
+            error = begun if number in ended_parts else out_of_time(None, pace, clock)
             outcomes[number] = _cut_short(number, batch, tuple(ended_parts.get(number, ())), error)
             for outcome in outcomes[number]:
                 on_outcome(outcome)
-    return tuple(outcome for number, _ in numbered for outcome in outcomes[number])
+    return _doubt_repeated_ids([outcome for number, _ in numbered for outcome in outcomes[number]], on_outcome)
 
 
 def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: ApiError) -> tuple[Outcome, ...]:
@@ -95,8 +103,23 @@ def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: Api
     return (*ended, Outcome(number, rest, "failed", error=error)) if rest.entries else ended
 
 
+def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
+    """Return the outcomes, as `partial` those that share a reqId: it is one call's, and nobody knows whose."""
+    times = Counter(outcome.req_id for outcome in outcomes if outcome.req_id)
+    kept = []
+    for outcome in outcomes:
+        if outcome.req_id and times[outcome.req_id] > 1:
+            cause = f"the API gave this reqId for {times[outcome.req_id]} calls, so it is not known which it took"
+            error = ApiError(Failure.SERVER, cause, remedy="Run the job again")
+            kept.append(replace(outcome, status="partial", error=error))
+            on_outcome(kept[-1])
+        else:
+            kept.append(outcome)
+    return tuple(kept)
+
+
 class _Attempts:
-    """Calls that know what need not be asked again: a host that is not the account's, a token that was refused."""
+    """Calls that know what need not be asked again: a refused host or token, an API that nobody knows an address of."""
 
     def __init__(
         self,
@@ -118,7 +141,7 @@ class _Attempts:
             ended = self._persist(lambda timeout: self._call(batch, timeout))
         except Exception as bug:  # noqa: BLE001 - whatever one call meets, the others' reqIds must reach the report
             return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}"), 1, 0.0)
-        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH}:
+        if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH, Failure.NO_NAME}:
             self._shut[batch.host if ended.error.failure is Failure.HOST else _EVERYBODY] = ended.error
         return ended
 
@@ -134,9 +157,7 @@ def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, Api
         return "failed", error
     if receipt.success_rate is None or receipt.success_rate < _ALL:
         rate = "an unknown part" if receipt.success_rate is None else f"only {receipt.success_rate:g} %"
-        return "partial", ApiError(
-            Failure.SERVER,
-            f"{rate} of the providers behind the service took it",
-            remedy="Run the job again",
-        )
+        doubt = f"it got a reqId, but {receipt.doubt}" if receipt.doubt else ""
+        cause = doubt or f"{rate} of the providers behind the service took it"
+        return "partial", ApiError(Failure.SERVER, cause, remedy="Run the job again")
     return "purged", None

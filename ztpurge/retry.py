@@ -1,11 +1,12 @@
 """Whether and when to ask again, and the loop that does.
 
 `delay_after` decides from the error alone; tries and total time are both bounded, and what was accepted is never
-repeated. What a call is stays with `cdn.py`.
+repeated. An API that takes no connection is waited for by `pace.py`. What a call is stays with `cdn.py`.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -38,7 +39,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Attempted(Generic[T]):
-    """How a call ended: with a value or with its last error, after so many tries and seconds."""
+    """How a call ended: with a value or with its last error, after so many tries and seconds.
+
+    A try that met no API at all, and was waited out, is none.
+    """
 
     value: T | None
     error: ApiError | None
@@ -65,16 +69,15 @@ def persist(
     attempts = 0
     error: ApiError | None = None
     while pace.wait_for_turn(limits.deadline):
-        left = limits.deadline - clock.now()
-        if left <= 0:
-            break
-        attempts += 1
-        try:
-            value = call(min(limits.request_timeout, left))
-        except ApiError as failed:
-            error = failed
-        else:
+        before, (value, error, is_waited_for) = error, _try(call, limits=limits, pace=pace, clock=clock)
+        attempts += not is_waited_for
+        if error is None:
             return Attempted(value, None, attempts, clock.now() - began)
+        if before is not None and before.maybe_accepted:
+            error = error.because(error.cause)  # a failed login is shared by several calls
+            error.maybe_accepted = True
+        if is_waited_for:
+            continue
         if error.retry_after:
             # for all, but not so long that the others never get their turn: this one call may be what is refused
             pace.hold(min(error.retry_after, _LONGEST_HOLD, (limits.deadline - clock.now()) / 2))
@@ -84,30 +87,48 @@ def persist(
         if clock.now() + delay >= limits.deadline:
             break
         clock.sleep(delay)
-    return Attempted(None, _out_of_time(error, stopped=clock.stopped()), attempts, clock.now() - began)
+    return Attempted(None, out_of_time(error, pace, clock), attempts, clock.now() - began)
+
+
+def _try(
+    call: Callable[[float], T], *, limits: Limits, pace: Pace, clock: Clock
+) -> tuple[T | None, ApiError | None, bool]:
+    """Call once; also tell whether the API is away, so that the call is to wait for it."""
+    started = clock.now()
+    timeout = max(min(limits.request_timeout, limits.deadline - started), 0.001)
+    error: ApiError | None = ApiError(Failure.UNREADABLE, "ztpurge has a bug")  # until the call has ended
+    value = None
+    try:
+        value, error = call(timeout), None
+    except ApiError as failed:
+        error = failed
+    finally:
+        is_waited_for = pace.end_turn(error, started=started, timeout=timeout)
+    return value, error, is_waited_for
+
+
+def out_of_time(error: ApiError | None, pace: Pace, clock: Clock) -> ApiError:
+    """Return the error of a call that is not tried (again): `error` is that of its last try, if there was one."""
+    away = pace.away()
+    if away is not None and (error is None or error.failure in {Failure.AWAY, Failure.NO_NAME}):
+        since = time.strftime("%H:%M:%S UTC", time.gmtime(clock.wall() - away.seconds))
+        cause = f"the API has taken no connection since {since}, and nothing was sent since ({away.error.cause})"
+        return error.because(cause) if error else ApiError(Failure.AWAY, cause, remedy=away.error.remedy)
+    if error is None:
+        return not_sent(stopped=clock.stopped())
+    return error.because(f"{error.cause}; not tried again: {_why_over(stopped=clock.stopped())}")
 
 
 def not_sent(*, stopped: bool) -> ApiError:
     """Return the error of a call that was never made."""
-    return ApiError(Failure.TIMEOUT, f"not sent: {_why_over(stopped=stopped)}")
+    return ApiError(Failure.NOT_SENT, f"not sent: {_why_over(stopped=stopped)}")
 
 
 def no_answer() -> ApiError:
     """Return the error of a call that was under way when the run ended."""
-    return ApiError(Failure.TIMEOUT, "no answer before the run had to end; it may have been accepted or not")
+    cause = "no answer before the run had to end; it may have been accepted or not"
+    return ApiError(Failure.TIMEOUT, cause, maybe_accepted=True)
 
 
 def _why_over(*, stopped: bool) -> str:
     return "the run was cancelled" if stopped else "the run's `timeout` leaves no time for it"
-
-
-def _out_of_time(error: ApiError | None, *, stopped: bool) -> ApiError:
-    if error is None:
-        return not_sent(stopped=stopped)
-    return ApiError(
-        error.failure,
-        f"{error.cause}; not tried again: {_why_over(stopped=stopped)}",
-        remedy=error.remedy,
-        status=error.status,
-        retry_after=error.retry_after,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from ztpurge import messages
 from ztpurge.changes.contents import Pointers
 from ztpurge.changes.git import Git
 from ztpurge.errors import ZtpurgeError
@@ -45,7 +46,7 @@ class Step:
         self.limits = Limits(
             retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
         )
-        self.pace = Pace(inputs.pace, clock)
+        self.pace = Pace(inputs.pace, clock, on_away=lambda error: workflow.say(messages.away_line(error)))
         self.checkout = Git(workflow.workspace, environ, seconds_left=lambda: self.limits.deadline - clock.now())
         self.cdn = functools.cache(self._connect_to_cdn)
         self.github = functools.cache(self._connect_to_github)

@@ -95,12 +95,13 @@ def _calls(outcomes: Sequence[Outcome]) -> str:
 
 def _row(outcome: Outcome) -> str:
     error = f": {for_markdown(outcome.error.cause, limit=300)}" if outcome.error else ""
+    doubt = ", but may have been purged" if outcome.is_doubtful else ""
     cells = (
         str(outcome.number),
         # a host and a reqId hold no character that ends a code span
         f"`{outcome.batch.host}`" if outcome.batch.host else "",
         size_of(outcome.batch).replace(" ", "&nbsp;") if outcome.batch.entries else "",
-        f"{_STATUS_ICONS[outcome.status]} {outcome.status}{error}",
+        f"{_STATUS_ICONS[outcome.status]} {outcome.status}{doubt}{error}",
         f"`{outcome.req_id}`" if outcome.req_id else "",
         str(outcome.attempts),
         f"{outcome.seconds:.2f}&nbsp;s",

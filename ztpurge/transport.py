@@ -96,8 +96,8 @@ def receive(
 ) -> Iterator[Incoming]:
     """Get a URL and hand over the answer, to be read within `timeout` seconds; no redirect is followed.
 
-    Nothing of it is redacted, since it is to be compared. Raises ApiError, while the body is read too: TIMEOUT,
-    UNREACHABLE or UNREADABLE.
+    Nothing of it is redacted, since it is to be compared. Raises ApiError, while the body is read too: AWAY, NO_NAME,
+    TIMEOUT, UNREACHABLE or UNREADABLE.
     """
     with _typed_errors(timeout, secrets), _request(session, "GET", url, headers=headers, timeout=timeout) as response:
         yield Incoming(response.status_code, _named(response), _chunks(response, decode=False))
@@ -116,8 +116,8 @@ def exchange(  # noqa: PLR0913 - a request has that many parts
 ) -> Answer:
     """Send a request and return the answer, within `timeout` seconds and `most` bytes; no redirect is followed.
 
-    All but the body, which may be data, comes without secrets. Raises ApiError: TIMEOUT, UNREACHABLE, or UNREADABLE
-    for a longer answer.
+    All but the body, which may be data, comes without secrets. Raises ApiError: AWAY or NO_NAME if it was not sent;
+    TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
     """
     with (
         _typed_errors(timeout, secrets),
@@ -153,12 +153,26 @@ def _typed_errors(timeout: float, secrets: Secrets) -> Iterator[None]:
     """Raise what the libraries raise as an ApiError without secrets."""
     try:
         yield
-    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise ApiError(Failure.TIMEOUT, f"no answer within {timeout:.3g} s") from error
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        unsent = _why_unsent(error)
+        if unsent:
+            raise ApiError(unsent, f"no connection: {_origin_of(error, secrets)}") from error
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+            raise ApiError(Failure.TIMEOUT, f"no answer within {timeout:.3g} s") from error
         raise ApiError(Failure.UNREACHABLE, f"the call broke off: {_origin_of(error, secrets)}") from error
     except (OSError, ValueError, RuntimeError) as error:  # what the libraries let through of a malformed answer
         raise ApiError(Failure.UNREADABLE, f"the answer cannot be read: {_origin_of(error, secrets)}") from error
+
+
+def _why_unsent(error: BaseException | None) -> Failure | None:
+    """Tell a call that never left, since there was no connection to send it by, from one that broke off."""
+    while error is not None:
+        if isinstance(error, urllib3.exceptions.NameResolutionError):
+            return Failure.NO_NAME
+        if isinstance(error, urllib3.exceptions.ConnectTimeoutError):  # a refused connection is one, too
+            return Failure.AWAY
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _named(response: requests.Response) -> dict[str, str]:
