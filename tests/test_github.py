@@ -18,7 +18,7 @@ from tests.repositories import Repository
 from ztpurge.changes.event import Run as EventRun
 from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
-from ztpurge.changes.trees import LINK, Entry, Tree, differing_paths, find_files
+from ztpurge.changes.trees import LINK, SUBMODULE, Entry, Tree, differing_paths, find_files
 from ztpurge.errors import ZtpurgeError
 from ztpurge.pace import Pace
 from ztpurge.retry import Limits
@@ -61,7 +61,7 @@ def test_two_calls_tell_what_differs(repository: Repository, clock: FakeClock) -
 def test_a_new_branch_takes_one_call(repository: Repository, clock: FakeClock) -> None:
     head = repository.commit({"a": "1", "b/c": "1"})
     with serve(repository) as api:
-        assert client(api, clock).differing_paths(None, head) == ("a", "b/c")
+        assert client(api, clock).differing_paths(None, head).keys() == {"a", "b/c"}
     assert len(api.requests) == 1
 
 
@@ -76,13 +76,13 @@ def test_large_trees_are_read_level_by_level_where_they_differ(
     head = repository.commit({"a/x/0": "2", "b/y/1": None})
     limit = {"truncate_at": 10} if flavour == "github" else {"page_size": 10}
     with serve(repository, flavour=flavour, **limit) as api:
-        assert client(api, clock).differing_paths(base, head) == ("a/x/0", "b/y/1")
+        assert client(api, clock).differing_paths(base, head).keys() == {"a/x/0", "b/y/1"}
     if flavour == "github":
         unchanged = {repository.git("rev-parse", f"{base}:{folder}") for folder in ("c", "a/y", "a/z", "b/x", "b/z")}
         assert not [request for request in api.requests if any(sha in request.path for sha in unchanged)]
 
 
-def test_submodules_are_left_out_and_modes_count(repository: Repository, clock: FakeClock) -> None:
+def test_submodules_and_modes_count(repository: Repository, clock: FakeClock) -> None:
     base = repository.commit({"script": "1"})
     (repository.folder / "script").chmod(0o755)
     (repository.folder / "link").symlink_to("script")
@@ -91,7 +91,11 @@ def test_submodules_are_left_out_and_modes_count(repository: Repository, clock: 
     repository.git("commit", "--quiet", "--message=modes")
     head = repository.git("rev-parse", "HEAD")
     with serve(repository) as api:
-        assert client(api, clock).differing_paths(base, head) == ("link", "script")
+        assert client(api, clock).differing_paths(base, head) == {
+            "link": {LINK},
+            "module": {SUBMODULE},
+            "script": {"100644", "100755"},
+        }
 
 
 def test_a_name_that_the_api_cannot_spell_is_refused(repository: Repository, clock: FakeClock) -> None:
@@ -333,7 +337,7 @@ def test_runs_take_a_permission_of_their_own(repository: Repository, clock: Fake
 def test_hiccups_are_survived(repository: Repository, clock: FakeClock, fault: Fault) -> None:
     head = repository.commit({"a": "1"})
     with serve(repository, faults=(fault,)) as api:
-        assert client(api, clock).differing_paths(None, head) == ("a",)
+        assert client(api, clock).differing_paths(None, head).keys() == {"a"}
     assert len(api.requests) == fault.times + 1
 
 
@@ -346,7 +350,7 @@ def test_a_rate_limit_is_waited_for_if_it_ends_in_time(repository: Repository, c
         body='{"message": "API rate limit exceeded"}',
     )
     with serve(repository, faults=(limited,)) as api:
-        assert client(api, clock).differing_paths(None, head) == ("a",)
+        assert client(api, clock).differing_paths(None, head).keys() == {"a"}
     assert clock.now() >= 1120
     with serve(repository, faults=(limited,)) as api, pytest.raises(ZtpurgeError, match="rate limit exceeded"):
         client(api, type(clock)(), timeout=60).differing_paths(None, head)
@@ -387,7 +391,12 @@ def test_a_folder_that_the_api_cannot_list_is_refused(repository: Repository, cl
 
 def test_a_file_that_becomes_a_folder_is_gone_and_its_files_are_new() -> None:
     paths = differing_paths("base", "head", lambda sha, recursive: TREES[sha, recursive])
-    assert sorted(paths) == ["a/b", "now-folder", "now-folder/c"]
+    assert dict(paths) == {
+        "a/b": {"100644", "100755"},
+        "a/m": {SUBMODULE},
+        "now-folder": {"100644"},
+        "now-folder/c": {"100644"},
+    }
 
 
 KINDS: dict[str, str | None] = {
@@ -541,7 +550,7 @@ def test_a_blob_comes_byte_by_byte(repository: Repository, clock: FakeClock, dat
 )
 def test_a_blob_of_another_form_is_refused(repository: Repository, clock: FakeClock, answer: object) -> None:
     repository.commit({"a": "1"})
-    with serve(repository, faults=(blob_answer(answer),)) as api, pytest.raises(ZtpurgeError, match="no file for"):
+    with serve(repository, faults=(blob_answer(answer),)) as api, pytest.raises(ZtpurgeError, match="no file"):
         client(api, clock).blob("a" * 40)
 
 

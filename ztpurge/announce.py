@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
-from ztpurge.annotations import at_most_ten, failure_messages, unverified_message, warning_messages
+from ztpurge.annotations import at_most_ten, failure_messages, unseen_message, unverified_message, warning_messages
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import Report, exit_code, fit, outputs, refused_outputs, render_json
 from ztpurge.summary import render_refusal, render_summary
@@ -33,6 +33,9 @@ def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflo
         with workflow.group(f"Skipped: {messages.skip_counts(report.mapped)}"):
             for skip in report.mapped.skipped:
                 workflow.say(f"  {skip.path}  ({skip.reason})")
+    unseen = unseen_message(report.mapped)
+    if unseen:
+        workflow.annotate("warning", "ztpurge", unseen)
 
 
 def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
@@ -52,8 +55,11 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     for message in filter(None, (unverified_message(report), messages.cut_message(report))):
         workflow.annotate("notice", "ztpurge", message)
     if report.result == "nothing":
+        # without a checkout the folder is nowhere, whatever `root` says
+        is_checked_out = (workflow.workspace / ".git").exists() or inputs.has_list
         root_is_there = not inputs.root or (workflow.workspace / inputs.root).is_dir()
-        workflow.annotate("notice" if root_is_there else "warning", "ztpurge", messages.headline(report))
+        is_odd = is_checked_out and not root_is_there
+        workflow.annotate("warning" if is_odd else "notice", "ztpurge", messages.headline(report))
     written = _write_report(report, inputs.report_file, workflow)
     values, emptied = fit(outputs(report, report_file=written))
     if emptied:
