@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +26,7 @@ from ztpurge.pace import Pace
 from ztpurge.retry import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import FakeClock
@@ -190,6 +193,108 @@ def test_the_last_success_is_found_behind_pages_of_other_runs(repository: Reposi
     with serve(repository, runs=runs) as api:
         assert client(api, clock).since_last_success(EventRun("purge.yml", "main", "")) == ("a" * 40,)
     assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize("days", [pytest.param(20, id="20 days"), pytest.param(40, id="40 days: too old")])
+def test_a_run_that_was_run_again_is_seen_on_a_later_page(repository: Repository, clock: FakeClock, days: int) -> None:
+    repository.commit({"a": "1"})
+    today = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def at(ago: float) -> str:
+        return (today - timedelta(days=ago)).isoformat().replace("+00:00", "Z")
+
+    newest = [Run(f"{number:040x}", created_at=at(number / 10), run_id=900 - number) for number in range(150)]
+    old = Run("a" * 40, conclusion="failure", attempt=2, run_id=1, created_at=at(days), started_at=at(-1))
+    others = [Run(f"{number:040x}", created_at=at(days), run_id=700 - number) for number in range(60)]
+    with serve(repository, runs=[*newest, *others, old]) as api:
+        found = client(api, clock).since_last_success(EventRun("purge.yml", "main", ""))
+    # 40 days ago nobody may run it again any more: the second page shows that, and the third is not asked for
+    assert (found, len(api.requests)) == ((("a" * 40, "0" * 40), 3) if days == 20 else (("0" * 40,), 2))
+
+
+def test_this_run_does_not_count(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    runs = (
+        Run("2" * 40, run_id=2, status="in_progress", conclusion=None),
+        Run("1" * 40, run_id=1, conclusion="failure"),
+    )
+    with serve(repository, runs=runs) as api:
+        github = client(api, clock)
+        found = [github.since_last_success(EventRun("purge.yml", "main", "", id=number)) for number in (2, 0)]
+    assert found == [(None, "1" * 40), (None, "1" * 40, "2" * 40)]
+
+
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+@pytest.mark.parametrize("is_annotated", [True, False], ids=["annotated", "lightweight"])
+def test_a_name_of_a_tag_and_a_branch_is_refused(
+    repository: Repository, clock: FakeClock, flavour: str, is_annotated: bool
+) -> None:
+    repository.commit({"a": "1"})
+    repository.git("tag", *(("--annotate", "--message=v1") if is_annotated else ()), "x/twice")
+    head = repository.commit({"a": "2"})
+    repository.git("branch", "x/twice")
+    with serve(repository, flavour=flavour) as api:
+        with pytest.raises(ZtpurgeError, match="'x/twice' is a tag and a branch") as caught:
+            client(api, clock).resolve("x/twice")
+        assert caught.value.remedy == "Give the commit's id"
+        assert client(api, clock).resolve("main") == head
+        repository.git("branch", "--delete", "--force", "x/twice")
+        assert client(api, clock).resolve("x/twice") == repository.git("rev-parse", "x/twice^{commit}")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/..", "../../user", "-x", "a\n", "x?y=1", ""])
+def test_what_is_no_name_is_not_asked_for(repository: Repository, clock: FakeClock, name: str) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository) as api:
+        assert client(api, clock).resolve(name) is None
+    assert api.requests == ()
+
+
+def test_runs_that_may_not_be_read_name_the_permission_first(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    run = EventRun("purge.yml", "main", "")
+    with serve(repository, permissions=("contents",)) as api, pytest.raises(ZtpurgeError) as caught:
+        client(api, clock).since_last_success(run)
+    assert caught.value.remedy.startswith("Give the job the permission `actions: read`")
+    assert "fetch-depth" not in str(caught.value)  # which does not help here
+    with serve(repository, faults=(Fault("status", status=404),)) as api, pytest.raises(ZtpurgeError) as caught:
+        client(api, clock).since_last_success(run)
+    assert "`actions: read`" in caught.value.remedy
+
+
+def test_a_call_that_hangs_is_left_when_the_run_is_to_stop(repository: Repository) -> None:
+    from ztpurge.clock import Clock as RealClock  # noqa: PLC0415 - only a type above
+
+    head = repository.commit({"a": "1"})
+    clock = RealClock()
+    with serve(repository, faults=(Fault("hang", seconds=60),)) as api:
+        threading.Timer(0.2, clock.stop).start()
+        began = clock.now()
+        with pytest.raises(ZtpurgeError, match=r"git/trees/.*: no answer, and the run was cancelled"):
+            client(api, clock).differing_paths(None, head)
+        assert clock.now() - began < 3
+
+
+EVIL = "--output=/tmp/never"
+
+
+@pytest.mark.parametrize("sha", [EVIL, "a" * 39, "A" * 40, "a" * 40 + "\n", "", 1, None, ["a" * 40]], ids=ascii)
+def test_an_id_that_is_none_goes_no_further(repository: Repository, clock: FakeClock, sha: object) -> None:
+    repository.commit({"a": "1"})
+    run = {"id": 1, "run_number": 1, "status": "completed", "conclusion": "success", "event": "push", "head_sha": sha}
+    run |= {"head_repository": {"full_name": "owner/site"}, "created_at": "2026-01-01T00:00:00Z"}
+    ref = {"ref": "refs/tags/v1", "object": {"sha": sha}}
+    tree = {"tree": [{"path": "a", "mode": "100644", "sha": sha}], "truncated": False}
+    calls: tuple[tuple[str, object, Callable[[GitHub], object]], ...] = (
+        ("actions", {"workflow_runs": [run]}, lambda api: api.since_last_success(EventRun("purge.yml", "main", ""))),
+        ("commits", {"sha": sha}, lambda api: api.resolve("a" * 40)),
+        ("git/ref", ref, lambda api: api.resolve("v1")),
+        ("git/trees", tree, lambda api: api.files("a" * 40, ["a"])),
+    )
+    for path, answer, ask in calls:
+        odd = Fault("status", status=200, path=f"/repos/owner/site/{path}", body=json.dumps(answer))
+        with serve(repository, faults=(odd,)) as served, pytest.raises(ZtpurgeError, match="it answered no "):
+            ask(client(served, clock))
 
 
 def test_a_token_that_the_api_echoes_is_blotted_out(repository: Repository, clock: FakeClock) -> None:
