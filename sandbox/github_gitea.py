@@ -76,7 +76,7 @@ class GiteaRest(GitHubRest):
         )
 
     def _refs(self, ask: Ask) -> Reply:
-        """Tell what the refs that begin so point to: an object for one of that very name, else a list."""
+        """Tell what a ref points to; refs that only begin so, of which Gitea lists all, are left out."""
         self.demand("contents")
         found = self.ref_document(ask)
         if found is None:

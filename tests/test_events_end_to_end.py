@@ -221,6 +221,27 @@ def test_a_submodule_that_moved_is_skipped_with_a_warning(
     assert "::warning" not in excluded.log
 
 
+@pytest.mark.parametrize("place", ["checkout", "api"])
+def test_links_to_what_changed_are_purged_or_warned_of(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path, place: str
+) -> None:
+    site.write({"public/v1/a": "1", "public/v2/a": "1", "src/style.css": "1"})
+    for name, target in {"latest": "v2", "old": "v1", "style.css": "../src/style.css"}.items():
+        (site.folder / "public" / name).symlink_to(target)
+    before = site.commit()
+    after = site.commit({"public/v2/a": "2", "src/style.css": "2"})
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        folder = site.folder if place == "checkout" else workspace
+        step = run(folder, "push", {"before": before, "after": after}, api=api)
+        assert (step.exit_code, purged(cdn)) == (0, ["style.css", "v2/a"])
+        (warning,) = [line for line in step.log.splitlines() if line.startswith("::warning")]
+        assert "public/latest (a symbolic link to a folder where files changed)" in warning
+        (site.folder / "public/latest").unlink()
+        (site.folder / "public/latest").symlink_to("v1")
+        step = run(folder, "push", {"before": after, "after": site.commit()}, api=api)
+    assert "public/latest (a symbolic link that changed, and may lead to a folder)" in step.log
+
+
 def test_a_file_in_the_place_of_a_submodule_is_purged_and_warned_of(
     run: RunStep, cdn: Sandbox, site: Repository
 ) -> None:

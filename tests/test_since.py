@@ -34,6 +34,9 @@ class FakeCheckout:
     def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str] | None:
         raise AssertionError(commit, paths)
 
+    def links(self, commit: str, root: str) -> dict[str, str | None] | None:
+        raise AssertionError(commit, root)
+
 
 @dataclass
 class FakeApi:
@@ -50,6 +53,9 @@ class FakeApi:
 
     def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         raise AssertionError(commit, paths)
+
+    def links(self, commit: str, root: str) -> dict[str, str | None]:
+        raise AssertionError(commit, root)
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         self.asked.append((run.workflow, run.branch))

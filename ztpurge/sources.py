@@ -14,7 +14,7 @@ from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
 from ztpurge.changes.manifest import Manifest, parse_manifest
-from ztpurge.changes.since import find_changes, raise_if_no_folder
+from ztpurge.changes.since import changes_through_links, find_changes, raise_if_no_folder
 from ztpurge.errors import ZtpurgeError
 from ztpurge.source import Source
 
@@ -104,8 +104,9 @@ def _open_commits(step: Step) -> _Commits:
     found = find_changes(inputs.since, event, run, checkout=checkout, api=api)
     if event.head and found.changes:
         raise_if_no_folder(inputs.root, event.head, checkout=checkout, api=api)
+    linked = changes_through_links(inputs.root, found, checkout=checkout, api=api)
     step.workflow.say(messages.range_line(event.name, found))
-    return _Commits(found.changes, step=step, head=event.head)
+    return _Commits(found.changes + linked, step=step, head=event.head)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.trees import SUBMODULE, Entry, is_id, is_ref_name
+from ztpurge.changes.trees import LINK, SUBMODULE, Entry, is_id, is_ref_name
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -105,6 +105,18 @@ class Git:
         wanted = tuple(paths)
         listed = self._run("ls-tree", "-t", "-z", "--full-tree", ids=(commit, *wanted))
         return None if listed is None else {path: mode for path, mode, _ in _listed(listed) if path in wanted}
+
+    def links(self, commit: str, root: str) -> dict[str, str | None] | None:
+        """Return what each symbolic link below a folder of a commit says, None where the checkout lacks that.
+
+        None if it lacks the commit.
+        """
+        listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(commit, *([root] if root else [])))
+        if listed is None:
+            return None
+        links = b"".join(line + b"\0" for line in listed.split(b"\0") if line.startswith(LINK.encode()))
+        said = {path: self.blob(sha) for path, _, sha in _listed(links)}
+        return {path: None if text is None else text.decode("utf-8", "surrogateescape") for path, text in said.items()}
 
     def blob(self, sha: str) -> bytes | None:
         """Return the content of a small file by its blob id; None if the checkout lacks it."""

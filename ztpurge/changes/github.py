@@ -6,6 +6,7 @@ Forgejo's API serves too as far as it has the same calls (trees in pages).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import random
@@ -24,7 +25,7 @@ from ztpurge.changes.answered import (
     parse_tree,
 )
 from ztpurge.changes.runs import commits_since_last_success, is_far_enough, last_success, lost_runs
-from ztpurge.changes.trees import Tree, differing_paths, find_entries, find_files, is_id, is_ref_name
+from ztpurge.changes.trees import LINK, Tree, differing_paths, find_entries, find_files, is_id, is_ref_name
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.patience import why_over
 from ztpurge.redaction import Secrets
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 _MAX_ANSWER = 200_000_000  # bytes; 100,000 entries take some 30 MB
 _PAGE = 100
 _MOST_PAGES = 10
+_MOST_LINKS = 50  # each takes a call
 _SOON = 15.0  # seconds
 _GRACE = 0.5  # seconds, for what ends just in time
 _NOT_THERE = frozenset({400, 404, 409, 422})
@@ -137,6 +139,24 @@ class GitHub:
     def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
         """Return the modes of what a commit has at those of the paths."""
         return {path: entry.mode for path, entry in find_entries(commit, paths, self._tree).items()}
+
+    def links(self, commit: str, root: str) -> dict[str, str | None]:
+        """Return what each symbolic link below a folder of a commit says, None where the API does not tell that soon.
+
+        Empty for a commit with more entries than the API lists at once.
+        """
+        tree = self._tree(commit, True)
+        below = f"{root}/" if root else ""
+        found = {
+            path: entry.sha for path, entry in tree.entries.items() if entry.mode == LINK and path.startswith(below)
+        }
+        if tree.truncated:
+            return {}
+        said: dict[str, str | None] = dict.fromkeys(found)
+        for path, sha in [*found.items()][:_MOST_LINKS]:
+            with contextlib.suppress(ZtpurgeError):
+                said[path] = self.blob(sha).decode("utf-8", "surrogateescape")
+        return said
 
     def blob(self, sha: str) -> bytes:
         """Return the content of a small file by its blob id; raise ZtpurgeError if the API does not give it."""

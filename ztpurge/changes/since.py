@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ztpurge.changes import Change, changes_of
 from ztpurge.changes.event import Range, Start
+from ztpurge.changes.links import links_to
 from ztpurge.changes.trees import LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
@@ -27,6 +28,10 @@ _SERVED_ELSEWHERE = {
     "a submodule": "Compare what is deployed with `manifest`, or run ztpurge in the repository of the submodule",
     "a symbolic link": "Name the folder that it leads to",
 }
+_UNSEEN = {
+    SUBMODULE: "a submodule, whose files are another repository's",
+    LINK: "a symbolic link that changed, and may lead to a folder",
+}
 _NO_FOLDER = {SUBMODULE: "a submodule", LINK: "a symbolic link"}
 _OF_OTHER_COMMITS = frozenset({"workflow_run", "pull_request", "pull_request_target"})
 
@@ -43,6 +48,9 @@ class Checkout(Protocol):
     def modes(self, commit: str, paths: Iterable[str]) -> Mapping[str, str] | None:
         """Return the modes of what a commit has at those of the paths; None if the checkout lacks it."""
 
+    def links(self, commit: str, root: str) -> Mapping[str, str | None] | None:
+        """Return what each symbolic link below a folder says; None if the checkout lacks the commit."""
+
 
 class Api(Protocol):
     """The repository as the API shows it."""
@@ -55,6 +63,9 @@ class Api(Protocol):
 
     def modes(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
         """Return the modes of what a commit has at those of the paths."""
+
+    def links(self, commit: str, root: str) -> Mapping[str, str | None]:
+        """Return what each symbolic link below a folder says, None where it is not known."""
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         """Return the commits of the last success, None if there is none, and of what may have deployed since."""
@@ -92,10 +103,25 @@ def find_changes(since: str, event: Event, run: Run, *, checkout: Checkout, api:
 
 
 def _changes(modes: Mapping[str, frozenset[str]]) -> Iterator[Change]:
-    for change in changes_of(path for path, kinds in modes.items() if kinds != {SUBMODULE}):
-        yield change
-    for change in changes_of(path for path, kinds in modes.items() if SUBMODULE in kinds):
-        yield Change(change.path, unseen="a submodule, whose files are another repository's")
+    yield from changes_of(path for path, kinds in modes.items() if kinds != {SUBMODULE})
+    for kind, what in _UNSEEN.items():
+        for change in changes_of(path for path, kinds in modes.items() if kind in kinds):
+            yield Change(change.path, unseen=what)
+
+
+def changes_through_links(root: str, found: Found, *, checkout: Checkout, api: Callable[[], Api]) -> tuple[Change, ...]:
+    """Return what changed below `root` because a symbolic link leads there; raise ZtpurgeError if nobody can tell."""
+    if found.range is None or not found.changes:
+        return ()
+    head, listed = found.range.head, {change.path for change in found.changes}
+    links = checkout.links(head, root)
+    if links is None:
+        links = api().links(head, root)
+    return tuple(
+        Change(path, unseen="" if is_file else "a symbolic link to a folder where files changed")
+        for path, is_file in links_to(listed, links)
+        if path not in listed
+    )
 
 
 def raise_if_no_folder(root: str, head: str, *, checkout: Checkout, api: Callable[[], Api]) -> None:
