@@ -101,7 +101,8 @@ def test_a_run_ends_soon_whoever_is_slow(
         finally:
             process.kill()
     assert time.monotonic() - began < SOON
-    assert (process.returncode > 0, cdn.calls) == (True, ())
+    assert process.returncode > 0
+    assert slow is much_to_compare_with or cdn.calls == ()  # what is purged already is compared
     assert "::error title=ztpurge::" in log
     assert ("the run was cancelled" if how == "cancelled" else "`timeout` leaves no time") in log.replace("&#96;", "`")
     assert "Traceback" not in log
