@@ -16,7 +16,7 @@ from sandbox import answers
 from sandbox.faults import Fault, Script
 from sandbox.github_gitea import GiteaRest
 from sandbox.github_objects import GitObjects
-from sandbox.github_rest import Allowance, GitHubRest, Release, Run, Settings, document_reply, text
+from sandbox.github_rest import Allowance, GitHubRest, Release, Run, Settings, document_reply, numbered, text
 from sandbox.listener import Listener
 from sandbox.opened import Opened
 from sandbox.switchboard import RESET_ON_CLOSE
@@ -64,7 +64,7 @@ class GitHubApi(Opened):
             token=token,
             truncate_at=truncate_at,
             page_size=page_size,
-            runs=tuple(runs),
+            runs=tuple(numbered(runs)),
             releases=tuple(releases),
             permissions=frozenset(permissions),
         )

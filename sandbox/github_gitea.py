@@ -29,6 +29,8 @@ class GiteaRest(GitHubRest):
                 return self.blob(behind(ask, "/git/blobs/"))
             case ["git", "commits", _]:
                 return self._single_commit(behind(ask, "/git/commits/"))
+            case ["git", "refs", "heads" | "tags", _, *_]:
+                return self._refs(behind(ask, "/git/refs/"))
             case ["commits"]:
                 return self._commits(ask)
             case ["releases"]:
@@ -72,6 +74,14 @@ class GiteaRest(GitHubRest):
                 "total_count": len(entries),
             }
         )
+
+    def _refs(self, ask: Ask) -> Reply:
+        """Tell what a ref points to; refs that only begin so, of which Gitea lists all, are left out."""
+        self.demand("contents")
+        found = self.ref_document(ask)
+        if found is None:
+            raise Refused(self.not_found())
+        return document_reply(found)
 
     def _single_commit(self, ask: Ask) -> Reply:
         self.demand("contents")

@@ -32,6 +32,10 @@ class GitObjects:
         """Return the full sha of the `commit` or `tree` that a sha, branch or tag leads to, or None."""
         return self._first(_candidates(name), peel=f"^{{{kind}}}")
 
+    def ref(self, name: bytes) -> str | None:
+        """Return the sha of the object that a whole name, such as `refs/tags/v1`, points to, or None."""
+        return None if _NO_REF_NAME.search(name) else self._first((name,))
+
     def has_file(self, path: bytes) -> bool:
         """Tell whether the default branch has a file."""
         return b"\n" not in path and self._first((b"HEAD:" + path,)) is not None

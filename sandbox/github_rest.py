@@ -5,8 +5,9 @@ import gzip
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar, TypeVar
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -24,7 +25,7 @@ _REPOSITORY = re.compile(r"/repos/(?P<name>[^/]+/[^/]+)(?P<rest>/.*)")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a workflow."""
+    """One run of a workflow; without a number it counts from the oldest of its list, and a minute apart."""
 
     head_sha: str
     branch: str = "main"
@@ -32,10 +33,12 @@ class Run:
     event: str = "push"
     status: str = "completed"
     conclusion: str | None = "success"
-    run_id: int = 1
+    run_id: int = 0
     head_repository: str = "owner/site"
     attempt: int = 1
-    started_at: str = "2026-01-01T00:00:00Z"  # of the attempt
+    created_at: str = ""
+    started_at: str = ""  # of the attempt, else when the run was created
+    updated_at: str = ""  # else when the attempt started
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,18 @@ class Ask:
         """Return a number of the query; what is none counts as not given."""
         text = self.query.get(key, "")
         return int(text) if text.isascii() and text.isdigit() else default
+
+
+def numbered(runs: Iterable[Run]) -> Iterator[Run]:
+    """Give each run, the newest first, the number and the times that it was not given."""
+    listed = tuple(runs)
+    for left, run in zip(range(len(listed), 0, -1), listed, strict=True):
+        number = run.run_id or left
+        first = run.started_at if run.attempt == 1 else ""
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+        created = run.created_at or first or moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        started = run.started_at or created
+        yield replace(run, run_id=number, created_at=created, started_at=started, updated_at=run.updated_at or started)
 
 
 class Allowance:
@@ -177,6 +192,8 @@ class GitHubRest:
                 return self.tree(behind(ask, "/git/trees/"))
             case ["git", "blobs", _]:
                 return self.blob(behind(ask, "/git/blobs/"))
+            case ["git", "ref", "heads" | "tags", _, *_]:
+                return self._ref(behind(ask, "/git/ref/"))
             case ["commits", _, *_]:
                 return self._commit(behind(ask, "/commits/"))
             case ["actions", "workflows", _, "runs"]:
@@ -227,6 +244,23 @@ class GitHubRest:
         data = self.objects.blob(sha)
         content = base64.encodebytes(data).decode()  # in lines, as GitHub has it
         return document_reply({"sha": sha, "size": len(data), "encoding": "base64", "content": content})
+
+    def _ref(self, ask: Ask) -> Reply:
+        """Tell what a ref points to: a tag's own object if it has one."""
+        self.demand("contents")
+        found = self.ref_document(ask)
+        if found is None:
+            raise Refused(self.not_found())
+        return document_reply(found)
+
+    def ref_document(self, ask: Ask) -> dict[str, object] | None:
+        """Describe a ref, None if it is not there."""
+        sha = self.objects.ref(b"refs/" + ask.name)
+        if sha is None:
+            return None
+        kind = "commit" if self.objects.find(sha.encode(), kind="commit") == sha else "tag"
+        name = f"refs/{ask.name.decode(errors='replace')}"
+        return {"ref": name, "object": {"sha": sha, "type": kind, "url": f"{ask.base}/git/{kind}s/{sha}"}}
 
     def _commit(self, ask: Ask) -> Reply:
         self.demand("contents")
@@ -311,7 +345,9 @@ def _run_document(run: Run, *, repository: str) -> dict[str, object]:
         "status": run.status,
         "conclusion": run.conclusion,
         "run_attempt": run.attempt,
+        "created_at": run.created_at,
         "run_started_at": run.started_at,
+        "updated_at": run.updated_at,
         "path": f".github/workflows/{run.workflow}",
         "head_repository": {"full_name": run.head_repository},
         "repository": {"full_name": repository},

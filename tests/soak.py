@@ -195,7 +195,10 @@ class History:
         attempt = 1 if run.status == "in_progress" else run.attempt + 1
         self._started += timedelta(minutes=1)
         started = self._started.strftime("%Y-%m-%dT%H:%M:%SZ")
-        run = replace(run, status="in_progress", conclusion=None, attempt=attempt, started_at=started)
+        created = run.created_at or started
+        run = replace(
+            run, status="in_progress", conclusion=None, attempt=attempt, created_at=created, started_at=started
+        )
         self._runs[number - 1] = run
         self._visit(6)
         if deploys:
@@ -324,6 +327,7 @@ class History:
             "GITHUB_SHA": run.head_sha,
             "GITHUB_REPOSITORY": "owner/site",
             "GITHUB_REF_NAME": "main",
+            "GITHUB_RUN_ID": str(run.run_id),
             "GITHUB_RUN_NUMBER": str(run.run_id),
             "GITHUB_RUN_ATTEMPT": str(run.attempt),
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",

@@ -113,16 +113,40 @@ def test_a_shallow_checkout_of_another_commit_does_not_answer_for_it(
     assert found == {"a.css": Content(repository.git("rev-parse", f"{old}:a.css"), 3, is_blob=True)}
 
 
-def test_a_clone_without_blobs_knows_the_ids_and_asks_nobody(repository: Repository, tmp_path: Path) -> None:
+def partial_clone(repository: Repository, clone: Path) -> Git:
     repository.git("config", "uploadpack.allowFilter", "true")
-    head = commit(repository)
-    clone = tmp_path / "partial"
     repository.git("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{repository.folder}", str(clone))
-    found = find_contents(head, ["a.css", "empty"], checkout=checkout(clone), api=no_api)
-    assert found == {
-        path: Content(repository.git("rev-parse", f"{head}:{path}"), None, is_blob=True) for path in ("a.css", "empty")
+    return checkout(clone)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["the API tells sizes", "there is no token"])
+def test_a_clone_without_blobs_knows_the_ids_and_the_api_their_sizes(
+    repository: Repository, tmp_path: Path, clock: FakeClock, is_told: bool
+) -> None:
+    head = commit(repository)
+    partial = partial_clone(repository, tmp_path / "partial")
+    with GitHubApi(repository.folder) as api:
+        paths = ["a.css", "empty", "link"]
+        found = find_contents(head, paths, checkout=partial, api=(lambda: github(api, clock)) if is_told else refuse)
+    contents = {path: entry for path, entry in found.items() if isinstance(entry, Content)}
+    assert {path: entry.digest for path, entry in contents.items()} == {
+        path: repository.git("rev-parse", f"{head}:{path}") for path in ("a.css", "empty")
     }
-    assert all(entry.may_be_pointer for entry in found.values() if isinstance(entry, Content))
+    sizes = {"a.css": 3, "empty": 0} if is_told else {"a.css": None, "empty": None}
+    assert {path: entry.size for path, entry in contents.items()} == sizes
+    assert len(api.requests) == is_told
+
+
+def test_an_api_that_is_away_is_not_waited_for_to_tell_sizes(
+    repository: Repository, tmp_path: Path, clock: FakeClock
+) -> None:
+    head = commit(repository)
+    partial = partial_clone(repository, tmp_path / "partial")
+    away = Fault("status", status=503, times=9, headers=(("Retry-After", "600"),))
+    with GitHubApi(repository.folder, faults=(away,)) as api:
+        found = find_contents(head, ["a.css"], checkout=partial, api=lambda: github(api, clock))
+    assert isinstance(found["a.css"], Content)
+    assert (len(api.requests), sum(clock.slept)) == (1, 0)
 
 
 def test_a_repository_of_sha256_has_contents_too(tmp_path: Path) -> None:
@@ -183,6 +207,9 @@ class Counting:
         self.asked: list[str] = []
 
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
+        raise NotImplementedError
+
+    def sizes(self, commit: str, paths: Iterable[str]) -> dict[str, int | None]:
         raise NotImplementedError
 
     def blob(self, sha: str) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from sandbox import Fault
 from sandbox.github import GitHubApi, Run
 from sandbox.runner import Step, run_step
 from tests.repositories import Repository
@@ -42,8 +44,6 @@ def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
     ) -> Step:
         event = tmp_path / "event.json"
         event.write_text(json.dumps(payload))
-        given = {"token": token, "api_url": cdn.api_url, "base_url": "https://static.example.com/"}
-        given |= {"github_token": GITHUB_TOKEN if api else "", "root": "public", **inputs}
         environ = {
             "GITHUB_EVENT_NAME": name,
             "GITHUB_EVENT_PATH": str(event),
@@ -53,7 +53,11 @@ def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
             "GITHUB_RUN_ATTEMPT": str(attempt),
             **({"GITHUB_API_URL": api.url} if api else {}),
+            **{f"GITHUB_{key.upper()}": inputs.pop(key) for key in ("run_id", "run_number") if key in inputs},
+            **{key: inputs.pop(key) for key in ("PATH",) if key in inputs},
         }
+        given = {"token": token, "api_url": cdn.api_url, "base_url": "https://static.example.com/"}
+        given |= {"github_token": GITHUB_TOKEN if api else "", "root": "public", **inputs}
         return run_step(workspace, {key.replace("_", "-"): value for key, value in given.items()}, environ=environ)
 
     return run
@@ -158,6 +162,193 @@ def test_a_revert_of_what_a_failed_run_deployed_is_purged(run: RunStep, cdn: San
     with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
         step = run(site.folder, "schedule", {}, sha=head, api=api, since="last-success")
     assert (step.exit_code, purged(cdn)) == (0, ["a"])
+
+
+def test_failed_jobs_of_an_older_run_that_succeed_at_last_hide_no_failure(
+    run: RunStep, cdn: Sandbox, site: Repository
+) -> None:
+    served = site.commit({"public/a": "1", "public/b": "1", "public/c": "1"})
+    older, lost, head = (site.commit({f"public/{name}": "2"}) for name in "abc")
+    # the run of `older` failed, and so did that of `lost`; then failed jobs of `older` were run again, long after
+    runs = (
+        Run(head, run_id=9, status="in_progress", conclusion=None),
+        Run(lost, run_id=8, conclusion="failure"),
+        Run(older, run_id=7, attempt=2, started_at="2026-01-02T00:00:00Z"),
+        Run(served, run_id=6),
+    )
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        step = run(site.folder, "workflow_dispatch", {}, api=api, sha=head, since="last-success", run_id="9")
+    assert (step.exit_code, purged(cdn)) == (0, ["b", "c"])
+
+
+def test_a_run_of_the_same_commit_that_failed_is_no_first_run(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    before = site.commit({"public/a": "1", "public/b": "1"})
+    head = site.commit({"public/a": "2"})
+    runs = (Run(head, run_id=9, status="in_progress", conclusion=None), Run(head, run_id=8, conclusion="failure"))
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        event = {"before": before, "after": head}
+        step = run(site.folder, "push", event, api=api, since="last-success", run_id="9")
+        assert (step.exit_code, purged(cdn)) == (0, ["a", "b"])  # what was served before that run is not known
+        step = run(site.folder, "push", event, api=api, since="last-success", run_id="8")
+    assert step.exit_code == 0
+
+
+def test_last_success_without_its_permission_says_which(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    before, after = history(site)
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, permissions=("contents",)) as api:
+        step = run(site.folder, "push", {"before": before, "after": after}, api=api, since="last-success")
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert "Give the job the permission `actions: read`" in step.log.replace("&#96;", "`")
+    assert "fetch-depth" not in step.log
+
+
+def add_submodule(site: Repository, name: str, commit: str) -> str:
+    site.git("update-index", "--add", "--cacheinfo", f"160000,{commit},{name}")
+    site.git("commit", "--quiet", "--message=submodule")
+    return site.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("place", ["checkout", "api"])
+def test_a_submodule_that_moved_is_skipped_with_a_warning(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path, place: str
+) -> None:
+    site.commit({"public/a": "1", "src/x": "1"})
+    add_submodule(site, "src/elsewhere", "1" * 40)
+    before = add_submodule(site, "public/game", "1" * 40)
+    site.git("update-index", "--cacheinfo", f"160000,{'2' * 40},src/elsewhere")
+    after = add_submodule(site, "public/game", "2" * 40)
+    event = {"before": before, "after": after}
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        step = run(site.folder if place == "checkout" else workspace, "push", event, api=api)
+        excluded = run(workspace, "push", event, api=api, exclude="game")
+    assert (step.exit_code, step.outputs["result"], step.outputs["skipped-count"]) == (0, "nothing", "2")
+    assert "no file changed" not in step.log
+    (warning,) = [line for line in step.log.splitlines() if line.startswith("::warning")]
+    assert "what is served below it may be stale: public/game (a submodule" in warning
+    assert "elsewhere" not in warning
+    assert "::warning" not in excluded.log
+
+
+@pytest.mark.parametrize("place", ["checkout", "api"])
+def test_links_to_what_changed_are_purged_or_warned_of(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path, place: str
+) -> None:
+    site.write({"public/v1/a": "1", "public/v2/a": "1", "src/style.css": "1"})
+    for name, target in {"latest": "v2", "old": "v1", "style.css": "../src/style.css"}.items():
+        (site.folder / "public" / name).symlink_to(target)
+    before = site.commit()
+    after = site.commit({"public/v2/a": "2", "src/style.css": "2"})
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        folder = site.folder if place == "checkout" else workspace
+        step = run(folder, "push", {"before": before, "after": after}, api=api)
+        assert (step.exit_code, purged(cdn)) == (0, ["style.css", "v2/a"])
+        (warning,) = [line for line in step.log.splitlines() if line.startswith("::warning")]
+        assert "public/latest (a symbolic link to a folder where files changed)" in warning
+        (site.folder / "public/latest").unlink()
+        (site.folder / "public/latest").symlink_to("v1")
+        step = run(folder, "push", {"before": after, "after": site.commit()}, api=api)
+    assert "public/latest (a symbolic link that changed, and may lead to a folder)" in step.log
+
+
+def test_a_file_in_the_place_of_a_submodule_is_purged_and_warned_of(
+    run: RunStep, cdn: Sandbox, site: Repository
+) -> None:
+    site.commit({"public/a": "1"})
+    before = add_submodule(site, "public/game", "1" * 40)
+    site.git("rm", "--quiet", "--cached", "public/game")
+    after = site.commit({"public/game": "a file now"})
+    step = run(site.folder, "push", {"before": before, "after": after})
+    assert (step.exit_code, purged(cdn)) == (0, ["game"])
+    assert "public/game (a submodule" in step.log
+
+
+@pytest.mark.parametrize("place", ["checkout", "api"])
+@pytest.mark.parametrize("root", ["public", "public/sub/folder"])
+@pytest.mark.parametrize("kind", ["a submodule", "a symbolic link"])
+def test_a_root_that_is_no_folder_is_refused(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path, kind: str, root: str, place: str
+) -> None:
+    before = site.commit({"dist/a": "1"})
+    if kind == "a submodule":
+        after = add_submodule(site, "public", "1" * 40)
+    else:
+        (site.folder / "public").symlink_to("dist")
+        after = site.commit({"dist/a": "2"})
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        folder = site.folder if place == "checkout" else workspace
+        step = run(folder, "push", {"before": before, "after": after}, api=api, root=root)
+    assert (step.exit_code, cdn.calls) == (2, ())
+    assert f"::error title=ztpurge::root: public is {kind} in the repository" in step.log
+
+
+def test_what_is_no_file_in_a_build_is_skipped_with_one_warning(
+    run: RunStep, cdn: Sandbox, workspace: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (workspace / "public").mkdir()
+    (workspace / "public/a.css").write_text("1")
+    for name, target in {"out": str(tmp_path / "elsewhere"), "nothing": "none", "fine": "a.css"}.items():
+        (workspace / "public" / name).symlink_to(target)
+    os.mkfifo(workspace / "public/pipe")
+    for purges in (["a.css", "fine"], ["a.css", "fine"]):  # the second time nothing differs
+        step = run(workspace, "push", {}, manifest="m.json", run_id="1")
+        assert (step.exit_code, purged(cdn), step.outputs["skipped-count"]) == (0, purges, "3")
+        (warning,) = [line for line in step.log.splitlines() if line.startswith("::warning") and "may be stale" in line]
+        for words in ("nothing (a link to nothing)", "out (a link out of the workspace)", "pipe (a named pipe)"):
+            assert f"public/{words}" in warning
+    assert step.outputs["result"] == "nothing"
+
+
+def test_a_manifest_from_a_desk_is_not_trusted_in_a_workflow(run: RunStep, cdn: Sandbox, workspace: Path) -> None:
+    (workspace / "public").mkdir()
+    (workspace / "public/a.css").write_text("1")
+    results = []
+    for number in ("", "", "7", "8"):
+        step = run(workspace, "push", {}, manifest="m.json", run_number=number)
+        results.append((step.outputs["result"], "was written outside a workflow's run" in step.log))
+    assert results == [("purged", False), ("nothing", False), ("purged", True), ("nothing", False)]
+
+
+def test_an_id_that_is_an_option_writes_nothing(run: RunStep, cdn: Sandbox, site: Repository, tmp_path: Path) -> None:
+    before, after = history(site)
+    witness = tmp_path / "witness"
+    evil = f"--output={witness}"
+    runs = (Run(evil, run_id=8),)
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        step = run(site.folder, "push", {"before": before, "after": after}, api=api, since="last-success", run_id="9")
+        assert (step.exit_code, cdn.calls, witness.exists()) == (2, (), False)
+        assert "it answered no runs" in step.log
+        odd = Fault("status", status=200, path="/repos/owner/site/commits", body=json.dumps({"sha": evil}), times=9)
+        api.add_faults(odd)
+        step = run(site.folder, "push", {"before": before, "after": after}, api=api, since="v1")
+    assert (step.exit_code, cdn.calls, witness.exists()) == (2, (), False)
+    assert "it answered no commit" in step.log
+
+
+@pytest.mark.parametrize("path", ["", ":", ".", "{folder}", "{folder}/bin"])
+def test_the_repository_s_own_git_is_not_run(
+    run: RunStep, cdn: Sandbox, site: Repository, tmp_path: Path, path: str
+) -> None:
+    before, after = history(site)
+    for place in ("git", "bin/git"):
+        site.write({place: f"#!/bin/sh\n: > {tmp_path}/witness\n"})
+        (site.folder / place).chmod(0o755)
+    spelled = f"{path.format(folder=site.folder)}:{os.environ['PATH']}"
+    step = run(site.folder, "push", {"before": before, "after": after}, PATH=spelled)
+    assert (step.exit_code, purged(cdn)) == (0, CHANGED)
+    assert not (tmp_path / "witness").exists()
+
+
+def test_a_push_that_changes_nothing_served_needs_no_checkout_and_warns_of_nothing(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path
+) -> None:
+    before = site.commit({"public/a": "1", "src/b": "1"})
+    after = site.commit({"src/b": "2"})
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        step = run(workspace, "push", {"before": before, "after": after}, api=api, verify="true", prefetch="true")
+    assert (step.exit_code, step.outputs["result"], cdn.calls) == (0, "nothing", ())
+    assert "::warning" not in step.log
+    assert len(api.requests) == 2  # the two trees
 
 
 def test_without_a_base_url_it_is_said_that_files_are_not_looked_at(

@@ -473,7 +473,16 @@ class TestVerify:
             f"::{'warning' if exit_code == 0 else 'error'} title=ztpurge::1 URL of 127.0.0.1 purged, but not"
             in step.log
         )
-        assert "names no commit to compare what is served with" in step.log
+        assert (
+            "which commit is served is not known: there is no GITHUB_SHA, and the workspace is no checkout" in step.log
+        )
+
+    def test_at_a_desk_the_commit_that_is_checked_out_is_compared(self, cdn: Sandbox, site: Site) -> None:
+        warm(cdn)
+        site.push({"public/a.css": "22"})
+        step = run_step(site.folder, inputs_for(cdn, verify="true", files="public/a.css"))
+        assert (step.exit_code, step.outputs["result"], step.outputs["stale-urls"]) == (0, "purged", "[]")
+        assert "1 seen fresh" in step.log
 
     def test_what_cannot_be_compared_says_so(self, cdn: Sandbox, site: Site) -> None:
         (site.folder / "public/link").symlink_to("same")

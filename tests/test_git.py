@@ -11,7 +11,7 @@ import pytest
 
 from tests.repositories import ENVIRON, Repository
 from ztpurge.changes.git import Git
-from ztpurge.changes.trees import LINK, Entry
+from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE, Entry
 from ztpurge.errors import ZtpurgeError
 
 
@@ -22,6 +22,12 @@ def repository(tmp_path: Path) -> Repository:
 
 def checkout(folder: Path) -> Git:
     return Git(folder, os.environ)
+
+
+def differing(folder: Path, base: str | None, head: str) -> tuple[str, ...] | None:
+    """Return the paths of the files alone."""
+    found = checkout(folder).differing_paths(base, head)
+    return None if found is None else tuple(path for path, modes in found.items() if modes != {SUBMODULE})
 
 
 ODD_NAMES = [
@@ -42,18 +48,18 @@ ODD_NAMES = [
 def test_any_name_comes_as_it_is(repository: Repository, name: str) -> None:
     base = repository.commit({"same": "1"})
     head = repository.commit({f"{name}/{name}": "1"})
-    assert checkout(repository.folder).differing_paths(base, head) == (f"{name}/{name}",)
-    assert checkout(repository.folder).differing_paths(head, base) == (f"{name}/{name}",)
-    assert set(checkout(repository.folder).differing_paths(None, head) or ()) == {"same", f"{name}/{name}"}
+    assert differing(repository.folder, base, head) == (f"{name}/{name}",)
+    assert differing(repository.folder, head, base) == (f"{name}/{name}",)
+    assert set(differing(repository.folder, None, head) or ()) == {"same", f"{name}/{name}"}
 
 
 def test_edits_deletions_and_both_names_of_a_rename(repository: Repository) -> None:
     base = repository.commit({"edited": "1", "deleted": "2", "old": "3" * 100, "kept": "4"})
     head = repository.commit({"edited": "9", "deleted": None, "old": None, "new": "3" * 100})
-    assert checkout(repository.folder).differing_paths(base, head) == ("deleted", "edited", "new", "old")
+    assert differing(repository.folder, base, head) == ("deleted", "edited", "new", "old")
 
 
-def test_modes_and_links_count_submodules_do_not(repository: Repository) -> None:
+def test_modes_links_and_submodules_count(repository: Repository) -> None:
     base = repository.commit({"script": "1", "was-module": "x", "target": "1"})
     (repository.folder / "script").chmod(0o755)
     (repository.folder / "link").symlink_to("target")
@@ -63,9 +69,15 @@ def test_modes_and_links_count_submodules_do_not(repository: Repository) -> None
         repository.git("update-index", "--add", "--cacheinfo", f"160000,{base},{name}")
     repository.git("commit", "--quiet", "--message=modes")
     head = repository.git("rev-parse", "HEAD")
-    assert checkout(repository.folder).differing_paths(base, head) == ("link", "script", "was-module")
-    assert checkout(repository.folder).differing_paths(None, head) == ("link", "script", "target")
-    assert set(checkout(repository.folder).differing_paths(base, head) or ()) == repository.truth(base, head)
+    assert differing(repository.folder, base, head) == ("link", "script", "was-module")
+    assert dict(checkout(repository.folder).differing_paths(base, head) or {}) == {
+        "link": {LINK},
+        "module": {SUBMODULE},
+        "script": {"100644", "100755"},
+        "was-module": {"100644", SUBMODULE},
+    }
+    assert differing(repository.folder, None, head) == ("link", "script", "target")
+    assert set(differing(repository.folder, base, head) or ()) == repository.truth(base, head)
 
 
 def test_a_force_push_compares_what_was_served_with_what_is(repository: Repository) -> None:
@@ -73,7 +85,7 @@ def test_a_force_push_compares_what_was_served_with_what_is(repository: Reposito
     undone = repository.commit({"undone": "1", "a": "2"})
     repository.git("reset", "--quiet", "--hard", "HEAD~1")
     head = repository.commit({"b": "1"})
-    assert checkout(repository.folder).differing_paths(undone, head) == ("a", "b", "undone")
+    assert differing(repository.folder, undone, head) == ("a", "b", "undone")
 
 
 def test_a_merge_compares_its_tree(repository: Repository) -> None:
@@ -83,7 +95,7 @@ def test_a_merge_compares_its_tree(repository: Repository) -> None:
     repository.git("checkout", "--quiet", "main")
     repository.commit({"m": "1"})
     repository.git("merge", "--quiet", "--no-ff", "--message=merge", "topic")
-    assert checkout(repository.folder).differing_paths(base, repository.git("rev-parse", "HEAD")) == ("m", "t")
+    assert differing(repository.folder, base, repository.git("rev-parse", "HEAD")) == ("m", "t")
 
 
 def test_what_a_shallow_clone_lacks_is_none(repository: Repository, tmp_path: Path) -> None:
@@ -92,7 +104,7 @@ def test_what_a_shallow_clone_lacks_is_none(repository: Repository, tmp_path: Pa
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.folder}", str(tmp_path / "shallow"))
     shallow = checkout(tmp_path / "shallow")
     assert shallow.differing_paths(base, head) is None
-    assert shallow.differing_paths(None, head) == ("a",)
+    assert tuple(shallow.differing_paths(None, head) or ()) == ("a",)
     assert shallow.resolve(base) is None
 
 
@@ -108,7 +120,7 @@ def test_partial_clones_never_fetch(
         "clone", "--quiet", "--no-checkout", f"--filter={filtered}", f"file://{repository.folder}", str(clone)
     )
     before = sorted(path.name for path in (clone / ".git/objects").rglob("*"))
-    assert checkout(clone).differing_paths(base, head) == paths
+    assert differing(clone, base, head) == paths
     assert sorted(path.name for path in (clone / ".git/objects").rglob("*")) == before
 
 
@@ -123,8 +135,9 @@ def test_without_git_nothing_is_known(repository: Repository, tmp_path: Path) ->
 
 
 def test_git_that_cannot_run_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(ZtpurgeError, match="git rev-parse could not be run"):
-        checkout(tmp_path / "not-there\0").resolve("main")
+        checkout(tmp_path / "file").resolve("main")
 
 
 @pytest.mark.parametrize(
@@ -168,8 +181,73 @@ def test_a_name_of_a_tag_and_a_branch_is_refused(repository: Repository) -> None
 
 def test_git_may_take_no_longer_than_the_run(repository: Repository) -> None:
     head = repository.commit({"a": "1"})
-    with pytest.raises(ZtpurgeError, match="not in time"):
-        Git(repository.folder, os.environ, seconds_left=lambda: 0.0).differing_paths(None, head)
+    with pytest.raises(ZtpurgeError, match="the run was cancelled"):
+        Git(repository.folder, os.environ, why_over=lambda: "the run was cancelled").differing_paths(None, head)
+
+
+def test_git_that_waits_for_what_never_comes_is_left(repository: Repository) -> None:
+    head = repository.commit({"a": "1"})
+    os.mkfifo(repository.folder / ".git/packed-refs")  # which git opens, and nobody writes to
+    looks = iter(["", "", ""])
+    with pytest.raises(ZtpurgeError, match="git was left before it had read the checkout: no time"):
+        Git(repository.folder, os.environ, why_over=lambda: next(looks, "no time")).resolve("main")
+    assert next(looks, None) is None
+    (repository.folder / ".git/packed-refs").unlink()
+    assert checkout(repository.folder).resolve("main") == head
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", ":", ".", "bin", "{folder}", "{folder}/bin", ":{folder}", "{outside}", "./bin:{folder}/../{name}/bin"],
+)
+def test_git_of_the_workspace_is_not_run(repository: Repository, tmp_path: Path, path: str) -> None:
+    head = repository.commit({"a": "1"})
+    witness = tmp_path / "witness"
+    for place in ("git", "bin/git"):
+        repository.write({place: f"#!/bin/sh\n: > {witness}\n"})
+        (repository.folder / place).chmod(0o755)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/git").symlink_to(repository.folder / "git")
+    spelled = path.format(folder=repository.folder, outside=tmp_path / "outside", name=repository.folder.name)
+    subprocess.run(["git", "--version"], env={"PATH": f"{repository.folder}"}, check=True)
+    assert witness.exists()  # the trap works
+    witness.unlink()
+    assert Git(repository.folder, {"PATH": spelled}).resolve(head) is None
+    assert Git(repository.folder, {"PATH": f"{spelled}:{os.environ['PATH']}"}).resolve(head) == head
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("value", ["--output={}", "-O{}", "--upload-pack={}"])
+def test_no_id_is_taken_for_an_option(repository: Repository, tmp_path: Path, value: str) -> None:
+    head = repository.commit({"a": "1"})
+    evil = value.format(tmp_path / "witness")
+    git = checkout(repository.folder)
+    assert (git.differing_paths(evil, head), git.differing_paths(None, evil)) == (None, None)
+    assert (git.differing_paths(head, evil), git.files(evil, ["a"])) == (None, None)
+    assert (git.blob(evil), git.resolve(evil), git.modes(evil, ["a"])) == (None, None, None)
+    assert not (tmp_path / "witness").exists()
+
+
+def test_a_name_that_looks_like_a_short_id_is_a_tag_or_a_branch_first(repository: Repository) -> None:
+    head = repository.commit({"a": "1"})
+    other = repository.commit({"a": "2"})
+    repository.git("tag", other[:7], head)
+    assert checkout(repository.folder).resolve(other[:7]) == head
+    repository.git("branch", other[:7], other)
+    with pytest.raises(ZtpurgeError, match="is a tag and a branch"):
+        checkout(repository.folder).resolve(other[:7])
+
+
+def test_modes_tell_what_is_at_a_path(repository: Repository) -> None:
+    head = repository.commit({"a/b/c": "1", ":(top)x": "1"})
+    (repository.folder / "link").symlink_to("a")
+    repository.git("add", "--all")
+    repository.git("update-index", "--add", "--cacheinfo", f"160000,{head},a/module")
+    repository.git("commit", "--quiet", "--message=kinds")
+    found = checkout(repository.folder).modes("HEAD", ["a", "a/b", "a/b/c", "link", "a/module", "none", ":(top)x"])
+    assert found == {
+        "a": FOLDER, "a/b": FOLDER, "a/b/c": "100644", "link": LINK, "a/module": SUBMODULE, ":(top)x": "100644"
+    }  # fmt: skip
 
 
 def test_programs_that_a_repository_configures_are_not_run(repository: Repository, tmp_path: Path) -> None:
@@ -182,7 +260,7 @@ def test_programs_that_a_repository_configures_are_not_run(repository: Repositor
         repository.git("config", setting, str(script))
     head = repository.commit({"b": "1"})
     witness.unlink(missing_ok=True)
-    assert checkout(repository.folder).differing_paths(base, head) == ("b",)
+    assert differing(repository.folder, base, head) == ("b",)
     assert not witness.exists()
 
 
@@ -195,7 +273,7 @@ def test_git_s_variables_of_a_workflow_change_nothing(repository: Repository, tm
         "GIT_TRACE": str(tmp_path / "trace"),
         "GIT_EXTERNAL_DIFF": "x",
     }
-    assert Git(repository.folder, environ).differing_paths(base, head) == ("a",)
+    assert tuple(Git(repository.folder, environ).differing_paths(base, head) or ()) == ("a",)
     assert not (tmp_path / "trace").exists()
 
 
@@ -209,7 +287,7 @@ def test_a_workspace_of_another_user_is_read_and_its_configuration_left_alone(re
         ["git", "log"], cwd=repository.folder, env=ENVIRON, check=False, capture_output=True, text=True
     )
     assert "dubious ownership" in refused.stderr
-    assert checkout(repository.folder).differing_paths(base, head) == ("a",)
+    assert differing(repository.folder, base, head) == ("a",)
     assert (repository.folder / ".git/config").read_bytes() == configuration
 
 
@@ -276,7 +354,7 @@ def test_of_a_commit_that_the_checkout_lacks_no_file_is_known(repository: Reposi
     shallow = checkout(tmp_path / "shallow")
     assert shallow.files(base, ["a"]) is None
     assert shallow.blob(old) is None
-    assert (shallow.has_folder(base, "a"), shallow.has_folder(head, "a")) == (None, False)
+    assert (shallow.modes(base, ["a"]), shallow.modes(head, ["a", "b"])) == (None, {"a": "100644"})
     assert shallow.files(head, ["a"]) == {"a": entry(repository, head, "a")}
     assert checkout(tmp_path).files(head, ["a"]) is None
     assert checkout(tmp_path).blob(old) is None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,12 +20,13 @@ from tests.repositories import Repository
 from ztpurge.changes.event import Run as EventRun
 from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
-from ztpurge.changes.trees import LINK, Entry, Tree, differing_paths, find_files
+from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE, Entry, Tree, differing_paths, find_files
 from ztpurge.errors import ZtpurgeError
 from ztpurge.pace import Pace
 from ztpurge.retry import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import FakeClock
@@ -61,7 +64,7 @@ def test_two_calls_tell_what_differs(repository: Repository, clock: FakeClock) -
 def test_a_new_branch_takes_one_call(repository: Repository, clock: FakeClock) -> None:
     head = repository.commit({"a": "1", "b/c": "1"})
     with serve(repository) as api:
-        assert client(api, clock).differing_paths(None, head) == ("a", "b/c")
+        assert client(api, clock).differing_paths(None, head).keys() == {"a", "b/c"}
     assert len(api.requests) == 1
 
 
@@ -76,13 +79,13 @@ def test_large_trees_are_read_level_by_level_where_they_differ(
     head = repository.commit({"a/x/0": "2", "b/y/1": None})
     limit = {"truncate_at": 10} if flavour == "github" else {"page_size": 10}
     with serve(repository, flavour=flavour, **limit) as api:
-        assert client(api, clock).differing_paths(base, head) == ("a/x/0", "b/y/1")
+        assert client(api, clock).differing_paths(base, head).keys() == {"a/x/0", "b/y/1"}
     if flavour == "github":
         unchanged = {repository.git("rev-parse", f"{base}:{folder}") for folder in ("c", "a/y", "a/z", "b/x", "b/z")}
         assert not [request for request in api.requests if any(sha in request.path for sha in unchanged)]
 
 
-def test_submodules_are_left_out_and_modes_count(repository: Repository, clock: FakeClock) -> None:
+def test_submodules_and_modes_count(repository: Repository, clock: FakeClock) -> None:
     base = repository.commit({"script": "1"})
     (repository.folder / "script").chmod(0o755)
     (repository.folder / "link").symlink_to("script")
@@ -91,7 +94,11 @@ def test_submodules_are_left_out_and_modes_count(repository: Repository, clock: 
     repository.git("commit", "--quiet", "--message=modes")
     head = repository.git("rev-parse", "HEAD")
     with serve(repository) as api:
-        assert client(api, clock).differing_paths(base, head) == ("link", "script")
+        assert client(api, clock).differing_paths(base, head) == {
+            "link": {LINK},
+            "module": {SUBMODULE},
+            "script": {"100644", "100755"},
+        }
 
 
 def test_a_name_that_the_api_cannot_spell_is_refused(repository: Repository, clock: FakeClock) -> None:
@@ -186,6 +193,108 @@ def test_the_last_success_is_found_behind_pages_of_other_runs(repository: Reposi
     with serve(repository, runs=runs) as api:
         assert client(api, clock).since_last_success(EventRun("purge.yml", "main", "")) == ("a" * 40,)
     assert len(api.requests) == 3
+
+
+@pytest.mark.parametrize("days", [pytest.param(20, id="20 days"), pytest.param(40, id="40 days: too old")])
+def test_a_run_that_was_run_again_is_seen_on_a_later_page(repository: Repository, clock: FakeClock, days: int) -> None:
+    repository.commit({"a": "1"})
+    today = datetime(2026, 3, 1, tzinfo=UTC)
+
+    def at(ago: float) -> str:
+        return (today - timedelta(days=ago)).isoformat().replace("+00:00", "Z")
+
+    newest = [Run(f"{number:040x}", created_at=at(number / 10), run_id=900 - number) for number in range(150)]
+    old = Run("a" * 40, conclusion="failure", attempt=2, run_id=1, created_at=at(days), started_at=at(-1))
+    others = [Run(f"{number:040x}", created_at=at(days), run_id=700 - number) for number in range(60)]
+    with serve(repository, runs=[*newest, *others, old]) as api:
+        found = client(api, clock).since_last_success(EventRun("purge.yml", "main", ""))
+    # 40 days ago nobody may run it again any more: the second page shows that, and the third is not asked for
+    assert (found, len(api.requests)) == ((("a" * 40, "0" * 40), 3) if days == 20 else (("0" * 40,), 2))
+
+
+def test_this_run_does_not_count(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    runs = (
+        Run("2" * 40, run_id=2, status="in_progress", conclusion=None),
+        Run("1" * 40, run_id=1, conclusion="failure"),
+    )
+    with serve(repository, runs=runs) as api:
+        github = client(api, clock)
+        found = [github.since_last_success(EventRun("purge.yml", "main", "", id=number)) for number in (2, 0)]
+    assert found == [(None, "1" * 40), (None, "1" * 40, "2" * 40)]
+
+
+@pytest.mark.parametrize("flavour", ["github", "gitea"])
+@pytest.mark.parametrize("is_annotated", [True, False], ids=["annotated", "lightweight"])
+def test_a_name_of_a_tag_and_a_branch_is_refused(
+    repository: Repository, clock: FakeClock, flavour: str, is_annotated: bool
+) -> None:
+    repository.commit({"a": "1"})
+    repository.git("tag", *(("--annotate", "--message=v1") if is_annotated else ()), "x/twice")
+    head = repository.commit({"a": "2"})
+    repository.git("branch", "x/twice")
+    with serve(repository, flavour=flavour) as api:
+        with pytest.raises(ZtpurgeError, match="'x/twice' is a tag and a branch") as caught:
+            client(api, clock).resolve("x/twice")
+        assert caught.value.remedy == "Give the commit's id"
+        assert client(api, clock).resolve("main") == head
+        repository.git("branch", "--delete", "--force", "x/twice")
+        assert client(api, clock).resolve("x/twice") == repository.git("rev-parse", "x/twice^{commit}")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/..", "../../user", "-x", "a\n", "x?y=1", ""])
+def test_what_is_no_name_is_not_asked_for(repository: Repository, clock: FakeClock, name: str) -> None:
+    repository.commit({"a": "1"})
+    with serve(repository) as api:
+        assert client(api, clock).resolve(name) is None
+    assert api.requests == ()
+
+
+def test_runs_that_may_not_be_read_name_the_permission_first(repository: Repository, clock: FakeClock) -> None:
+    repository.commit({"a": "1"})
+    run = EventRun("purge.yml", "main", "")
+    with serve(repository, permissions=("contents",)) as api, pytest.raises(ZtpurgeError) as caught:
+        client(api, clock).since_last_success(run)
+    assert caught.value.remedy.startswith("Give the job the permission `actions: read`")
+    assert "fetch-depth" not in str(caught.value)  # which does not help here
+    with serve(repository, faults=(Fault("status", status=404),)) as api, pytest.raises(ZtpurgeError) as caught:
+        client(api, clock).since_last_success(run)
+    assert "`actions: read`" in caught.value.remedy
+
+
+def test_a_call_that_hangs_is_left_when_the_run_is_to_stop(repository: Repository) -> None:
+    from ztpurge.clock import Clock as RealClock  # noqa: PLC0415 - only a type above
+
+    head = repository.commit({"a": "1"})
+    clock = RealClock()
+    with serve(repository, faults=(Fault("hang", seconds=60),)) as api:
+        threading.Timer(0.2, clock.stop).start()
+        began = clock.now()
+        with pytest.raises(ZtpurgeError, match=r"git/trees/.*: no answer, and the run was cancelled"):
+            client(api, clock).differing_paths(None, head)
+        assert clock.now() - began < 3
+
+
+EVIL = "--output=/tmp/never"
+
+
+@pytest.mark.parametrize("sha", [EVIL, "a" * 39, "A" * 40, "a" * 40 + "\n", "", 1, None, ["a" * 40]], ids=ascii)
+def test_an_id_that_is_none_goes_no_further(repository: Repository, clock: FakeClock, sha: object) -> None:
+    repository.commit({"a": "1"})
+    run = {"id": 1, "run_number": 1, "status": "completed", "conclusion": "success", "event": "push", "head_sha": sha}
+    run |= {"head_repository": {"full_name": "owner/site"}, "created_at": "2026-01-01T00:00:00Z"}
+    ref = {"ref": "refs/tags/v1", "object": {"sha": sha}}
+    tree = {"tree": [{"path": "a", "mode": "100644", "sha": sha}], "truncated": False}
+    calls: tuple[tuple[str, object, Callable[[GitHub], object]], ...] = (
+        ("actions", {"workflow_runs": [run]}, lambda api: api.since_last_success(EventRun("purge.yml", "main", ""))),
+        ("commits", {"sha": sha}, lambda api: api.resolve("a" * 40)),
+        ("git/ref", ref, lambda api: api.resolve("v1")),
+        ("git/trees", tree, lambda api: api.files("a" * 40, ["a"])),
+    )
+    for path, answer, ask in calls:
+        odd = Fault("status", status=200, path=f"/repos/owner/site/{path}", body=json.dumps(answer))
+        with serve(repository, faults=(odd,)) as served, pytest.raises(ZtpurgeError, match="it answered no "):
+            ask(client(served, clock))
 
 
 def test_a_token_that_the_api_echoes_is_blotted_out(repository: Repository, clock: FakeClock) -> None:
@@ -333,7 +442,7 @@ def test_runs_take_a_permission_of_their_own(repository: Repository, clock: Fake
 def test_hiccups_are_survived(repository: Repository, clock: FakeClock, fault: Fault) -> None:
     head = repository.commit({"a": "1"})
     with serve(repository, faults=(fault,)) as api:
-        assert client(api, clock).differing_paths(None, head) == ("a",)
+        assert client(api, clock).differing_paths(None, head).keys() == {"a"}
     assert len(api.requests) == fault.times + 1
 
 
@@ -346,7 +455,7 @@ def test_a_rate_limit_is_waited_for_if_it_ends_in_time(repository: Repository, c
         body='{"message": "API rate limit exceeded"}',
     )
     with serve(repository, faults=(limited,)) as api:
-        assert client(api, clock).differing_paths(None, head) == ("a",)
+        assert client(api, clock).differing_paths(None, head).keys() == {"a"}
     assert clock.now() >= 1120
     with serve(repository, faults=(limited,)) as api, pytest.raises(ZtpurgeError, match="rate limit exceeded"):
         client(api, type(clock)(), timeout=60).differing_paths(None, head)
@@ -387,7 +496,12 @@ def test_a_folder_that_the_api_cannot_list_is_refused(repository: Repository, cl
 
 def test_a_file_that_becomes_a_folder_is_gone_and_its_files_are_new() -> None:
     paths = differing_paths("base", "head", lambda sha, recursive: TREES[sha, recursive])
-    assert sorted(paths) == ["a/b", "now-folder", "now-folder/c"]
+    assert dict(paths) == {
+        "a/b": {"100644", "100755"},
+        "a/m": {SUBMODULE},
+        "now-folder": {"100644"},
+        "now-folder/c": {"100644"},
+    }
 
 
 KINDS: dict[str, str | None] = {
@@ -449,7 +563,7 @@ def test_files_are_those_that_the_checkout_has(
 
 @pytest.mark.parametrize("flavour", ["github", "gitea"])
 @pytest.mark.parametrize("limit", [7, 9, 1000])
-def test_folders_are_those_that_the_checkout_has(
+def test_modes_are_those_that_the_checkout_has(
     repository: Repository, clock: FakeClock, flavour: str, limit: int
 ) -> None:
     head = make_kinds(repository)
@@ -457,8 +571,14 @@ def test_folders_are_those_that_the_checkout_has(
     checkout = Git(repository.folder, os.environ)
     options = {"truncate_at": limit} if flavour == "github" else {"page_size": limit}
     with serve(repository, flavour=flavour, **options) as api:
-        found = {path for path in asked if client(api, clock).has_folder(head, path)}
-    assert found == {path for path in asked if checkout.has_folder(head, path)} == {"b", "b/c", "b/link", "module"}
+        found = client(api, clock).modes(head, asked)
+    assert found == checkout.modes(head, asked)
+    assert {path: mode for path, mode in found.items() if mode in {FOLDER, LINK, SUBMODULE}} == {
+        "b": FOLDER,
+        "b/c": FOLDER,
+        "b/link": LINK,
+        "module": SUBMODULE,
+    }
 
 
 def test_looking_files_up_takes_one_call(repository: Repository, clock: FakeClock) -> None:
@@ -555,7 +675,7 @@ def test_a_blob_comes_byte_by_byte(repository: Repository, clock: FakeClock, dat
 )
 def test_a_blob_of_another_form_is_refused(repository: Repository, clock: FakeClock, answer: object) -> None:
     repository.commit({"a": "1"})
-    with serve(repository, faults=(blob_answer(answer),)) as api, pytest.raises(ZtpurgeError, match="no file for"):
+    with serve(repository, faults=(blob_answer(answer),)) as api, pytest.raises(ZtpurgeError, match="no file"):
         client(api, clock).blob("a" * 40)
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ztpurge.changes import output
 from ztpurge.changes.output import hash_files
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import Content
+from ztpurge.expected import MOST_BYTES, Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ _opened: list[list[tuple[str, int]]] = []  # what is opened while somebody liste
 
 
 def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict[str, Content]:
-    return output.hash_output(folder, workspace=folder.parent, ignored=ignored)
+    return output.hash_output(folder, workspace=folder.parent, ignored=ignored).files
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
@@ -300,7 +300,9 @@ def test_a_link_out_of_the_workspace_leads_nowhere(tmp_path: Path) -> None:
     for name, target in {"in": "../shared", "out": "../../elsewhere", "etc": "/etc", "self": "/proc/self"}.items():
         (workspace / "dist" / name).symlink_to(target)
     (workspace / "dist/one").symlink_to("../../elsewhere/file")
-    assert output.hash_output(workspace / "dist", workspace=workspace).keys() == {"file", "in/file"}
+    found = output.hash_output(workspace / "dist", workspace=workspace)
+    assert found.files.keys() == {"file", "in/file"}
+    assert found.unseen == dict.fromkeys(["etc", "one", "out", "self"], "a link out of the workspace")
 
 
 def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> None:
@@ -319,6 +321,38 @@ def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> N
 def test_hashing_ends_when_the_time_is_over(tmp_path: Path, size: int) -> None:
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist/file").write_bytes(b"x" * size)
-    looks = iter([False, False, True]) if size else iter([False, True])
-    with pytest.raises(ZtpurgeError, match="not hashed in time, or the run was cancelled"):
-        output.hash_output(tmp_path / "dist", workspace=tmp_path, is_over=lambda: next(looks))
+    looks = iter(["", "", "the run was cancelled"] if size else ["", "the run was cancelled"])
+    with pytest.raises(ZtpurgeError, match="not all files were hashed: the run was cancelled"):
+        output.hash_output(tmp_path / "dist", workspace=tmp_path, why_over=lambda: next(looks))
+
+
+def test_hashing_of_single_files_ends_when_the_time_is_over(folder: Path) -> None:
+    write(folder, {"file": b"x" * (5 << 20)})
+    looks = iter(["", "the run was cancelled"])
+    with pytest.raises(ZtpurgeError, match="not all files were hashed: the run was cancelled"):
+        hash_files(folder, ["file"], why_over=lambda: next(looks))
+
+
+def test_a_file_too_large_to_be_compared_is_not_read(folder: Path) -> None:
+    for name, size in (("huge", MOST_BYTES + 1), ("small", 1)):
+        with (folder / name).open("wb") as file:
+            file.truncate(size)
+    with noting_what_is_opened() as opened:
+        assert hash_files(folder, ["huge", "small"]) == {"huge": Content("", MOST_BYTES + 1), "small": content(b"\0")}
+    assert {Path(path).name for path, _ in opened} == {"small"}
+
+
+def test_of_what_is_no_file_it_is_told_what_it_is(folder: Path) -> None:
+    write(folder, {"a": b"A", "sub/b": b"B"})
+    os.mkfifo(folder / "sub/pipe")
+    for name, target in {"dangling": "none", "loop": "loop", "device": "/dev/zero", "ok": "a"}.items():
+        (folder / name).symlink_to(target)
+    (folder / "sub/again").symlink_to("../sub")
+    found = output.hash_output(folder, workspace=Path("/"))
+    assert found.unseen == {
+        "dangling": "a link to nothing",
+        "device": "a device",
+        "loop": "a link to nothing",
+        "sub/again": "a link to a folder above itself",
+        "sub/pipe": "a named pipe",
+    }

@@ -294,6 +294,22 @@ class TestCommits:
         assert heard.status == 422
         assert heard.document["message"] == f"No commit found for SHA: {name}"
 
+    @pytest.mark.parametrize("flavour", ["github", "gitea"])
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [("heads/main", "commit"), ("heads/feature/new-look", "commit"), ("tags/light", "commit"), ("tags/v1", "tag")],
+    )
+    def test_what_a_ref_points_to(self, tagged: Repository, flavour: Flavour, name: str, kind: str) -> None:
+        with GitHubApi(tagged.folder, flavour=flavour) as api:
+            found = about(api, f"/git/{'ref' if flavour == 'github' else 'refs'}/{name}").document
+        assert (found["ref"], found["object"]["type"]) == (f"refs/{name}", kind)
+        assert found["object"]["sha"] == tagged.sha(f"refs/{name}")
+
+    @pytest.mark.parametrize("name", ["heads/light", "tags/main", "heads/feature", "tags/v1%5E%7B%7D", "tags/.."])
+    def test_an_unknown_ref(self, tagged: Repository, name: str) -> None:
+        with GitHubApi(tagged.folder) as api:
+            assert about(api, f"/git/ref/{name}").status == 404
+
     def test_a_tree_is_no_commit(self, tagged: Repository) -> None:
         with GitHubApi(tagged.folder) as api:
             assert about(api, f"/commits/{tagged.sha('HEAD^{tree}')}").status == 422
@@ -347,7 +363,9 @@ class TestRuns:
             "status": "completed",
             "conclusion": "success",
             "run_attempt": 1,
-            "run_started_at": "2026-01-01T00:00:00Z",
+            "created_at": "2026-01-01T00:01:00Z",
+            "run_started_at": "2026-01-01T00:01:00Z",
+            "updated_at": "2026-01-01T00:01:00Z",
             "path": ".github/workflows/purge.yml",
             "head_repository": {"full_name": "fork/site"},
             "repository": {"full_name": "owner/site"},

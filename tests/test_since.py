@@ -12,8 +12,11 @@ from ztpurge.changes.since import find_changes
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ztpurge.changes.since import Found
 
+FILE = frozenset({"100644"})
 A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 
 
@@ -25,8 +28,14 @@ class FakeCheckout:
     def resolve(self, ref: str) -> str | None:
         return self.refs.get(ref)
 
-    def differing_paths(self, base: str | None, head: str) -> tuple[str, ...] | None:
-        return (f"checkout:{(base or 'nothing')[0]}{head[0]}",) if self.complete else None
+    def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]] | None:
+        return {f"checkout:{(base or 'nothing')[0]}{head[0]}": FILE} if self.complete else None
+
+    def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str] | None:
+        raise AssertionError(commit, paths)
+
+    def links(self, commit: str, root: str) -> dict[str, str | None] | None:
+        raise AssertionError(commit, root)
 
 
 @dataclass
@@ -39,8 +48,14 @@ class FakeApi:
     def resolve(self, ref: str) -> str | None:
         return self.refs.get(ref)
 
-    def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
-        return (f"api:{(base or 'nothing')[0]}{head[0]}",)
+    def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]]:
+        return {f"api:{(base or 'nothing')[0]}{head[0]}": FILE}
+
+    def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        raise AssertionError(commit, paths)
+
+    def links(self, commit: str, root: str) -> dict[str, str | None]:
+        raise AssertionError(commit, root)
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         self.asked.append((run.workflow, run.branch))
@@ -66,7 +81,8 @@ def find(since: str, event: Event, *, checkout: FakeCheckout | None = None, api:
             raise AssertionError("the API was not needed")
         return api
 
-    return find_changes(since, event, Run("purge.yml", "main", "v2"), checkout=checkout or FakeCheckout(), api=connect)
+    run = Run("purge.yml", "main", "v2")
+    return find_changes(since, event, run, checkout=checkout or FakeCheckout(), api=connect)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +107,12 @@ def find(since: str, event: Event, *, checkout: FakeCheckout | None = None, api:
         pytest.param("last-success", DISPATCH, None, FakeApi(success=(C,)), "checkout:cb", id="last success, by hand"),
         pytest.param("last-success", PUSH, None, FakeApi(), "checkout:ab", id="no run yet: the event's range"),
         pytest.param(
-            "last-success", PUSH, None, FakeApi(success=(None, B)), "checkout:ab", id="no other run yet: the same"
+            "last-success",
+            PUSH,
+            None,
+            FakeApi(success=(None, B)),
+            "checkout:nb checkout:ab",
+            id="no success, and all of this very commit",
         ),
         pytest.param("last-success", DISPATCH, None, FakeApi(success=(B,)), "", id="nothing since the last success"),
         pytest.param(

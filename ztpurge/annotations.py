@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from ztpurge.errors import InvalidInputs, ZtpurgeError
+    from ztpurge.mapping import Mapped
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
     from ztpurge.verdict import Verdict
@@ -45,6 +46,17 @@ def warning_messages(report: Report) -> tuple[str, ...]:
             *(_stale(report.seen("stale")) if report.stale_is_fine else []),
         ]
     )
+
+
+def unseen_message(mapped: Mapped) -> str:
+    """Return what to warn of below the root that changed and is no file, nothing if there is none."""
+    found = [skip for skip in mapped.skipped if skip.is_unseen]
+    if not found:
+        return ""
+    shown = ", ".join(f"{for_log(skip.path, limit=200)} ({skip.reason})" for skip in found[:MAX_ANNOTATIONS])
+    more = f" and {len(found) - MAX_ANNOTATIONS:,} more" if len(found) > MAX_ANNOTATIONS else ""
+    what = "what is served below it" if len(found) == 1 else "what is served below them"
+    return f"not purged, and {what} may be stale: {shown}{more}. Purge it with `dirs`, or take it out with `exclude`"
 
 
 def unverified_message(report: Report) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
-from ztpurge.annotations import at_most_ten, failure_messages, unverified_message, warning_messages
+from ztpurge.annotations import at_most_ten, failure_messages, unseen_message, unverified_message, warning_messages
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import Report, exit_code, fit, outputs, refused_outputs, render_json
 from ztpurge.summary import render_refusal, render_summary
@@ -33,6 +33,9 @@ def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflo
         with workflow.group(f"Skipped: {messages.skip_counts(report.mapped)}"):
             for skip in report.mapped.skipped:
                 workflow.say(f"  {skip.path}  ({skip.reason})")
+    unseen = unseen_message(report.mapped)
+    if unseen:
+        workflow.annotate("warning", "ztpurge", unseen)
 
 
 def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
-from ztpurge.changes import changes_of
+from ztpurge.changes import Change, changes_of
 from ztpurge.changes.event import read_run
 from ztpurge.changes.manifest import Manifest, differing_files, render_manifest, renew, served_as
 from ztpurge.errors import ZtpurgeError
+from ztpurge.expected import Unknown
 from ztpurge.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ztpurge.expected import Content, Unknown
+    from ztpurge.expected import Content
     from ztpurge.mapping import Mapped, Site
     from ztpurge.step import Step
 
@@ -30,17 +31,19 @@ _COUNT = re.compile(r"[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True, slots=True)
 class _Output(Source):
-    """A build's output, compared with the manifest; `now` and `changed` are paths below the root."""
+    """A build's output, compared with the manifest; `now`, `unseen` and `changed` are paths below the root."""
 
     step: Step = field(kw_only=True)
     before: Manifest = field(kw_only=True)
     now: Mapping[str, Content] = field(kw_only=True)
+    unseen: Mapping[str, str] = field(kw_only=True)
     changed: tuple[str, ...] = field(kw_only=True)
     served: str = field(kw_only=True)
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
         below = {path: self._below(path) for path in paths}
-        return {path: self.now[name] for path, name in below.items() if name in self.now}
+        unseen = {path: Unknown(self.unseen[name]) for path, name in below.items() if name in self.unseen}
+        return {path: self.now[name] for path, name in below.items() if name in self.now} | unseen
 
     def begin(self, mapped: Mapped) -> None:
         if self.changed:
@@ -55,7 +58,7 @@ class _Output(Source):
             self.now,
             changed=self.changed,
             purged=map(self._below, purged),
-            skipped=(self._below(skip.path) for skip in mapped.skipped),
+            skipped=(self._below(skip.path) for skip in mapped.skipped if not skip.is_unseen),
         )
         kept = Manifest(files, self.served, *_this_run(self.step.environ))
         try:
@@ -78,15 +81,15 @@ def open_output(step: Step, site: Site, manifest: Manifest | None) -> Source:
     workflow, inputs = step.workflow, step.inputs
     own = frozenset(workflow.file_to_write(name) for name in (inputs.manifest, inputs.report_file) if name)
     try:
-        now = hash_output(
+        hashed = hash_output(
             workflow.workspace / inputs.root,
             workspace=workflow.workspace,
             ignored=own,
-            is_over=lambda: step.clock.stopped() or step.clock.now() >= step.limits.deadline,
+            why_over=step.why_over,
         )
     except ZtpurgeError as error:
         raise error.at("root") from error
-    before, served = manifest or Manifest(), served_as(site)
+    before, now, served = manifest or Manifest(), hashed.files, served_as(site)
     distrust = _why_not_trusted(step, manifest, served)
     if distrust:
         workflow.annotate("warning", "ztpurge", distrust)
@@ -94,7 +97,8 @@ def open_output(step: Step, site: Site, manifest: Manifest | None) -> Source:
     gone = sum(path not in now for path in changed)
     workflow.say(messages.manifest_line(inputs.root, files=len(now), changed=len(changed), gone=gone))
     changes = changes_of(posixpath.join(inputs.root, path) for path in changed)
-    return _Output(changes, step=step, before=before, now=now, changed=changed, served=served)
+    changes += tuple(Change(posixpath.join(inputs.root, path), reason) for path, reason in hashed.unseen.items())
+    return _Output(changes, step=step, before=before, now=now, unseen=hashed.unseen, changed=changed, served=served)
 
 
 def _why_not_trusted(step: Step, manifest: Manifest | None, served: str) -> str:
@@ -103,9 +107,14 @@ def _why_not_trusted(step: Step, manifest: Manifest | None, served: str) -> str:
         return messages.NO_MANIFEST
     if manifest.served != served:
         return messages.OTHER_SITE
+    return _why_runs_are_lost(step, manifest) if _this_run(step.environ)[0] else ""
+
+
+def _why_runs_are_lost(step: Step, manifest: Manifest) -> str:
+    """Say which runs of the workflow may have deployed since the manifest was written; nothing if none."""
     this, attempt = _this_run(step.environ)
-    if not (manifest.run and this):
-        return ""
+    if not manifest.run:  # whoever wrote it was no run of this workflow: what that one deployed since is not known
+        return messages.MANIFEST_OF_NO_RUN
     # what a run that left no manifest deployed may be at the edges, though this build has undone it
     try:
         run = read_run(step.environ, step.workflow.read_event())

@@ -43,10 +43,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """A changed file that is not purged, and why."""
+    """A changed file that is not purged, and why; `is_unseen`: it is no file, and what is below it may be stale."""
 
     path: str
     reason: str
+    is_unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
         reason = _reason_to_skip(site, served)
         if served is None or reason:
             skipped.append(Skip(change.path, reason))
+        elif change.unseen:
+            skipped.append(Skip(change.path, change.unseen, is_unseen=True))
         else:
             suffixes = [encode_path(path) for path in _served_paths(site, served)]
             targets += [Target(base + suffix, change.path) for base in site.base_urls for suffix in suffixes]

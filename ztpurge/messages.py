@@ -30,6 +30,7 @@ _NOT_KNOWN = (
 )
 NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
 OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
+MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 
 

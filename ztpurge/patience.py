@@ -25,3 +25,10 @@ class Patience:
             self._stopping = True
             self._end = min(self._end, self._clock.now() + _GRACE_AT_STOP)
         return self._clock.now() >= self._end
+
+
+def why_over(clock: Clock, end: float) -> str:
+    """Return why what only reads is to be left at once, nothing while there is time."""
+    if clock.stopped():
+        return "the run was cancelled"
+    return "the run's `timeout` leaves no time for it" if clock.now() >= end else ""

@@ -15,7 +15,8 @@ from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
 from ztpurge.changes.manifest import Manifest, parse_manifest
-from ztpurge.changes.since import find_changes
+from ztpurge.changes.since import changes_through_links, find_changes, raise_if_no_folder
+from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.source import Source
 
@@ -148,12 +149,16 @@ class _Commits(Source):
 
 def _open_commits(step: Step) -> _Commits:
     event, run = _read_event(step), read_run(step.environ, step.workflow.read_event())
-    found = find_changes(step.inputs.since, event, run, checkout=step.checkout, api=step.github)
+    inputs, checkout, api = step.inputs, step.checkout, step.github
+    found = find_changes(inputs.since, event, run, checkout=checkout, api=api)
+    if event.head and found.changes:
+        raise_if_no_folder(inputs.root, event.head, checkout=checkout, api=api)
+    linked = changes_through_links(inputs.root, found, checkout=checkout, api=api)
     step.workflow.say(messages.range_line(event.name, found))
     if found.range:
         _raise_if_compared_with_itself(step, found.range)
         _raise_if_root_is_nowhere(step, found.changes, found.range)
-    return _Commits(found.changes, step=step, head=event.head)
+    return _Commits(found.changes + linked, step=step, head=event.head)
 
 
 def _raise_if_compared_with_itself(step: Step, compared: Range) -> None:
@@ -188,8 +193,11 @@ def _raise_if_root_is_nowhere(step: Step, changes: tuple[Change, ...], compared:
 
 
 def _has_folder(step: Step, commit: str, path: str) -> bool:
-    found = step.checkout.has_folder(commit, path)
-    return step.github().has_folder(commit, path) if found is None else found
+    """Say whether a commit has a folder at a path, or what may stand for one."""
+    found = step.checkout.modes(commit, [path])
+    if found is None:
+        found = step.github().modes(commit, [path])
+    return found.get(path) in {FOLDER, LINK, SUBMODULE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,24 +212,33 @@ class _Listed(Source):
         if not paths:
             return {}
         found = find_contents(_served_commit(self.step), paths, checkout=self.step.checkout, api=self.step.github)
-        return {**hash_files(self.step.workflow.workspace, paths - found.keys()), **found}
+        others = hash_files(self.step.workflow.workspace, paths - found.keys(), why_over=self.step.why_over)
+        return {**others, **found}
 
     def pointer_of(self, sha: str) -> Content | None:
         return self.step.pointers.find(sha)
 
 
 def _served_commit(step: Step) -> str:
-    """Return the commit that the event is about, else the run's own."""
+    """Return the commit that the event is about, else the run's own, else that of the checkout."""
     try:
         commit = _read_event(step).head
     except ZtpurgeError:
         commit = None
-    commit = commit or step.environ.get("GITHUB_SHA", "")
+    commit = commit or _own_commit(step)
     if not commit:
-        raise ZtpurgeError("the event names no commit to compare what is served with", place="verify")
+        raise ZtpurgeError(
+            "which commit is served is not known: there is no GITHUB_SHA, and the workspace is no checkout",
+            place="verify",
+        )
     return commit
 
 
+def _own_commit(step: Step) -> str:
+    """Return the run's commit; at a desk that of the checkout, empty if there is none."""
+    return step.environ.get("GITHUB_SHA", "") or step.checkout.head() or ""
+
+
 def _read_event(step: Step) -> Event:
-    environ = step.environ
-    return read_event(environ.get("GITHUB_EVENT_NAME", ""), step.workflow.read_event(), environ.get("GITHUB_SHA", ""))
+    name = step.environ.get("GITHUB_EVENT_NAME", "")
+    return read_event(name, step.workflow.read_event(), _own_commit(step))

@@ -10,6 +10,7 @@ from ztpurge.changes.contents import Pointers
 from ztpurge.changes.git import Git
 from ztpurge.errors import ZtpurgeError
 from ztpurge.pace import Pace
+from ztpurge.patience import why_over
 from ztpurge.retry import Limits
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Step:
             retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
         )
         self.pace = Pace(inputs.pace, clock, on_away=lambda error: workflow.say(messages.away_line(error)))
-        self.checkout = Git(workflow.workspace, environ, seconds_left=lambda: self.limits.deadline - clock.now())
+        self.checkout = Git(workflow.workspace, environ, why_over=self.why_over)
         self.cdn = functools.cache(self._connect_to_cdn)
         self.github = functools.cache(self._connect_to_github)
         self.pointers = Pointers(self.checkout, self.github)
@@ -55,6 +56,10 @@ class Step:
     def end_in(self, seconds: float) -> float:
         """Return when so many seconds are over, on the clock, or the run's time before that."""
         return min(self.limits.deadline, self.clock.now() + seconds)
+
+    def why_over(self) -> str:
+        """Return why what only reads is to be left at once, nothing while there is time."""
+        return why_over(self.clock, self.limits.deadline)
 
     def edges(self) -> Edges:
         """Open the door to the edges."""

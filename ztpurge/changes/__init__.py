@@ -19,13 +19,17 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")  # no path that git lists has a
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file that was added, changed or deleted: its path in the repository, bytes that are not UTF-8 as surrogates."""
+    """A file that was added, changed or deleted: its path in the repository, bytes that are not UTF-8 as surrogates.
+
+    `unseen` tells what it is if it is no file: what is served below it is not known, so it is not purged.
+    """
 
     path: str
+    unseen: str = ""
 
 
 def changes_of(paths: Iterable[str]) -> tuple[Change, ...]:
-    """Make changes of paths, each once, in their order, `./` and doubled slashes taken out.
+    """Make changes of the paths of files, each once, in their order, `./` and doubled slashes taken out.
 
     Raises ZtpurgeError, naming them, for paths that are absolute, climb out with `..` or are no file's.
     """

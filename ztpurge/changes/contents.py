@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from ztpurge.changes.trees import LINK
@@ -35,6 +37,9 @@ class Api(Protocol):
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
         """Return the files at those of the paths where there is one."""
 
+    def sizes(self, commit: str, paths: Iterable[str]) -> dict[str, int | None]:
+        """Return the sizes of the files at those paths."""
+
     def blob(self, sha: str) -> bytes:
         """Return a blob's content."""
 
@@ -44,12 +49,19 @@ def find_contents(
 ) -> dict[str, Content | Unknown]:
     """Return the content of each file of a commit at those of the paths where there is one.
 
-    `api` is called only if it is needed. Raises ZtpurgeError for a commit that cannot be read.
+    `api` is called only if it is needed: a partial clone lacks the sizes of what it has not fetched, and without its
+    size a large file that is served compressed is too long to compare. Raises ZtpurgeError for a commit that cannot
+    be read.
     """
     wanted = frozenset(paths)
     found = checkout.files(commit, wanted)
     if found is None:
         found = api().files(commit, wanted)
+    unknown = [path for path, entry in found.items() if entry.size is None]
+    if unknown:
+        with contextlib.suppress(ZtpurgeError):
+            sizes = api().sizes(commit, unknown)
+            found |= {path: replace(found[path], size=sizes.get(path)) for path in unknown}
     return {path: _content(entry) for path, entry in found.items()}
 
 

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ztpurge.changes.trees import is_id
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COUNT = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class Start(enum.Enum):
@@ -38,12 +39,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Which workflow runs (its file's name), on which branch (empty: for a tag), and for which tag if for a release."""
+    """Which workflow runs (its file's name), on which branch (empty: for a tag), and for which tag if for a release.
+
+    `id` and `number` tell this run from the others, 0 where the runner gives none.
+    """
 
     workflow: str
     branch: str
     tag: str
     event: str = ""
+    id: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,14 @@ def read_run(environ: Mapping[str, str], payload: Mapping[str, Any]) -> Run:
         branch="" if environ.get("GITHUB_REF_TYPE") == "tag" else environ.get("GITHUB_REF_NAME", ""),
         tag=str(release.get("tag_name", "")) if isinstance(release, dict) else "",
         event=environ.get("GITHUB_EVENT_NAME", ""),
+        id=_count(environ, "GITHUB_RUN_ID"),
+        number=_count(environ, "GITHUB_RUN_NUMBER"),
     )
+
+
+def _count(environ: Mapping[str, str], name: str) -> int:
+    value = environ.get(name, "")
+    return int(value) if _COUNT.fullmatch(value) else 0
 
 
 def _push(payload: Mapping[str, Any]) -> Event:
@@ -112,8 +125,8 @@ def _commit(payload: Mapping[str, Any], name: str, *keys: str) -> str:
 
 
 def _sha(value: object, place: str) -> str:
-    if isinstance(value, str) and _SHA.fullmatch(value):
-        return value
+    if is_id(value):
+        return str(value)
     raise ZtpurgeError(
         f"{place} is not a commit",
         remedy="Give the list in `files` or `files-from`, or say with `since` what to compare with",

@@ -1,27 +1,29 @@
 """Door to git: the exact two-point difference of two commits, from the objects of the checkout.
 
 Works in a workspace that belongs to somebody else, takes no setting from the user, the machine or the environment and
-runs no program that the repository names, writes nothing and never asks the network. Commits that the checkout lacks
-are no error here.
+runs no program that the repository names or holds, writes nothing and never asks the network. Commits that the
+checkout lacks are no error here.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.trees import SUBMODULE, Entry
+from ztpurge.changes.trees import LINK, SUBMODULE, Entry, is_id, is_ref_name
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-_ID = re.compile(r"[0-9a-f]{7,64}")
-_NO_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|@\{|\.\.|^-")  # git-check-ref-format, and what would be an option
+_SHORT_ID = re.compile(r"[0-9a-f]{7,64}")
+_GLANCE = 0.1  # seconds between two looks at whether the time is over
+_LAST_WAIT = 1.0  # seconds for a killed git to be gone
 _ABSENT = "000000"
 _SURROUNDINGS = {
     "LC_ALL": "C",
@@ -30,6 +32,7 @@ _SURROUNDINGS = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
     # a partial clone would fetch what it lacks: with what settings and from where, the repository says
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
@@ -41,14 +44,13 @@ _SETTINGS = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", f"cor
 
 
 class Git:
-    """The checkout in a folder, if there is one; `seconds_left` tells before each command how long it may take."""
+    """The checkout in a folder, if there is one; `why_over` tells why git is to be left, nothing while it is not."""
 
-    def __init__(
-        self, folder: Path, environ: Mapping[str, str], *, seconds_left: Callable[[], float] = lambda: 300.0
-    ) -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, why_over: Callable[[], str] = lambda: "") -> None:
         self._folder = folder
-        self._seconds_left = seconds_left
-        self._environ = {"PATH": environ.get("PATH", os.defpath)} | _SURROUNDINGS
+        self._why_over = why_over
+        self._program, path = _find_git(folder, environ.get("PATH", os.defpath))
+        self._environ = {"PATH": path} | _SURROUNDINGS
 
     def resolve(self, ref: str) -> str | None:
         """Return the id of the commit that a commit's id, a tag or a branch names; None if the checkout lacks it.
@@ -56,55 +58,69 @@ class Git:
         No other expression is taken: a reflog, say, begins with the checkout. Raises ZtpurgeError for a name that a
         tag and a branch share.
         """
-        if _ID.fullmatch(ref):
+        if is_id(ref):
             return self._commit(ref)
-        if _NO_REF.search(ref) or not ref:
+        if not is_ref_name(ref):
             return None
         tag = self._commit(f"refs/tags/{ref}")
         branch = self._commit(f"refs/remotes/origin/{ref}") or self._commit(f"refs/heads/{ref}")
         if tag and branch and tag != branch:
             raise ZtpurgeError(f"{ref!a} is a tag and a branch", remedy="Give the commit's id", place="since")
-        return tag or branch
+        return tag or branch or (self._commit(ref) if _SHORT_ID.fullmatch(ref) else None)
+
+    def head(self) -> str | None:
+        """Return the id of the commit that is checked out; None if there is none."""
+        return self._commit("HEAD")
 
     def _commit(self, name: str) -> str | None:
-        found = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+        found = self._run("rev-parse", "--verify", "--quiet", ids=(f"{name}^{{commit}}",))
         return found.decode("ascii", "replace").strip() if found else None
 
-    def differing_paths(self, base: str | None, head: str) -> tuple[str, ...] | None:
-        """Return the paths of files that differ, submodules left out; None if the checkout lacks what it takes.
+    def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]] | None:
+        """Return the path of each file and submodule that differs, with its modes in both commits.
 
-        `base` None: all files of `head`.
+        `base` None: all of `head`. None if the checkout lacks what it takes.
         """
         if base is None:
-            listed = self._run("ls-tree", "-r", "-z", "--full-tree", head)
-            return None if listed is None else tuple(path for path, _, _ in _listed(listed))
-        listed = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", base, head, "--")
-        return None if listed is None else tuple(_changed_paths(listed))
+            listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(head,))
+            return None if listed is None else {path: frozenset({mode}) for path, mode, _ in _listed(listed)}
+        listed = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", ids=(base, head, "--"))
+        return None if listed is None else dict(_changed_paths(listed))
 
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry] | None:
         """Return the files that a commit has at those of the paths where there is one; None if it is not there.
 
         The size is None for a file whose content the checkout lacks.
         """
-        listed = self._run("ls-tree", "-r", "-z", "--full-tree", commit)
+        listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(commit,))
         if listed is None:
             return None
         wanted = frozenset(paths)
-        found = {path: Entry(mode, sha) for path, mode, sha in _listed(listed) if path in wanted}
+        found = {path: Entry(mode, sha) for path, mode, sha in _listed(listed) if path in wanted and mode != SUBMODULE}
         sizes = self._sizes(dict.fromkeys(entry.sha for entry in found.values()))
         return {path: replace(entry, size=sizes.get(entry.sha)) for path, entry in found.items()}
 
-    def has_folder(self, commit: str, path: str) -> bool | None:
-        """Say whether a commit has a folder at a path, or what may stand for one; None if the commit is not there."""
-        listed = self._run("ls-tree", "-z", "--full-tree", commit, "--", path)
+    def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str] | None:
+        """Return the modes of what a commit has at those of the paths; None if it is not there."""
+        wanted = tuple(paths)
+        listed = self._run("ls-tree", "-t", "-z", "--full-tree", ids=(commit, *wanted))
+        return None if listed is None else {path: mode for path, mode, _ in _listed(listed) if path in wanted}
+
+    def links(self, commit: str, root: str) -> dict[str, str | None] | None:
+        """Return what each symbolic link below a folder of a commit says, None where the checkout lacks that.
+
+        None if it lacks the commit.
+        """
+        listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(commit, *([root] if root else [])))
         if listed is None:
             return None
-        entries = [line.partition(b"\t")[0].split(b" ") for line in listed.split(b"\0")[:-1]]
-        return any(Entry(mode.decode("ascii"), "").may_be_folder for mode, *_ in entries)
+        links = b"".join(line + b"\0" for line in listed.split(b"\0") if line.startswith(LINK.encode()))
+        said = {path: self.blob(sha) for path, _, sha in _listed(links)}
+        return {path: None if text is None else text.decode("utf-8", "surrogateescape") for path, text in said.items()}
 
     def blob(self, sha: str) -> bytes | None:
         """Return the content of a small file by its blob id; None if the checkout lacks it."""
-        return self._run("cat-file", "blob", sha)
+        return self._run("cat-file", "blob", ids=(sha,))
 
     def _sizes(self, ids: Iterable[str]) -> dict[str, int]:
         asked = "".join(f"{sha}\n" for sha in ids).encode()
@@ -115,40 +131,67 @@ class Git:
         pairs = (line.split(" ") for line in (answers or b"").decode("ascii", "replace").splitlines())
         return {sha: int(size) for sha, size in pairs if size.isdecimal()}
 
-    def _run(self, *arguments: str, data: bytes | None = None) -> bytes | None:
+    def _run(self, *arguments: str, ids: tuple[str, ...] = (), data: bytes = b"") -> bytes | None:
+        """Run git and return what it prints, None if it fails; no id is taken for an option, whoever it came from."""
+        if not self._program:
+            return None
+        command = [self._program, *_SETTINGS, *arguments, *(("--end-of-options", *ids) if ids else ())]
         try:
-            finished = subprocess.run(
-                ["git", *_SETTINGS, *arguments],
+            with subprocess.Popen(
+                command,
                 cwd=self._folder,
                 env=self._environ,
-                input=data or b"",
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                timeout=max(self._seconds_left(), 0.0),
-                check=False,
-            )
+            ) as process:
+                printed = self._wait_for(process, data)
+                return printed if process.returncode == 0 else None
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise ZtpurgeError(
-                f"git {arguments[0]} could not be run, or not in time ({error})", place="since"
-            ) from error
-        return finished.stdout if finished.returncode == 0 else None
+        except (OSError, ValueError) as error:
+            raise ZtpurgeError(f"git {arguments[0]} could not be run ({error})", place="since") from error
+
+    def _wait_for(self, process: subprocess.Popen[bytes], data: bytes) -> bytes:
+        """Return what git prints; kill it once the time is over."""
+        while True:
+            why = self._why_over()
+            if why:
+                process.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LAST_WAIT)
+                raise ZtpurgeError(f"git was left before it had read the checkout: {why}", place="since")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(data, timeout=_GLANCE)[0]
 
 
-def _changed_paths(raw: bytes) -> Iterator[str]:
+def _find_git(workspace: Path, path: str) -> tuple[str, str]:
+    """Return git's absolute name, empty if there is none, and the PATH without what the workspace could slip in.
+
+    An empty or relative entry would be looked for in the workspace, whose files are whoever's that wrote the commit.
+    """
+    inside = os.path.join(os.path.realpath(workspace), "")  # noqa: PTH118 - a prefix
+
+    def is_outside(name: str) -> bool:
+        return not os.path.join(os.path.realpath(name), "").startswith(inside)  # noqa: PTH118 - the same
+
+    folders = [folder for folder in path.split(os.pathsep) if folder.startswith("/") and is_outside(folder)]
+    programs = (os.path.join(folder, "git") for folder in folders)  # noqa: PTH118 - PATH may hold any byte
+    found = (name for name in programs if is_outside(name) and os.path.isfile(name) and os.access(name, os.X_OK))  # noqa: PTH113
+    return next(found, ""), os.pathsep.join(folders)
+
+
+def _changed_paths(raw: bytes) -> Iterator[tuple[str, frozenset[str]]]:
     """Read `git diff-tree -z --raw`: `:MODE MODE SHA SHA STATUS` and a path in turn, each ended by NUL."""
     fields = iter(raw.split(b"\0")[:-1])
     for facts, path in zip(fields, fields, strict=True):
-        old_mode, new_mode = facts.decode("ascii").removeprefix(":").split(" ")[:2]
-        if {old_mode, new_mode} - {SUBMODULE, _ABSENT}:
-            yield path.decode("utf-8", "surrogateescape")
+        modes = facts.decode("ascii").removeprefix(":").split(" ")[:2]
+        yield path.decode("utf-8", "surrogateescape"), frozenset(modes) - {_ABSENT}
 
 
 def _listed(raw: bytes) -> Iterator[tuple[str, str, str]]:
-    """Read `git ls-tree -z`, `MODE TYPE SHA<tab>PATH`, each ended by NUL; yield path, mode and id of each file."""
+    """Read `git ls-tree -z`, `MODE TYPE SHA<tab>PATH`, each ended by NUL; yield path, mode and id."""
     for line in raw.split(b"\0")[:-1]:
         facts, _, path = line.partition(b"\t")
         mode, _, sha = facts.decode("ascii").split(" ")
-        if mode != SUBMODULE:
-            yield path.decode("utf-8", "surrogateescape"), mode, sha
+        yield path.decode("utf-8", "surrogateescape"), mode, sha

@@ -6,35 +6,66 @@ Forgejo's API serves too as far as it has the same calls (trees in pages).
 
 from __future__ import annotations
 
-import base64
+import contextlib
 import functools
 import json
 import random
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ztpurge.answers import retry_after
-from ztpurge.changes.trees import Entry, Tree, differing_paths, find_entry, find_files
+from ztpurge.changes.answered import (
+    count_of,
+    parse_blob,
+    parse_commit,
+    parse_ref,
+    parse_releases,
+    parse_runs,
+    parse_tree,
+)
+from ztpurge.changes.runs import commits_since_last_success, is_far_enough, last_success, lost_runs
+from ztpurge.changes.trees import LINK, Tree, differing_paths, find_entries, find_files, is_id, is_ref_name
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.patience import why_over
 from ztpurge.redaction import Secrets
 from ztpurge.retry import Limits, persist
 from ztpurge.transport import exchange, make_session
 from ztpurge.untrusted import for_log
+from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ztpurge.changes.event import Run
+    from ztpurge.changes.runs import Listed
+    from ztpurge.changes.trees import Entry
     from ztpurge.clock import Clock
     from ztpurge.pace import Pace
+    from ztpurge.retry import Attempted
     from ztpurge.transport import Answer
 
 _MAX_ANSWER = 200_000_000  # bytes; 100,000 entries take some 30 MB
 _PAGE = 100
 _MOST_PAGES = 10
+_MOST_LINKS = 50  # each takes a call
 _SOON = 15.0  # seconds
-_UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
-_CHECKOUT = "Check out with `fetch-depth: 0`, so that the API is not needed"
+_GRACE = 0.5  # seconds, for what ends just in time
+_NOT_THERE = frozenset({400, 404, 409, 422})
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """Which permission a call takes, and what helps without the call."""
+
+    permission: str
+    otherwise: str
+
+
+_CONTENTS = _Need("contents: read", "Check out with `fetch-depth: 0`, so that the API is not needed")
+_RUNS = _Need("actions: read", "Name with `since` the commit, tag or branch to compare with")
+_RELEASES = _Need("contents: read", "Name with `since` the tag to compare with")
 
 
 class GitHub:
@@ -63,147 +94,167 @@ class GitHub:
         self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
 
     def resolve(self, ref: str) -> str | None:
-        """Return the id of the commit that a commit, tag or branch names; None if there is none."""
+        """Return the id of the commit that a commit, tag or branch names; None if there is none.
+
+        Raises ZtpurgeError for a name that a tag and a branch share.
+        """
+        if not is_ref_name(ref):
+            return None
+        tag, branch = (None, None) if is_id(ref) else self._refs(ref)
+        if tag and branch and tag != branch:
+            raise ZtpurgeError(f"{ref!a} is a tag and a branch", remedy="Give the commit's id", place="since")
         name = quote(ref, safe="")
         for path in (f"commits/{name}", f"git/commits/{name}"):  # GitHub's, and Gitea's
-            answer = self._get(path, may_lack=frozenset({400, 404, 409, 422}), permission="contents: read")
-            if isinstance(answer, dict) and isinstance(answer.get("sha"), str):
-                return str(answer["sha"])
+            found = self._find(path, parse_commit)
+            if found:
+                return found
         return None
 
-    def differing_paths(self, base: str | None, head: str) -> tuple[str, ...]:
-        """Return the paths of files that differ between two commits; `base` None: all files of `head`."""
-        return tuple(sorted(differing_paths(base, head, self._tree)))
+    def _refs(self, name: str) -> tuple[str | None, str | None]:
+        """Return the ids of the objects that a tag and a branch of a name point to."""
+        found: list[str | None] = [None, None]
+        for path in ("git/ref", "git/refs"):  # GitHub's, and Gitea's
+            found = [
+                self._find(f"{path}/{kind}/{quote(name)}", functools.partial(parse_ref, ref=f"refs/{kind}/{name}"))
+                for kind in ("tags", "heads")
+            ]
+            if any(found):
+                break
+        return found[0], found[1]
+
+    def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]]:
+        """Return the path of each file and submodule that differs, with its modes; `base` None: all of `head`."""
+        return dict(sorted(differing_paths(base, head, self._tree)))
 
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry]:
         """Return the files that a commit has at those of the paths where there is one."""
         return find_files(commit, paths, self._tree)
 
-    def has_folder(self, commit: str, path: str) -> bool:
-        """Say whether a commit has a folder at a path, or what may stand for one."""
-        entry = find_entry(commit, path, self._tree)
-        return entry is not None and entry.may_be_folder
+    def sizes(self, commit: str, paths: Iterable[str]) -> dict[str, int | None]:
+        """Return the sizes of a commit's files at those paths; raise ZtpurgeError if the API does not tell soon."""
+        limits = self._soon(retries=0)
+        found = find_files(commit, paths, lambda sha, recursive: self._read_tree(sha, recursive, limits))
+        return {path: entry.size for path, entry in found.items()}
+
+    def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
+        """Return the modes of what a commit has at those of the paths."""
+        return {path: entry.mode for path, entry in find_entries(commit, paths, self._tree).items()}
+
+    def links(self, commit: str, root: str) -> dict[str, str | None]:
+        """Return what each symbolic link below a folder of a commit says, None where the API does not tell that soon.
+
+        Empty for a commit with more entries than the API lists at once.
+        """
+        tree = self._tree(commit, True)
+        below = f"{root}/" if root else ""
+        found = {
+            path: entry.sha for path, entry in tree.entries.items() if entry.mode == LINK and path.startswith(below)
+        }
+        if tree.truncated:
+            return {}
+        said: dict[str, str | None] = dict.fromkeys(found)
+        for path, sha in [*found.items()][:_MOST_LINKS]:
+            with contextlib.suppress(ZtpurgeError):
+                said[path] = self.blob(sha).decode("utf-8", "surrogateescape")
+        return said
 
     def blob(self, sha: str) -> bytes:
         """Return the content of a small file by its blob id; raise ZtpurgeError if the API does not give it."""
-        answer = self._get(f"git/blobs/{sha}", permission="contents: read", limits=self._soon(retries=0))
-        try:
-            return base64.b64decode(answer["content"])
-        except (TypeError, KeyError, ValueError) as error:
-            raise ZtpurgeError(f"the API answered no file for {sha}", remedy=_CHECKOUT, place="verify") from error
+        return self._give(f"git/blobs/{sha}", parse_blob, limits=self._soon(retries=0))
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
-        """Return the commits of a workflow's last successful run on a branch and of its runs after that, oldest first.
+        """Return the commits of a workflow's last successful run on a branch and of what may have deployed since.
 
-        For a tag, of its runs for the same event. If none has succeeded, None stands first; empty if none is listed.
+        For a tag, of its runs for the same event. The oldest first; if none has succeeded, None stands first; empty
+        if no other run is listed.
         """
-        later: list[str] = []
+        found: list[Listed] = []
         for listed in self._runs(run):
-            # a re-run starts anew, though it stays where it was in the list
-            for found in sorted(listed, key=lambda found: str(found.get("run_started_at") or ""), reverse=True):
-                later.append(str(found["head_sha"]))
-                if found.get("conclusion") == "success":
-                    return tuple(dict.fromkeys(reversed(later)))
-        return (None, *dict.fromkeys(reversed(later))) if later else ()
+            found += listed
+            if is_far_enough(found, last_success(found, run)):
+                break
+        return commits_since_last_success(found, run)
 
     def lost_runs(self, run: Run, *, since: tuple[int, int], this: tuple[int, int]) -> tuple[int, ...]:
         """Return the numbers of a workflow's runs on a branch, for a tag of its event, that began between two others.
 
-        `since` and `this`: number and attempt of each; a run that is run again keeps its number, and earlier attempts
-        of `this` count. What is not over yet counts for the next run. Raises ZtpurgeError if the API does not tell
-        soon, or does not list them: then its list is of another branch, event or workflow.
+        `since` and `this`: number and attempt of each. Raises ZtpurgeError if the API does not tell soon, or does not
+        list them: then its list is of another branch, event or workflow.
         """
-        (number, attempt), (own, own_attempt) = since, this
-        found: dict[int, dict[str, Any]] = {}
+        found: list[Listed] = []
         for listed in self._runs(run, self._soon(retries=1)):
-            found |= {entry["run_number"]: entry for entry in listed if isinstance(entry.get("run_number"), int)}
-            if found and min(found) <= min(number, own):
+            found += listed
+            oldest = next((other for other in found if other.number == min(since[0], this[0])), None)
+            if is_far_enough(found, oldest):
                 break
-        if own not in found or (number not in found and number > own):
+        lost = lost_runs(found, since=since, this=this)
+        if lost is None:
             raise ZtpurgeError("the API does not list the runs that are asked for", place="manifest")
-        began = str(found.get(number, {}).get("run_started_at") or "")
-        lost = {
-            other
-            for other, entry in found.items()
-            if other != own
-            and (other < own or entry.get("status") == "completed")
-            and (other > number or _was_run_again(entry, began="" if other == number else began, attempt=attempt))
-        }
-        # earlier attempts of this very run, but for the one that wrote the manifest
-        return tuple(sorted(lost | {own} if own_attempt > (attempt + 1 if own == number else 1) else lost))
+        return lost
 
-    def _runs(self, run: Run, limits: Limits | None = None) -> Iterator[list[dict[str, Any]]]:
+    def _runs(self, run: Run, limits: Limits | None = None) -> Iterator[tuple[Listed, ...]]:
         """Yield the pages of a workflow's runs that could purge, newest first."""
         query = {"branch": run.branch} if run.branch else {"event": run.event}
         path = f"actions/workflows/{quote(run.workflow, safe='')}/runs"
-        for answer in self._pages(path, query, permission="actions: read", limits=limits):
-            runs = answer.get("workflow_runs") if isinstance(answer, dict) else None
-            yield [found for found in runs or () if self._is_own(found)]
-
-    def _is_own(self, run: dict[str, Any]) -> bool:
-        """Say whether a run could purge: a fork's branch may have the same name, and pull requests serve nothing."""
-        origin = str((run.get("head_repository") or {}).get("full_name", ""))
-        own = origin.lower() == self._repository.lower() and run.get("event") not in _UNSENT_EVENTS
-        return own and isinstance(run.get("head_sha"), str)
+        parse = functools.partial(parse_runs, repository=self._repository)
+        return self._pages(path, query, parse, need=_RUNS, key="workflow_runs", limits=limits)
 
     def previous_release(self, tag: str) -> str | None:
         """Return the tag of the release published before the one with `tag`; None if that is the first.
 
         Drafts never count, prereleases only before a prerelease. Raises ZtpurgeError if there is no such release.
         """
-        releases = [
-            release
-            for answer in self._pages("releases", {}, permission="contents: read")
-            for release in (answer if isinstance(answer, list) else ())
-            if not release.get("draft")
-        ]
-        this = next((release for release in releases if release.get("tag_name") == tag), None)
+        pages = self._pages("releases", {}, parse_releases, need=_RELEASES)
+        releases = [release for page in pages for release in page]
+        this = next((release for release in releases if release.tag == tag), None)
         if this is None:
-            raise ZtpurgeError(
-                f"the API lists no release {tag[:200]!a}",
-                remedy="Name with `since` the tag to compare with",
-                place="since",
-            )
-        when = _published(this) or "9999"
+            raise ZtpurgeError(f"the API lists no release {tag[:200]!a}", remedy=_RELEASES.otherwise, place="since")
         earlier = [
             release
             for release in releases
-            if release is not this and _published(release) < when and (this["prerelease"] or not release["prerelease"])
+            if release is not this
+            and release.published < (this.published or "9999")
+            and (this.is_prerelease or not release.is_prerelease)
         ]
-        return str(max(earlier, key=_published)["tag_name"]) if earlier else None
+        return max(earlier, key=lambda release: release.published).tag if earlier else None
 
-    def _pages(
-        self, path: str, query: dict[str, str], *, permission: str, limits: Limits | None = None
-    ) -> Iterator[Any]:
-        """Yield the pages of a list until one is not full."""
+    def _pages(  # noqa: PLR0913 - what a list takes
+        self,
+        path: str,
+        query: dict[str, str],
+        parse: Callable[[Any], _T],
+        *,
+        need: _Need,
+        key: str = "",
+        limits: Limits | None = None,
+    ) -> Iterator[_T]:
+        """Yield the pages of a list, which stands under `key` if there is one, until one is not full."""
         for page in range(1, _MOST_PAGES + 1):
             paged = f"{path}?{urlencode(query | {'per_page': _PAGE, 'page': page})}"
-            answer = self._get(paged, permission=permission, limits=limits)
-            yield answer
-            listed = answer.get("workflow_runs") if isinstance(answer, dict) else answer
-            if not isinstance(listed, list) or len(listed) < _PAGE:
+            parsed, count = self._give(
+                paged, lambda answer: (parse(answer), count_of(answer, key)), need=need, limits=limits
+            )
+            yield parsed
+            if count < _PAGE:
                 return
 
-    def _read_tree(self, sha: str, recursive: bool) -> Tree:
+    def _read_tree(self, sha: str, recursive: bool, limits: Limits | None = None) -> Tree:
         entries: dict[str, Entry] = {}
-        page = 1
+        number = 1
         while True:
-            query = urlencode({**({"recursive": "1"} if recursive else {}), **({"page": page} if page > 1 else {})})
-            answer = self._get(f"git/trees/{sha}{'?' if query else ''}{query}", permission="contents: read")
-            try:
-                listed = answer["tree"] or []
-                entries |= {entry["path"]: Entry(entry["mode"], entry["sha"], _size(entry)) for entry in listed}
-            except (TypeError, KeyError) as error:
-                raise ZtpurgeError(f"the API answered no tree for {sha}", remedy=_CHECKOUT, place="since") from error
-            lossy = next((entry["path"] for entry in listed if "\N{REPLACEMENT CHARACTER}" in entry["path"]), None)
+            query = urlencode({**({"recursive": "1"} if recursive else {}), **({"page": number} if number > 1 else {})})
+            page = self._give(f"git/trees/{sha}{'?' if query else ''}{query}", parse_tree, limits=limits)
+            lossy = next((path for path in page.entries if "\N{REPLACEMENT CHARACTER}" in path), None)
             if lossy:  # two such names may be spelled alike, and a change of one be missed
                 raise ZtpurgeError(
-                    f"the API cannot spell the name of {for_log(lossy, limit=200)}", remedy=_CHECKOUT, place="since"
+                    f"the API cannot spell the name of {for_log(lossy, limit=200)}",
+                    remedy=_CONTENTS.otherwise,
+                    place="since",
                 )
-            # GitHub cuts, Gitea pages
-            if not answer.get("truncated") or "total_count" not in answer or not listed:
-                return Tree(entries, truncated=bool(answer.get("truncated")) and "total_count" not in answer)
-            page += 1
+            entries |= page.entries
+            if not page.has_more:
+                return Tree(entries, truncated=page.is_cut)
+            number += 1
 
     def _soon(self, *, retries: int) -> Limits:
         """Return limits for what is not worth a long wait."""
@@ -211,14 +262,22 @@ class GitHub:
         end = min(self._limits.deadline, self._clock.now() + (retries + 1) * _SOON)
         return Limits(retries=retries, request_timeout=seconds, deadline=end)
 
-    def _get(
-        self,
-        path: str,
-        *,
-        permission: str,
-        may_lack: frozenset[int] = frozenset(),
-        limits: Limits | None = None,
-    ) -> Any:  # noqa: ANN401 - JSON
+    def _find(self, path: str, parse: Callable[[Any], _T]) -> _T | None:
+        """Get something of the repository; None if it is not there."""
+        answers = self._ask(path, need=_CONTENTS, limits=self._limits, may_lack=_NOT_THERE)
+        return self._parsed(path, parse, answers[0], _CONTENTS) if answers else None
+
+    def _give(
+        self, path: str, parse: Callable[[Any], _T], *, need: _Need = _CONTENTS, limits: Limits | None = None
+    ) -> _T:
+        """Get what must be there."""
+        (answer,) = self._ask(path, need=need, limits=limits or self._limits)
+        return self._parsed(path, parse, answer, need)
+
+    def _ask(
+        self, path: str, *, need: _Need, limits: Limits, may_lack: frozenset[int] = frozenset()
+    ) -> tuple[Any, ...]:
+        """Return the answer's document, nothing for a status of `may_lack`; leave it once the run is to stop."""
         url = f"{self._api}/repos/{self._repository}/{path}"
         headers = {
             "Accept": "application/vnd.github+json",
@@ -227,45 +286,43 @@ class GitHub:
             "X-GitHub-Api-Version": "2022-11-28",
         }
 
-        def call(timeout: float) -> Any:  # noqa: ANN401 - JSON
+        def call(timeout: float) -> tuple[Any, ...]:
             answer = exchange(
                 self._session, "GET", url, headers=headers, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets
             )
             if answer.status in may_lack:
-                return None
-            return _read(answer, permission, now=self._clock.wall(), secrets=self._secrets)
+                return ()
+            return (_read(answer, need, now=self._clock.wall(), secrets=self._secrets),)
 
-        attempted = persist(
-            call, limits=limits or self._limits, pace=self._pace, clock=self._clock, jitter=random.random
-        )
+        def ask(within: Limits) -> Attempted[tuple[Any, ...]]:
+            return persist(call, limits=within, pace=self._pace, clock=self._clock, jitter=random.random)
+
+        def is_over() -> bool:
+            return bool(why_over(self._clock, limits.deadline + _GRACE))
+
+        # in a thread of its own, since a socket that blocks hears of no signal
+        attempted = next((found for _, found in as_completed(ask, (limits,), concurrency=1, give_up=is_over)), None)
+        if attempted is None:
+            cause = f"no answer, and {why_over(self._clock, limits.deadline)}"
+            raise ZtpurgeError(f"{self._asked(path)}: {cause}", remedy=need.otherwise, place="since")
         if attempted.error:
-            asked = for_log(self._secrets.redact(path), limit=200)
-            raise ZtpurgeError(
-                f"GitHub's API, asked for {asked}: {attempted.error.cause}",
-                remedy=attempted.error.remedy or _CHECKOUT,
-                place="since",
-            ) from attempted.error
-        return attempted.value
+            cause = f"{self._asked(path)}: {attempted.error.cause}"
+            remedy = attempted.error.remedy or need.otherwise
+            raise ZtpurgeError(cause, remedy=remedy, place="since") from attempted.error
+        return attempted.value or ()
+
+    def _parsed(self, path: str, parse: Callable[[Any], _T], answer: Any, need: _Need) -> _T:  # noqa: ANN401 - JSON
+        try:
+            return parse(answer)
+        except ZtpurgeError as error:
+            cause = f"{self._asked(path)}: {error.cause}"
+            raise ZtpurgeError(cause, remedy=need.otherwise, place="since") from error
+
+    def _asked(self, path: str) -> str:
+        return f"GitHub's API, asked for {for_log(self._secrets.redact(path), limit=200)}"
 
 
-def _was_run_again(entry: dict[str, Any], *, began: str, attempt: int) -> bool:
-    """Say whether a run was run again since another one `began`; if that is the run itself (empty), since `attempt`."""
-    again = entry.get("run_attempt")
-    again = again if isinstance(again, int) else 1
-    return (again > 1 and str(entry.get("run_started_at") or "") > began) if began else again > attempt
-
-
-def _size(entry: dict[str, Any]) -> int | None:
-    size = entry.get("size")
-    return size if isinstance(size, int) and size >= 0 else None
-
-
-def _published(release: dict[str, Any]) -> str:
-    """Return when a release was published, as text that sorts; its commit may be much older."""
-    return str(release.get("published_at") or release.get("created_at") or "")
-
-
-def _read(answer: Answer, permission: str, *, now: float, secrets: Secrets) -> Any:  # noqa: ANN401 - JSON
+def _read(answer: Answer, need: _Need, *, now: float, secrets: Secrets) -> Any:  # noqa: ANN401 - JSON
     """Return the document as it is: a password may be a folder's name, too. What is said of errors is redacted."""
     try:
         document = json.loads(answer.body)
@@ -276,20 +333,20 @@ def _read(answer: Answer, permission: str, *, now: float, secrets: Secrets) -> A
     if answer.status == 200:
         return document
     said = document.get("message") if isinstance(document, dict) else None
-    raise _refusal(
-        answer, f"it answered {answer.status}: {for_log(secrets.redact(str(said)), limit=200)}", permission, now
-    )
+    shown = for_log(secrets.redact(str(said)), limit=200)
+    raise _refusal(answer, f"it answered {answer.status}: {shown}", need, now)
 
 
-def _refusal(answer: Answer, cause: str, permission: str, now: float) -> ApiError:
+def _refusal(answer: Answer, cause: str, need: _Need, now: float) -> ApiError:
     status = answer.status
     pause = 60.0 if "secondary rate limit" in cause else _pause(answer, now)
     if pause is not None:
-        return ApiError(Failure.BUSY, cause, remedy=_CHECKOUT, status=status, retry_after=pause)
+        return ApiError(Failure.BUSY, cause, remedy=need.otherwise, status=status, retry_after=pause)
     if status == 401:
         return ApiError(Failure.AUTH, cause, remedy="Check `github-token`; its default is the job's own", status=status)
     if status in {403, 404}:
-        remedy = f"Give the job the permission `{permission}`, or {_CHECKOUT[0].lower()}{_CHECKOUT[1:]}"
+        otherwise = f"{need.otherwise[0].lower()}{need.otherwise[1:]}"
+        remedy = f"Give the job the permission `{need.permission}`, or {otherwise}"
         return ApiError(Failure.REJECTED, cause, remedy=remedy, status=status)
     failure = Failure.SERVER if status >= 500 else Failure.REJECTED
     return ApiError(failure, cause, status=status)

@@ -1,7 +1,7 @@
 """Door to a build's output: every file below a folder with its SHA-256, each read once.
 
 Links inside the workspace are followed, as a server does that is handed the folder's content; what git keeps is left
-out.
+out. Of what is neither file nor folder it is told why nobody can say what is served there.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import os
 import stat
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import Content
+from ztpurge.expected import MOST_BYTES, Content
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
@@ -26,6 +27,15 @@ _PIECE = 1 << 20  # bytes
 _MOST_LINKS = 10_000
 _WORTH_A_THREAD = 256 * 1024  # bytes: below, handing a file over costs more than another core gains
 _Place = tuple[int, int]  # device and inode: a file under several names is read once
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What is below a folder, by path there: each file's content, and why nobody can tell what the others serve."""
+
+    files: dict[str, Content]
+    unseen: dict[str, str]
 
 
 def hash_output(
@@ -33,47 +43,60 @@ def hash_output(
     *,
     workspace: Path,
     ignored: frozenset[Path] = frozenset(),
-    is_over: Callable[[], bool] = lambda: False,
-) -> dict[str, Content]:
-    """Return the content of each file below a folder of the workspace by its path there, in order of the paths.
+    why_over: Callable[[], str] = lambda: "",
+) -> Hashed:
+    """Return the content of each file below a folder of the workspace, in order of the paths.
 
-    `ignored`: files that are no part of the output, their links resolved. `is_over`: the time for it is. Raises
-    ZtpurgeError for a folder that is not there, for what cannot be read, and for what takes too long.
+    `ignored`: files that are no part of the output, their links resolved. `why_over` tells why it is to be left,
+    nothing while it is not. Raises ZtpurgeError for a folder that is not there, for what cannot be read, and for what
+    takes too long.
     """
     if not folder.is_dir():
         raise ZtpurgeError("there is no such folder", remedy="Build the site before this step")
     folder = folder.resolve()
     skipped = frozenset(map(os.fspath, ignored))
     try:
-        walked = _walk(os.fspath(folder), os.path.join(workspace.resolve(), ""), is_over)  # noqa: PTH118 - a prefix
+        unseen: dict[str, str] = {}
+        walked = _walk(os.fspath(folder), os.path.join(workspace.resolve(), ""), unseen, why_over)  # noqa: PTH118 - a prefix
         files = {path: facts for path, facts in walked if path not in skipped}
         places = {(facts.st_dev, facts.st_ino): (path, facts.st_size) for path, facts in files.items()}
-        digests = _digests(places, is_over)
+        digests = _digests(places, why_over)
     except OSError as error:
         name = for_log(os.fsdecode(error.filename or ""), limit=300)
         raise ZtpurgeError(f"{name} cannot be read ({error.strerror})") from error
     start = len(os.fspath(folder)) + 1
-    return dict(sorted((path[start:], digests[facts.st_dev, facts.st_ino]) for path, facts in files.items()))
+    return Hashed(
+        dict(sorted((path[start:], digests[facts.st_dev, facts.st_ino]) for path, facts in files.items())),
+        dict(sorted((path[start:], reason) for path, reason in unseen.items() if path not in skipped)),
+    )
 
 
-def hash_files(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
-    """Return the content of the files below a folder at those of the paths where there is one that can be read."""
+def hash_files(folder: Path, paths: Iterable[str], *, why_over: Callable[[], str] = lambda: "") -> dict[str, Content]:
+    """Return the content of the files below a folder at those of the paths where there is one that can be read.
+
+    A file too large to be compared has no digest. Raises ZtpurgeError once `why_over` tells why it is to be left.
+    """
     found: dict[str, Content] = {}
     for path in paths:
         place = os.path.join(folder, path)  # noqa: PTH118 - a path may hold any byte
         if path.startswith("/") or ".." in path.split("/"):
             continue
         try:
-            if stat.S_ISREG(os.stat(place).st_mode):  # noqa: PTH116 - the same
-                found[path] = _hash(place, lambda: False)
+            facts = os.stat(place)  # noqa: PTH116 - the same
+            if stat.S_ISREG(facts.st_mode):
+                is_small = facts.st_size <= MOST_BYTES
+                found[path] = _hash(place, why_over) if is_small else Content("", facts.st_size)
         except (OSError, ValueError):
             continue
     return found
 
 
-def _walk(folder: str, workspace: str, is_over: Callable[[], bool]) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield each file below a folder; a link to a folder above itself ends there, and so does one out of the workspace.
+def _walk(
+    folder: str, workspace: str, unseen: dict[str, str], why_over: Callable[[], str]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield each file below a folder, and note in `unseen` where something else is, and what.
 
+    A link to a folder above itself ends there, and so does one out of the workspace.
     What lies in a folder that very many paths lead to is refused: links of links can have endless paths.
     """
     top = _place(os.stat(folder))  # noqa: PTH116 - 100,000 paths
@@ -81,16 +104,20 @@ def _walk(folder: str, workspace: str, is_over: Callable[[], bool]) -> Iterator[
     entered: Counter[_Place] = Counter()
     while left:
         here, above = left.pop()
-        _raise_if(is_over())
+        _raise_if(why_over())
         with os.scandir(here) as entries:
             for entry in entries:
-                facts = None if entry.name == ".git" else _facts(entry)
-                if not facts or (entry.is_symlink() and not os.path.realpath(entry.path).startswith(workspace)):
+                if entry.name == ".git":
+                    continue
+                facts = _facts(entry)
+                reason = _why_unseen(entry, facts, workspace, above)
+                if not facts or reason:
+                    unseen[entry.path] = reason
                     continue
                 place = _place(facts)
                 if stat.S_ISREG(facts.st_mode):
                     yield entry.path, facts
-                elif stat.S_ISDIR(facts.st_mode) and place not in above:
+                else:
                     entered[place] += 1
                     if entered[place] > _MOST_LINKS:
                         raise ZtpurgeError(
@@ -98,6 +125,19 @@ def _walk(folder: str, workspace: str, is_over: Callable[[], bool]) -> Iterator[
                             remedy="Take out links to folders that hold links, or give a `root` without them",
                         )
                     left.append((entry.path, (*above, place)))
+
+
+def _why_unseen(
+    entry: os.DirEntry[str], facts: os.stat_result | None, workspace: str, above: tuple[_Place, ...]
+) -> str:
+    """Return why nobody can tell what is served under a name, nothing for a file or a folder."""
+    if facts is None:
+        return "a link to nothing"
+    if entry.is_symlink() and not os.path.realpath(entry.path).startswith(workspace):
+        return "a link out of the workspace"
+    if stat.S_ISDIR(facts.st_mode):
+        return "a link to a folder above itself" if _place(facts) in above else ""
+    return "" if stat.S_ISREG(facts.st_mode) else _KINDS.get(stat.S_IFMT(facts.st_mode), "a device")
 
 
 def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -114,14 +154,14 @@ def _place(facts: os.stat_result) -> _Place:
     return facts.st_dev, facts.st_ino
 
 
-def _digests(files: Mapping[_Place, tuple[str, int]], is_over: Callable[[], bool]) -> dict[_Place, Content]:
+def _digests(files: Mapping[_Place, tuple[str, int]], why_over: Callable[[], str]) -> dict[_Place, Content]:
     """Hash files: the large ones on all cores, since hashing leaves the interpreter's lock, the small ones here."""
     by_size = sorted(files, key=lambda place: -files[place][1])
     large = [place for place in by_size if files[place][1] >= _WORTH_A_THREAD]
     cores = os.cpu_count() or 1
 
     def hash_each(places: Iterable[_Place]) -> dict[_Place, Content]:
-        return {place: _hash(files[place][0], is_over) for place in places}
+        return {place: _hash(files[place][0], why_over) for place in places}
 
     with ThreadPoolExecutor(cores) as pool:
         hashing = [pool.submit(hash_each, large[start::cores]) for start in range(min(cores, len(large)))]
@@ -131,22 +171,22 @@ def _digests(files: Mapping[_Place, tuple[str, int]], is_over: Callable[[], bool
     return found
 
 
-def _hash(path: str, is_over: Callable[[], bool]) -> Content:
+def _hash(path: str, why_over: Callable[[], str]) -> Content:
     """Hash a file in pieces, so that it can be left."""
-    _raise_if(is_over())
+    _raise_if(why_over())
     digest, size = hashlib.sha256(), 0
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the same
         while piece := file.read(_PIECE):
             digest.update(piece)
             size += len(piece)
             if len(piece) == _PIECE:
-                _raise_if(is_over())
+                _raise_if(why_over())
     return Content(digest.hexdigest(), size)
 
 
-def _raise_if(is_over: bool) -> None:
-    if is_over:
+def _raise_if(over: str) -> None:
+    if over:
         raise ZtpurgeError(
-            "the files were not hashed in time, or the run was cancelled meanwhile",
+            f"not all files were hashed: {over}",
             remedy="If it was the time, raise `timeout`, or give a `root` that holds only what is deployed",
         )

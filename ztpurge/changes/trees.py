@@ -6,6 +6,7 @@ mode and object id, as `git diff-tree` does, and sub-trees that are the same are
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 SUBMODULE = "160000"
 LINK = "120000"
 FOLDER = "040000"
+_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# git-check-ref-format; what begins with `-` would be an option, what begins with a dot another path of an API
+_NO_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|@\{|\.\.|^-|^[./]|/[./]|/$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,6 @@ class Entry:
     mode: str
     sha: str
     size: int | None = field(default=None, compare=False)
-
-    @property
-    def may_be_folder(self) -> bool:
-        """Whether it is a folder, or a link or a submodule, which may stand for one."""
-        return self.mode in {FOLDER, LINK, SUBMODULE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,20 @@ class Tree:
 _NOTHING = Tree({})
 
 
+def is_id(text: object) -> bool:
+    """Say whether something is the whole id of an object: hexadecimal digits of SHA-1 or SHA-256."""
+    return isinstance(text, str) and bool(_ID.fullmatch(text))
+
+
+def is_ref_name(text: str) -> bool:
+    """Say whether a text can be the name of a branch or a tag, and is neither an expression nor an option of git."""
+    return bool(text) and not _NO_REF.search(text)
+
+
 def differing_paths(
     base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str = ""
-) -> Iterator[str]:
-    """Yield the paths of files that differ between two trees, deleted ones included, submodules left out.
+) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield what differs between two trees, deleted files and submodules included: its path, and its modes in both.
 
     `read(sha, recursive)` reads a tree or a commit's tree; None stands for a tree that is not there. All at once
     where the API lists all; else level by level, into sub-trees that differ. Raises ZtpurgeError for a folder with
@@ -59,24 +68,19 @@ def differing_paths(
         yield from _descend(base, head, read, prefix)
         return
     for path in _differing(before, after):
-        if _is_file(before.entries.get(path)) or _is_file(after.entries.get(path)):
-            yield prefix + path
+        modes = _modes(before.entries.get(path), after.entries.get(path))
+        if modes:
+            yield prefix + path, modes
+
+
+def find_entries(commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree]) -> dict[str, Entry]:
+    """Return what the tree of a commit has at those of the paths; `read` as in `differing_paths`."""
+    return dict(_find(commit, [path.split("/") for path in paths], read, depth=0))
 
 
 def find_files(commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree]) -> dict[str, Entry]:
     """Return the files at those of the paths where the tree of a commit has one; `read` as in `differing_paths`."""
-    return dict(_find(commit, [path.split("/") for path in paths], read, depth=0))
-
-
-def find_entry(commit: str, path: str, read: Callable[[str, bool], Tree]) -> Entry | None:
-    """Return what the tree of a commit has under a path, a folder too; None if nothing. `read` as above."""
-    whole = read(commit, True)
-    if not whole.truncated:
-        return whole.entries.get(path)
-    name, _, rest = path.partition("/")
-    entry = _level(commit, read, "").entries.get(name)
-    folder = _folder(entry)
-    return find_entry(folder, rest, read) if rest and folder else None if rest else entry
+    return {path: entry for path, entry in find_entries(commit, paths, read).items() if _is_file(entry)}
 
 
 def _find(
@@ -88,7 +92,7 @@ def _find(
     for path in paths:
         entry = tree.entries.get("/".join(path[depth:]))
         folder = _folder(tree.entries.get(path[depth]))
-        if entry and _is_file(entry):
+        if entry and (_is_file(entry) or not whole.truncated or len(path) == depth + 1):
             yield "/".join(path), entry
         elif whole.truncated and folder and len(path) > depth + 1:
             below.setdefault(folder, []).append(path)
@@ -107,12 +111,15 @@ def _level(sha: str, read: Callable[[str, bool], Tree], name: str) -> Tree:
     return tree
 
 
-def _descend(base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str) -> Iterator[str]:
+def _descend(
+    base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str
+) -> Iterator[tuple[str, frozenset[str]]]:
     before, after = (_level(sha, read, prefix) if sha else _NOTHING for sha in (base, head))
     for name in _differing(before, after):
         old, new = before.entries.get(name), after.entries.get(name)
-        if _is_file(old) or _is_file(new):
-            yield prefix + name
+        modes = _modes(old, new)
+        if modes:
+            yield prefix + name, modes
         old_folder, new_folder = _folder(old), _folder(new)
         if old_folder or new_folder:
             yield from differing_paths(old_folder, new_folder, read, f"{prefix}{name}/")
@@ -128,5 +135,10 @@ def _folder(entry: Entry | None) -> str | None:
     return entry.sha if entry and entry.mode == FOLDER else None
 
 
-def _is_file(entry: Entry | None) -> bool:
-    return entry is not None and entry.mode not in {FOLDER, SUBMODULE}
+def _modes(*entries: Entry | None) -> frozenset[str]:
+    """Return the modes of what is there and no folder."""
+    return frozenset(entry.mode for entry in entries if entry and entry.mode != FOLDER)
+
+
+def _is_file(entry: Entry) -> bool:
+    return entry.mode not in {FOLDER, SUBMODULE}

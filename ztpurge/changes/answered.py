@@ -1,0 +1,170 @@
+"""GitHub's answers, parsed JSON -> values, so that nothing of another form or type gets any further. Pure.
+
+Ids become arguments of git and parts of paths: each is checked here. The fields: GitHub's REST API documentation.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeGuard
+
+from ztpurge.changes.runs import Listed
+from ztpurge.changes.trees import Entry, is_id
+from ztpurge.errors import ZtpurgeError
+
+_UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a tree; `is_cut`: the API leaves entries out; `has_more`: they are on the next page."""
+
+    entries: dict[str, Entry]
+    is_cut: bool
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release that is no draft; `published` sorts as text, since its commit may be much older."""
+
+    tag: str
+    is_prerelease: bool
+    published: str
+
+
+def parse_commit(answer: Any) -> str:  # noqa: ANN401 - JSON
+    """Return the id of a commit; raise ZtpurgeError if there is none."""
+    match answer:
+        case {"sha": sha} if is_id(sha):
+            return str(sha)
+    raise ZtpurgeError("it answered no commit")
+
+
+def parse_ref(answer: Any, ref: str) -> str | None:  # noqa: ANN401 - JSON
+    """Return the id of the object that a ref names; None if it is not there. Gitea lists all that begin so."""
+    for found in answer if isinstance(answer, list) else [answer]:
+        match found:
+            case {"ref": str(name), "object": {"sha": sha}} if is_id(sha):
+                if name == ref:
+                    return str(sha)
+            case _:
+                raise ZtpurgeError("it answered no ref")
+    return None
+
+
+def parse_tree(answer: Any) -> Page:  # noqa: ANN401 - JSON
+    """Return a page of a tree; raise ZtpurgeError for anything else."""
+    match answer:
+        case {"tree": list(listed), "truncated": bool(is_cut)}:
+            is_paged = "total_count" in answer  # GitHub cuts, Gitea pages
+        case {"tree": None, "truncated": bool(is_cut), "total_count": _}:  # a page that has nothing
+            listed, is_paged = [], True
+        case _:
+            raise ZtpurgeError("it answered no tree")
+    entries = dict(_entry(entry) for entry in listed)
+    return Page(entries, is_cut and not is_paged, is_cut and is_paged and bool(listed))
+
+
+def parse_blob(answer: Any) -> bytes:  # noqa: ANN401 - JSON
+    """Return a file's content; raise ZtpurgeError if there is none."""
+    match answer:
+        case {"content": str(content)} if answer.get("encoding", "base64") == "base64":
+            try:
+                return base64.b64decode(content)
+            except ValueError:
+                pass
+    raise ZtpurgeError("it answered no file")
+
+
+def parse_runs(answer: Any, repository: str) -> tuple[Listed, ...]:  # noqa: ANN401 - JSON
+    """Return a page of a workflow's runs, those that could purge; raise ZtpurgeError for anything else.
+
+    A fork's branch may have the same name, and pull requests serve nothing.
+    """
+    return tuple(_run(run) for run in _list(answer, "runs", "workflow_runs") if _is_own(run, repository))
+
+
+def count_of(answer: Any, key: str = "") -> int:  # noqa: ANN401 - JSON
+    """Return how many entries a page of a list has; raise ZtpurgeError if it is none."""
+    return len(_list(answer, "list", key))
+
+
+def parse_releases(answer: Any) -> tuple[Release, ...]:  # noqa: ANN401 - JSON
+    """Return a page of releases without the drafts; raise ZtpurgeError for anything else."""
+    releases = (_release(release) for release in _list(answer, "releases"))
+    return tuple(release for release in releases if release)
+
+
+def _list(answer: Any, what: str, key: str = "") -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+    listed = answer.get(key) if key and isinstance(answer, dict) else answer
+    if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
+        return listed
+    raise ZtpurgeError(f"it answered no {what}")
+
+
+def _entry(entry: Any) -> tuple[str, Entry]:  # noqa: ANN401 - JSON
+    match entry:
+        case {"path": str(path), "mode": str(mode), "sha": sha} if is_id(sha):
+            size = entry.get("size")
+            return path, Entry(mode, str(sha), size if _is_count(size) else None)
+    raise ZtpurgeError("it answered no tree")
+
+
+def _is_own(run: dict[str, Any], repository: str) -> bool:
+    match run:
+        case {"event": str(event), "head_repository": {"full_name": str(origin)}}:
+            return origin.lower() == repository.lower() and event not in _UNSENT_EVENTS
+        case {"event": str(), "head_repository": None}:  # a fork that is gone
+            return False
+    raise ZtpurgeError("it answered no runs")
+
+
+def _run(run: dict[str, Any]) -> Listed:
+    attempt = run.get("run_attempt", 1)
+    match run:
+        case {"id": key, "run_number": number, "head_sha": head, "status": str(status)} if (
+            _is_count(key) and _is_count(number) and _is_count(attempt) and is_id(head)
+        ):
+            created = _time(run, "created_at", "run_started_at", "started_at", default=float("-inf"))
+            return Listed(
+                id=key,
+                number=number,
+                attempt=attempt,
+                head=str(head),
+                is_over=status == "completed",
+                is_success=status == "completed" and run.get("conclusion") == "success",
+                created=created,
+                started=_time(run, "run_started_at", "started_at", default=float("inf")),
+                updated=_time(run, "updated_at", "completed_at", default=float("inf")),
+            )
+    raise ZtpurgeError("it answered no runs")
+
+
+def _time(run: dict[str, Any], *keys: str, default: float) -> float:
+    """Return the first of several times that is told, in seconds."""
+    text = next((run[key] for key in keys if run.get(key) is not None), None)
+    if text is None:
+        return default
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ZtpurgeError("it answered no runs") from error
+
+
+def _release(release: dict[str, Any]) -> Release | None:
+    match release:
+        case {"draft": True}:
+            return None
+        case {"draft": False, "prerelease": bool(is_prerelease), "tag_name": str(tag)}:
+            published = release.get("published_at") or release.get("created_at") or ""
+            if isinstance(published, str):
+                return Release(tag, is_prerelease, published)
+    raise ZtpurgeError("it answered no releases")
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and value >= 0  # to Python, `true` is 1 and an int
