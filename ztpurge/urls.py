@@ -12,6 +12,9 @@ from ztpurge.errors import ZtpurgeError
 
 # RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"; quote() keeps unreserved by itself
 _PCHAR = "!$&'()*+,;=:@"
+# what clients leave besides, for a spelling each: nothing; what is not in the URL Standard's path percent-encode set;
+# and the caret, which joined that set in 2025: Safari and HTTP libraries left it until then
+_LEFT_BESIDES = ("", "[]|", "[]|^")
 # what browsers leave in a URL that is given whole: the URL standard's path and special-query percent-encode sets
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _GIVEN_PATH = _PRINTABLE.translate(dict.fromkeys(map(ord, '"#<>?^`{}')))
@@ -22,9 +25,13 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
 _MAX_LENGTH = 16_384
 
 
-def encode_path(path: str) -> str:
-    """Percent-encode each segment of a file's path once; bytes that are not UTF-8 come as surrogates (PEP 383)."""
-    return quote(path.encode("utf-8", "surrogateescape"), safe=_PCHAR + "/")
+def spell_path(path: str) -> tuple[str, ...]:
+    """Percent-encode a file's path once, in each way that clients do: as RFC 3986 has it, then as browsers do.
+
+    Where these are the same there is one spelling. Bytes that are not UTF-8 come as surrogates (PEP 383).
+    """
+    raw = path.encode("utf-8", "surrogateescape")
+    return tuple(dict.fromkeys(quote(raw, safe=_PCHAR + "/" + left) for left in _LEFT_BESIDES))
 
 
 def parse_url(text: str) -> str:
