@@ -176,6 +176,24 @@ def test_what_is_seen_is_judged(
     assert (verdict.url, verdict.looks) == (A, 1)
 
 
+@pytest.mark.parametrize("what", [PAGE, Gone()], ids=["served", "deleted"])
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        pytest.param("http://[::1]/%5Bid%5D.js", "stale", id="as RFC 3986 has it"),
+        pytest.param("http://a.example/[id].js", "unverified", id="brackets"),
+        pytest.param("http://a.example/a|b.css", "unverified", id="bar"),
+        pytest.param("http://a.example/x^y.css", "unverified", id="caret"),
+    ],
+)
+def test_a_server_may_refuse_a_spelling_that_is_not_rfc_3986_s(
+    clock: FakeClock, what: Expected, url: str, state: str
+) -> None:
+    (verdict,) = run({url: what}, Edge({url: Look(400)}), clock, seconds=1)
+    assert verdict.state == state
+    assert "answers 400" in verdict.reason
+
+
 @pytest.mark.parametrize(
     ("expected", "words"),
     [
