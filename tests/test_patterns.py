@@ -249,7 +249,7 @@ PIECES = [
     ),
 ]
 LETTERS = ["a", "b", "-", "]", "[", "^", "!", "\\", "1", " ", "\u00e9", ".x", ":", "*", "?", "B"]
-# before 2.53, git takes `a**/b` for `a` and then `**/b`, against its own documentation
+# before 2.52, git takes `a**/b` for `a` and then `**/b`, against its own documentation
 MISREAD = re.compile(r"/?[^*?\[\\]*[^*?\[\\/]\*\*")
 
 
