@@ -301,8 +301,8 @@ class VarnishEdge(Opened):
     def _keep_time(self) -> None:
         """Carry out what becomes due while nobody but visitors, who ask Varnish itself, calls."""
         while not self._closing:
+            due = self._cache.next_due()  # first, as it takes what is due by then off the list
             self.settle()
-            due = self._cache.next_due()
             self._ordered.wait(None if due is None else max(0.0, due - self._clock()))
             self._ordered.clear()
 

@@ -31,7 +31,7 @@ from sandbox.runner import ENTRYPOINT, read_outputs, step_environ
 from sandbox.varnish import EDGES, EdgeKind, find_varnishd
 from tests.repositories import Repository
 from ztpurge.changes.manifest import parse_manifest
-from ztpurge.urls import encode_path
+from ztpurge.urls import spell_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +53,7 @@ NAMES = (
     "q?x=1.html",
     "h#y.html",
     "[slug].html",
+    "[x^y]/a|b.html",
     "x'y\".txt",
     "tilde~/a b.html",
     "semi;colon,comma.html",
@@ -388,10 +389,10 @@ class History:
     def _urls(self) -> Iterator[str]:
         """Yield each URL that ever served a file, folders of index files included."""
         for name in sorted(self._names - self._unknowable):
-            path = encode_path(name)
-            yield self._base + path
-            if path == "index.html" or path.endswith("/index.html"):
-                yield self._base + path.removesuffix("index.html")
+            for path in spell_path(name):
+                yield self._base + path
+                if path == "index.html" or path.endswith("/index.html"):
+                    yield self._base + path.removesuffix("index.html")
 
     def _is_fresh(self, url: str) -> bool:
         edge, origin = self._cdn.get(url), self._cdn.get_from_origin(url)

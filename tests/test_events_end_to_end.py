@@ -407,13 +407,12 @@ class TestARootThatIsNowhere:
         before, after = site.commit({"dist": "1", "a": "1"}), site.commit({"a": "2"})
         assert self.is_refused(run(site.folder, "push", {"before": before, "after": after}, root="dist"), cdn)
 
-    @pytest.mark.parametrize("root", ["public", "public/deep", "link", ":(glob)*", "-d"])
+    @pytest.mark.parametrize("root", ["public", "public/deep", ":(glob)*", "-d"])
     @pytest.mark.parametrize("files", ["", "src/a"], ids=["commits", "a list"])
     @pytest.mark.parametrize("place", ["checkout", "api"])
     def test_one_that_is_there_may_stay_as_it_is(
         self, run: RunStep, site: Repository, workspace: Path, root: str, files: str, place: str
     ) -> None:
-        (site.folder / "link").symlink_to("public")
         before = site.commit({"public/deep/a": "1", "src/a": "1", ":(glob)*/a": "1", "-d/a": "1"})
         after = site.commit({"src/a": "2"})
         folder = site.folder if place == "checkout" else workspace

@@ -416,6 +416,28 @@ class TestVerify:
         assert max(row["looks"] for row in seen) > 1  # the purge takes a while to spread
         assert "5 URLs purged on 1 host, in 1 call; 5 seen fresh" in step.log
 
+    def test_each_spelling_that_clients_use_is_purged_and_seen_fresh(self, edge: Sandbox, site: Site) -> None:
+        spellings = {
+            "[id].js": ["%5Bid%5D.js", "[id].js"],
+            "a|b.css": ["a%7Cb.css", "a|b.css"],
+            "x^y.css": ["x%5Ey.css", "x^y.css"],
+            "[a]/|^": ["%5Ba%5D/%7C%5E", "[a]/|%5E", "[a]/|^"],
+            "a b.css": ["a%20b.css"],
+            "100%.css": ["100%25.css"],
+            "\u6625.html": ["%E6%98%A5.html"],
+        }
+        site.before = site.repository.commit({f"public/{name}": "old" for name in spellings})
+        urls = [f"{edge.edge_url}/{path}" for paths in spellings.values() for path in paths]
+        assert [edge.get(url).body for url in urls] == [b"old"] * len(urls)
+        site.push({f"public/{name}": "new" for name in spellings})
+        step = run(edge, site, verify="true", max_urls="12")
+        assert (step.exit_code, step.outputs["result"]) == (0, "purged")
+        assert sorted(listed(step, "purged-urls")) == sorted(urls)
+        assert [edge.get(url).body for url in urls] == [b"new"] * len(urls)
+        assert step.outputs["stale-urls"] == "[]"
+        assert "12 seen fresh" in step.log
+        assert run(edge, site, verify="true", max_urls="11").exit_code == 2
+
     @pytest.mark.parametrize(("verify", "code"), [("true", 1), ("warn", 0)])
     def test_what_stays_stale_is_listed_with_what_the_edge_says(
         self, edge: Sandbox, site: Site, verify: str, code: int

@@ -325,8 +325,15 @@ def test_numbers_out_of_bounds_are_refused(name: str, text: str) -> None:
             "'a/../..' is not a folder of the repository. Write it relative, as `dist`",
             id="root climbs",
         ),
-        pytest.param("include", "*.css\n[z-a]", "`[z-a]` is not a pattern of .gitignore", id="include"),
-        pytest.param("exclude", "!", "`!` is not a pattern of .gitignore", id="exclude"),
+        pytest.param(
+            "include", "*.css\n[z-a]", "`[z-a]` can match no file: the range `z-a` runs backwards", id="include"
+        ),
+        pytest.param(
+            "exclude",
+            "!",
+            "`!` can match no file: no name in a path is empty, `.` or `..`. Write it as `css/*.css`, from `root` on",
+            id="exclude",
+        ),
         *(
             pytest.param(
                 "include",

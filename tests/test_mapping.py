@@ -22,6 +22,16 @@ INDEX = ("index.html", "index.htm")
         pytest.param(Site(base_urls=(BASE,)), "css/a.css", ["css/a.css"], id="as it is"),
         pytest.param(Site(base_urls=(BASE,)), "a b#c/\u00e9.css", ["a%20b%23c/%C3%A9.css"], id="encoded"),
         pytest.param(Site(base_urls=(BASE,)), "100%.css", ["100%25.css"], id="encoded once"),
+        pytest.param(Site(base_urls=(BASE,)), "[id].js", ["%5Bid%5D.js", "[id].js"], id="two spellings"),
+        pytest.param(
+            Site(base_urls=(BASE,), index_files=INDEX, clean_urls=True),
+            "a|b/index.html",
+            [
+                *("a%7Cb/index.html", "a|b/index.html", "a%7Cb/", "a|b/", "a%7Cb", "a|b"),
+                *("a%7Cb/index", "a|b/index"),
+            ],
+            id="two spellings of each path",
+        ),
         pytest.param(Site(base_urls=(BASE,)), "index.html", ["index.html"], id="no index files"),
         pytest.param(Site(base_urls=(BASE,), root="dist"), "dist/a.css", ["a.css"], id="root"),
         pytest.param(Site(base_urls=(BASE,), root="a/b"), "a/b/a/b/c.css", ["a/b/c.css"], id="root taken off once"),
@@ -182,7 +192,9 @@ def test_no_change_has_no_url() -> None:
     assert map_changes(Site(base_urls=(BASE,)), []) == Mapped((), ())
 
 
-SEGMENTS = st.sampled_from(["a", "dist", "index.html", "b.html", "c d.css", "\u00e9", "x\n", "\udcff", "?", "-"])
+SEGMENTS = st.sampled_from(
+    ["a", "dist", "index.html", "b.html", "c d.css", "\u00e9", "x\n", "\udcff", "?", "-", "[a|b^]"]
+)
 CHANGES = st.lists(st.lists(SEGMENTS, min_size=1, max_size=4).map("/".join).map(Change), unique=True, max_size=10)
 PATTERNS = st.none() | st.sampled_from([("*.html",), ("a/",), ("*", "!*.css"), ("/dist/*",)]).map(parse_patterns)
 SITES = st.builds(
@@ -230,6 +242,8 @@ OVERLAPPING = Site(base_urls=("https://a.example/x/", BASE, "http://a.example/")
         pytest.param(Site(base_urls=(BASE,)), "css/a.css", ["css/a.css"], id="as it is"),
         pytest.param(Site(base_urls=(BASE,)), "a%20b%23c/%C3%A9.css", ["a b#c/\u00e9.css"], id="encoded"),
         pytest.param(Site(base_urls=(BASE,)), "100%2525", ["100%25"], id="decoded once"),
+        pytest.param(Site(base_urls=(BASE,)), "%5Ba%7Cb%5E%5D", ["[a|b^]"], id="as RFC 3986 spells it"),
+        pytest.param(Site(base_urls=(BASE,)), "[a|b^]", ["[a|b^]"], id="as browsers may spell it"),
         pytest.param(Site(base_urls=(BASE,)), "%FF", ["\udcff"], id="not UTF-8"),
         pytest.param(Site(base_urls=(BASE,), root="dist"), "a.css", ["dist/a.css"], id="root"),
         pytest.param(Site(base_urls=(BASE,), root="dist"), "dist/a.css", ["dist/dist/a.css"], id="root put on once"),

@@ -69,12 +69,10 @@ class Edge:
         *,
         clock: Clock | None = None,
         on_look: Callable[[str], None] = lambda _url: None,
-        odd: frozenset[str] = frozenset(),
     ) -> None:
         self._served = {url: list(what) if isinstance(what, Sequence) else [what] for url, what in served.items()}
         self._clock = clock or FakeClock()
         self._on_look = on_look
-        self._odd = odd
         self._lock = threading.Lock()
         self.asked: list[tuple[str, Content | None]] = []
         self.times: list[float] = []
@@ -83,9 +81,6 @@ class Edge:
     @property
     def urls(self) -> list[str]:
         return [url for url, _ in self.asked]
-
-    def can_ask_for(self, url: str) -> bool:
-        return url not in self._odd
 
     def look(self, url: str, expected: Content | None, timeout: float) -> Look:
         with self._lock:
@@ -179,6 +174,24 @@ def test_what_is_seen_is_judged(
     assert verdict.state == state
     assert verdict.reason == (f"{words} (1 look in 0 s)" if state == "stale" else words)
     assert (verdict.url, verdict.looks) == (A, 1)
+
+
+@pytest.mark.parametrize("what", [PAGE, Gone()], ids=["served", "deleted"])
+@pytest.mark.parametrize(
+    ("url", "state"),
+    [
+        pytest.param("http://[::1]/%5Bid%5D.js", "stale", id="as RFC 3986 has it"),
+        pytest.param("http://a.example/[id].js", "unverified", id="brackets"),
+        pytest.param("http://a.example/a|b.css", "unverified", id="bar"),
+        pytest.param("http://a.example/x^y.css", "unverified", id="caret"),
+    ],
+)
+def test_a_server_may_refuse_a_spelling_that_is_not_rfc_3986_s(
+    clock: FakeClock, what: Expected, url: str, state: str
+) -> None:
+    (verdict,) = run({url: what}, Edge({url: Look(400)}), clock, seconds=1)
+    assert verdict.state == state
+    assert "answers 400" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -398,15 +411,6 @@ def test_where_a_redirect_points_is_made_safe_to_show(clock: FakeClock) -> None:
 def test_a_deleted_url_that_redirects_is_judged_by_where_it_ends(clock: FakeClock, status: int, state: str) -> None:
     expected: dict[str, Expected] = {A: Gone(is_folder=True), B: Gone(is_folder=True)}
     assert run(expected, Edge({A: redirects("/b"), B: Look(status)}), clock, seconds=1)[0].state == state
-
-
-@pytest.mark.parametrize("odd", [A, B])
-def test_what_cannot_be_asked_for_in_its_spelling_is_unverified(clock: FakeClock, odd: str) -> None:
-    door = Edge({A: redirects("/b"), B: FRESH}, odd=frozenset([odd]))
-    verdict = run({A: PAGE, B: PAGE}, door, clock, seconds=1)[0]
-    assert verdict.state == "unverified"
-    assert "in the very spelling that was purged" in verdict.reason
-    assert odd not in door.urls
 
 
 def noting(read: list[str], found: Content | None = None) -> Callable[[str], Content | None]:

@@ -10,10 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-import urllib3
-from requests import PreparedRequest
-
 from ztpurge import __version__
 from ztpurge.comparison import COMPRESSIONS, compare
 from ztpurge.redaction import Secrets
@@ -22,6 +18,8 @@ from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import requests
 
     from ztpurge.expected import Content
     from ztpurge.transport import Incoming
@@ -60,17 +58,8 @@ class Edges:
         self._secrets = secrets or Secrets()
         self._sessions: dict[str, requests.Session] = {}
 
-    def can_ask_for(self, url: str) -> bool:
-        """Say whether the libraries ask for these very bytes: they encode some characters that browsers leave alone."""
-        request = PreparedRequest()
-        try:
-            request.prepare_url(url, None)
-            return request.url == url and urllib3.util.parse_url(url).url == url
-        except (requests.RequestException, urllib3.exceptions.HTTPError):
-            return False
-
     def look(self, url: str, expected: Content | None, timeout: float) -> Look:
-        """Fetch a URL within `timeout` seconds and compare its body, None: look at the status alone.
+        """Fetch a URL as it is spelled, within `timeout` seconds, and compare its body, None: look at the status alone.
 
         Raises ApiError if there is no whole answer.
         """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from ztpurge.urls import encode_path
+from ztpurge.urls import spell_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -70,7 +70,7 @@ def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
         elif change.unseen:
             skipped.append(Skip(change.path, change.unseen, is_unseen=True))
         else:
-            suffixes = [encode_path(path) for path in _served_paths(site, served)]
+            suffixes = [suffix for path in _served_paths(site, served) for suffix in spell_path(path)]
             targets += [Target(base + suffix, change.path) for base in site.base_urls for suffix in suffixes]
             if site.clean_urls and served in site.index_files:
                 targets += [Target(bare, change.path) for bare in map(_without_slash, site.base_urls) if bare]
@@ -80,9 +80,10 @@ def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
 def sources_of(site: Site, url: str) -> tuple[str, ...]:
     """Return the paths of the files that may be served under a URL of the site, the one that takes precedence first.
 
-    The inverse of `map_changes`: the file of that very name, else the folder's index in the order of `index_files`,
-    else, with `clean_urls`, the page without its ending; the address of the site's own folder without its slash is
-    its index. Empty for a URL that no file can have. Of several base URLs the longest counts, as a server has it.
+    The inverse of `map_changes`, in whatever spelling: the file of that very name, else the folder's index in the order
+    of `index_files`, else, with `clean_urls`, the page without its ending; the address of the site's own folder without
+    its slash is its index. Empty for a URL that no file can have. Of several base URLs the longest counts, as a server
+    has it.
     """
     if site.clean_urls and url in map(_without_slash, site.base_urls):
         url = f"{url}/"

@@ -6,6 +6,7 @@ The time-out of `requests` counts from one received byte to the next; a server t
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import http.client
 import io
 import re
@@ -35,6 +36,8 @@ _CHUNK = 64 * 1024  # bytes
 _MOST_INTERIM = 100  # answers
 _STATUS_LINE = re.compile(r"HTTP/1\.[0-9]\s+(?P<words>\S.*)")
 _NO_HTTP_STATUS = "not an HTTP status: "
+# while a request is sent, the URL to ask for letter by letter: the libraries would spell it anew, and know no other way
+_AS_SPELLED = contextvars.ContextVar("_AS_SPELLED", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,17 @@ class Incoming:
 def receive(
     session: requests.Session, url: str, *, headers: Mapping[str, str], timeout: float, secrets: Secrets
 ) -> Iterator[Incoming]:
-    """Get a URL and hand over the answer, to be read within `timeout` seconds; no redirect is followed.
+    """Get a URL in its very spelling and hand over the answer, to be read within `timeout` seconds.
 
-    Nothing of it is redacted, since it is to be compared. Raises ApiError, while the body is read too: AWAY, NO_NAME,
-    TIMEOUT, UNREACHABLE or UNREADABLE.
+    No redirect is followed. Nothing of it is redacted, since it is to be compared. Raises ApiError, while the body is
+    read too: AWAY, NO_NAME, TIMEOUT, UNREACHABLE or UNREADABLE.
     """
-    with _typed_errors(timeout, secrets), _request(session, "GET", url, headers=headers, timeout=timeout) as response:
+    asking = contextvars.copy_context()
+    asking.run(_AS_SPELLED.set, url)
+    with (
+        _typed_errors(timeout, secrets),
+        asking.run(_request, session, "GET", url, headers=headers, timeout=timeout) as response,
+    ):
         yield Incoming(response.status_code, _named(response), _chunks(response, decode=False))
 
 
@@ -259,11 +267,20 @@ class _BoundedResponse(http.client.HTTPResponse):
         return version, status, reason
 
 
-class _HTTPConnection(urllib3.connection.HTTPConnection):
+class _AsSpelled(http.client.HTTPConnection):
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
+        """Ask for the URL as it was spelled; of a proxy, for all of it (RFC 9112 section 3.2)."""
+        spelled = _AS_SPELLED.get()
+        if spelled and url.startswith("/"):
+            spelled = "/" + spelled.split("/", 3)[3]
+        super().putrequest(method, spelled or url, *args, **kwargs)
+
+
+class _HTTPConnection(_AsSpelled, urllib3.connection.HTTPConnection):
     response_class = _BoundedResponse
 
 
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+class _HTTPSConnection(_AsSpelled, urllib3.connection.HTTPSConnection):
     response_class = _BoundedResponse
 
 

@@ -22,9 +22,17 @@ _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
 _MAX_LENGTH = 16_384
 
 
-def encode_path(path: str) -> str:
-    """Percent-encode each segment of a file's path once; bytes that are not UTF-8 come as surrogates (PEP 383)."""
-    return quote(path.encode("utf-8", "surrogateescape"), safe=_PCHAR + "/")
+def spell_path(path: str) -> tuple[str, ...]:
+    """Percent-encode a file's path once, in each way that clients do: as RFC 3986 has it, then as browsers do.
+
+    Where these are the same there is one spelling. Bytes that are not UTF-8 come as surrogates (PEP 383).
+    """
+    rfc = quote(path.encode("utf-8", "surrogateescape"), safe=_PCHAR + "/")
+    # not in the URL Standard's path percent-encode set; a `%` of the name itself is "%25", so nothing else looks so
+    browsers = rfc.replace("%5B", "[").replace("%5D", "]").replace("%7C", "|")
+    # joined that set in 2025: Safari and HTTP libraries left it until then
+    older = browsers.replace("%5E", "^")
+    return tuple(dict.fromkeys((rfc, browsers, older)))
 
 
 def parse_url(text: str) -> str:

@@ -47,6 +47,8 @@ def judge_unseen(url: str, what: Expected) -> Verdict | None:
 
 def judge(url: str, what: Expected, seen: Look) -> Verdict:
     """Return the verdict on a URL by what it served."""
+    if seen.status == 400 and not set("[]|^").isdisjoint(url.split("/", 3)[-1]):
+        return Verdict(url, "unverified", "answers 400, as a server may to `[`, `]`, `|` and `^` (RFC 3986)", seen.said)
     state, reason = _judge_absence(what, seen) if isinstance(what, Gone) else _judge_content(what, seen)
     return Verdict(url, state, reason, () if state == "fresh" else seen.said)
 
