@@ -75,15 +75,16 @@ class Edges:
         Raises ApiError if there is no whole answer.
         """
         with receive(self._session(url), url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
-            encoding = answer.headers.get("content-encoding", "").strip().lower()
-            announced = answer.headers.get("content-length", "")
+            encoding = _encoding(answer.headers.get("content-encoding", ""))
+            # RFC 9112 6.3: what is sent in chunks is as long as they are, whatever else is announced
+            announced = "" if "transfer-encoding" in answer.headers else answer.headers.get("content-length", "")
             served = compare(answer.chunks, expected if answer.status == 200 else None, encoding, announced)
             return Look(
                 answer.status,
                 is_match=served.is_match,
                 said=_evidence(answer, self._secrets),
                 location=_location(answer),
-                unread="" if encoding in {"", "identity", *COMPRESSIONS} else self._shown(encoding),
+                unread="" if encoding in {"", *COMPRESSIONS} else self._shown(encoding),
                 small=served.small,
                 is_too_long=served.is_too_long,
                 retry_after=answer.headers.get("retry-after"),
@@ -97,6 +98,12 @@ class Edges:
         if origin not in self._sessions:
             self._sessions[origin] = make_session(origin, self._environ)
         return self._sessions[origin]
+
+
+def _encoding(header: str) -> str:
+    """Return the codings of a Content-Encoding, a list whose case is no matter; `identity` stands for none."""
+    codings = (coding.strip().lower() for coding in header.split(","))
+    return ", ".join(coding for coding in codings if coding not in {"", "identity"})
 
 
 def _location(answer: Incoming) -> str:
