@@ -241,7 +241,8 @@ def test_a_stale_url_is_looked_at_to_the_end_and_shows_what_the_edge_said(clock:
     (verdict,) = run({A: PAGE}, door, clock, seconds=10)
     looks = len(door.asked)
     assert looks > 3
-    assert verdict == Verdict(A, "stale", f"serves other content ({looks} looks in 9 s)", SAID, looks)
+    reason = f"serves other content ({looks} looks in 9 s)"
+    assert verdict == Verdict(A, "stale", reason, SAID, looks, served="other content")
     assert door.times[-1] <= 1009
 
 
@@ -398,6 +399,35 @@ def test_where_a_redirect_points_is_made_safe_to_show(clock: FakeClock) -> None:
 def test_a_deleted_url_that_redirects_is_judged_by_where_it_ends(clock: FakeClock, status: int, state: str) -> None:
     expected: dict[str, Expected] = {A: Gone(is_folder=True), B: Gone(is_folder=True)}
     assert run(expected, Edge({A: redirects("/b"), B: Look(status)}), clock, seconds=1)[0].state == state
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("there", "served", "state", "words"),
+    [
+        pytest.param({B: PAGE}, FRESH, "fresh", "by way of {} to {}", id="to its new name"),
+        pytest.param({B: SMALL}, serves(BEHIND), "fresh", "by way of {} to {}", id="to its new name, by Git LFS"),
+        pytest.param({B: PAGE}, OTHER, "stale", "by way of {} to {}: serves other content", id="to an old file"),
+        pytest.param({B: PAGE}, Look(404), "stale", "by way of {} to {}: answers 404", id="to what is not there"),
+        pytest.param({B: Gone()}, Look(404), "fresh", "by way of {} to {}", id="to what is gone too"),
+        pytest.param({B: Gone()}, Look(200), "stale", "by way of {} to {}: answers 200, but", id="to what should be"),
+        pytest.param({B: Unknown("a link")}, FRESH, "unverified", "by way of {} to {}: a link", id="to nobody knows"),
+        pytest.param({}, FRESH, "unverified", "answers {} to {}; this run did not purge that", id="elsewhere"),
+    ],
+)
+def test_the_old_url_of_a_renamed_page_may_redirect(
+    clock: FakeClock, status: int, there: dict[str, Expected], served: Answer, state: str, words: str
+) -> None:
+    door = Edge({A: redirects("/b", status), B: served}, clock=clock)
+    verdict = run({A: Gone(), **there}, door, clock, seconds=5, pointer_of=pointer_of)[0]
+    assert verdict.state == state
+    assert verdict.reason.startswith(words.format(status, B))
+    assert there or (door.urls, verdict.said) == ([A], SAID)  # it is asked for once
+
+
+def test_a_deleted_url_that_redirects_in_circles_is_stale(clock: FakeClock) -> None:
+    (verdict,) = run({A: Gone()}, Edge({A: redirects("/")}), clock, seconds=1)
+    assert (verdict.state, verdict.reason) == ("stale", f"answers 301 to {A}; redirects too often (1 look in 0 s)")
 
 
 @pytest.mark.parametrize("odd", [A, B])
@@ -701,7 +731,7 @@ def test_after_each_round_it_is_told_how_many_are_left(clock: FakeClock) -> None
     [
         pytest.param({"https://a.example/swap/": PAGE}, "fresh", id="a page of this run"),
         pytest.param({"https://a.example/swap/": Gone(is_folder=True)}, "stale", id="no page any more"),
-        pytest.param({}, "stale", id="nobody knows"),
+        pytest.param({}, "unverified", id="nobody knows"),
     ],
 )
 def test_a_file_in_whose_place_there_is_a_folder_now_is_gone(

@@ -19,7 +19,7 @@ from ztpurge.patience import Patience
 from ztpurge.rounds import Pauses, ask_in_rounds
 from ztpurge.untrusted import for_log
 from ztpurge.urls import host_of, parse_url
-from ztpurge.verdict import OTHER_CONTENT, Verdict, explain, judge, judge_unseen
+from ztpurge.verdict import Verdict, explain, judge, judge_unseen
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ztpurge.clock import Clock
     from ztpurge.edge import Look
     from ztpurge.expected import Expected
+    from ztpurge.verdict import Freshness
 
 CONNECTIONS = 4  # to a host at once
 _PAUSES = Pauses(first=0.5, longest=8.0)
@@ -143,10 +144,10 @@ class _Looks:
     def look(self, url: str, before: Verdict | None) -> Verdict:
         """Look at a URL once more."""
         looks = before.looks if before else 0
-        what = self._served_by_lfs.get(url) or self._expected[url]
+        what = self._what(url)
         try:
             verdict = self._follow(url, what)
-            if isinstance(what, Content) and what.may_be_pointer and verdict.reason.endswith(OTHER_CONTENT):
+            if isinstance(what, Content) and what.may_be_pointer and verdict.served == "other content":
                 verdict = self._follow_pointer(url, what.digest, verdict)
         except _NoTurn:
             return before or Verdict(url, "stale", "not looked at: no time was left", is_seen=False)
@@ -179,15 +180,22 @@ class _Looks:
             if not seen.location:
                 verdict = judge(url, what, seen)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
-            before, at = at, _target(at, seen.location)
-            in_its_place = self._expected.get(at) if at == f"{before}/" else None
-            if isinstance(what, Gone) and isinstance(in_its_place, Content):  # a folder, which is looked at itself
-                return Verdict(url, "fresh", "; ".join((*hops, f"answers {seen.status} to the folder of that name")))
-            hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}")
-            if at not in self._expected or len(hops) > _MOST_HOPS:
-                why = "redirects too often" if at in self._expected else "this run did not purge that"
-                reason = f"answers {seen.status} to {for_log(self._redact(at), limit=300)}; {why}"
-                return Verdict(url, "stale", reason, seen.said)
+            at = _target(at, seen.location)
+            where = f"{seen.status} to {for_log(self._redact(at), limit=300)}"
+            is_purged = at in self._expected
+            if not is_purged or len(hops) == _MOST_HOPS:
+                why = "redirects too often" if is_purged else "this run did not purge that"
+                # a deleted file is not served any more; whether visitors are to be sent there nobody can tell
+                state: Freshness = "unverified" if isinstance(what, Gone) and not is_purged else "stale"
+                return Verdict(url, state, f"answers {where}; {why}", seen.said)
+            hops.append(f"by way of {where}")
+            if isinstance(what, Gone):  # by its new name it must serve what is there now
+                what = self._what(at)
+                if unseen := judge_unseen(url, what):
+                    return replace(unseen, reason=": ".join((*hops, unseen.reason)))
+
+    def _what(self, url: str) -> Expected:
+        return self._served_by_lfs.get(url) or self._expected[url]
 
     def _look(self, url: str, what: Expected) -> Look:
         """Look at a URL when it is its host's turn."""
