@@ -361,6 +361,21 @@ def test_retry_after_is_handed_on() -> None:
     assert look(answer(b"", ("Retry-After", "7"), status=503), None).retry_after == "7"
 
 
+@pytest.mark.parametrize(
+    ("sent", "age"),
+    [
+        pytest.param("0", 0, id="just now"),
+        pytest.param("86400", 86400, id="a day"),
+        pytest.param("-1", None, id="in the future"),
+        pytest.param("1, 2", None, id="twice"),
+        pytest.param("\u00b2", None, id="no ASCII"),
+        pytest.param("9" * 5000, None, id="for ever"),
+    ],
+)
+def test_the_age_of_a_copy_is_read(sent: str, age: int | None) -> None:
+    assert look(answer(b"", ("Age", sent)), None).age == age
+
+
 def drip(data: bytes, head: bytes = b"") -> Callable[[], Iterator[bytes]]:
     def stream() -> Iterator[bytes]:
         yield head

@@ -15,7 +15,7 @@ import urllib3
 from requests import PreparedRequest
 
 from ztpurge import __version__
-from ztpurge.comparison import COMPRESSIONS, compare
+from ztpurge.comparison import COMPRESSIONS, compare, parse_count
 from ztpurge.redaction import Secrets
 from ztpurge.transport import make_session, receive
 from ztpurge.untrusted import for_log
@@ -39,7 +39,8 @@ class Look:
     """What an edge served: `is_match` if it was the expected content, `said` what it told of itself.
 
     `location`: where a redirect points. `unread`: the compression that could not be undone. `small`: a matching body
-    of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept.
+    of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept. `age`: how
+    many seconds ago the origin gave it.
     """
 
     status: int
@@ -50,6 +51,7 @@ class Look:
     small: bytes = b""
     is_too_long: bool = False
     retry_after: str | None = None
+    age: int | None = None
 
 
 class Edges:
@@ -88,6 +90,7 @@ class Edges:
                 small=served.small,
                 is_too_long=served.is_too_long,
                 retry_after=answer.headers.get("retry-after"),
+                age=parse_count(answer.headers.get("age", "")),
             )
 
     def _shown(self, text: str) -> str:

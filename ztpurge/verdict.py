@@ -51,10 +51,13 @@ def judge_unseen(url: str, what: Expected) -> Verdict | None:
     return None
 
 
-def judge(url: str, what: Expected, seen: Look) -> Verdict:
-    """Return the verdict on a URL by what it served."""
+def judge(url: str, what: Expected, seen: Look, since_purge: float) -> Verdict:
+    """Return the verdict on a URL by what it served, asked for so many seconds after the purge began."""
     verdict = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
-    return verdict if verdict.state == "fresh" else replace(verdict, said=seen.said)
+    if verdict.state == "fresh":
+        return verdict
+    blame = _blame(seen.age, since_purge) if verdict.served else ""
+    return replace(verdict, said=seen.said, blame=blame)
 
 
 def _judge_absence(url: str, what: Gone, seen: Look) -> Verdict:
@@ -83,14 +86,14 @@ def _judge_content(url: str, what: Content | Unknown, seen: Look) -> Verdict:
     return Verdict(url, "stale", "serves other content", served="other content")
 
 
-def blame_by_age(age: int | None, since_purge: float) -> Blame:
-    """Tell whose old copy an edge serves by its Age, in whole seconds, so long after the purge began.
+def _blame(age: int | None, since_purge: float) -> Blame:
+    """Tell by its Age, in whole seconds, whether an edge fetched a stale copy after the purge or kept it.
 
     RFC 9111 5.1: Age is how long ago the origin gave or confirmed the copy.
     """
-    if age is None or age <= since_purge < age + 1:
+    if age is None:
         return ""
-    return "edge" if age > since_purge else "origin"
+    return "origin" if age <= since_purge else "edge"
 
 
 def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:
