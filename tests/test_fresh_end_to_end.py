@@ -327,7 +327,7 @@ class TestStatus:
         same = ("req-ids", "purged-urls", "failed-urls", "url-count", "request-count", "success-rate")
         assert {name: step.outputs[name] for name in same} == {name: purged.outputs[name] for name in same}
         assert (step.exit_code, step.outputs["result"]) == (0, "done")
-        assert "1 reqId asked after&#58; 1 done" in step.summary
+        assert "1 reqId asked after: 1 done" in step.summary
         assert len(cdn.purge_calls) == 1
 
     @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ class TestVerify:
         assert f"::{level} title=ztpurge::4 URLs of 127.0.0.1 purged, but not fresh. First of them: " in step.log
         for words in ("serves other content (", "answers 200, but the file is deleted (", "X-Cache: HIT", "Age: "):
             assert words in step.log
-        assert "| serves other content (" in step.summary.replace("&#40;", "(")
+        assert "<td><code>serves other content (" in step.summary
 
     def test_the_content_is_known_without_a_checkout(self, cdn: Sandbox, site: Site, workspace: Path) -> None:
         warm(cdn)

@@ -115,11 +115,16 @@ def progress_line(progress: Progress, outcome: Outcome) -> str:
     return f"{state:6}  reqId {progress.req_id}{what}{f'  {why}' if why else ''}"
 
 
-def url_line(url: str) -> str:
-    """Return a URL and, where that differs, its path as people write it."""
+def path_of(url: str) -> str:
+    """Return a URL's path as people write it, nothing if that is how it is spelled."""
     path = url.partition("://")[2].partition("/")[2]
     name = unquote(path, errors="surrogateescape")
-    return url if name == path else f"{url}  {for_log(name)}"
+    return "" if name == path else name
+
+
+def url_line(url: str) -> str:
+    """Return a URL and, where that differs, its path as people write it."""
+    return "  ".join(filter(None, (url, for_log(path_of(url)))))
 
 
 def verdict_line(verdict: Verdict) -> str:
@@ -175,14 +180,14 @@ def _ending(outcome: Outcome) -> str:
     return f"{head}{tries}  {time}  {outcome.error}"
 
 
-def headline(report: Report) -> str:
-    """Return the run in one sentence."""
+def headline(report: Report, *, with_reasons: bool = True) -> str:
+    """Return the run in one sentence; only the reasons to skip files are not our own words."""
     if report.is_status:
         return _status_headline(report)
     if report.refusal:
         return f"Nothing was purged{f'; {_things(report.plan)} may be stale' if report.plan.batches else ''}"
     if report.result == "nothing":
-        return f"Nothing to purge{_why_nothing(report.mapped)}"
+        return f"Nothing to purge{_why_nothing(report.mapped, with_reasons=with_reasons)}"
     hosts = count(len({batch.host for batch in report.plan.batches}), "host")
     calls = count(len(report.plan.batches), "call")
     if report.result == "dry-run":
@@ -244,7 +249,8 @@ def _things(plan: Plan) -> str:
     return " and ".join(count(size, NOUNS[kind]) for kind, size in sizes.items() if size)
 
 
-def _why_nothing(mapped: Mapped) -> str:
+def _why_nothing(mapped: Mapped, *, with_reasons: bool) -> str:
     if not mapped.skipped:
         return ": no file changed, and no urls or dirs were given"
-    return f": {count(len(mapped.skipped), 'changed file')} skipped ({skip_counts(mapped)})"
+    reasons = f" ({skip_counts(mapped)})" if with_reasons else ""
+    return f": {count(len(mapped.skipped), 'changed file')} skipped{reasons}"
