@@ -758,8 +758,8 @@ def test_a_file_of_git_lfs_that_is_too_large_is_not_fetched(clock: FakeClock) ->
     [
         pytest.param(PAGE, Look(200, age=4), 5, "origin", id="fetched after the purge"),
         pytest.param(PAGE, Look(200, age=0), 5, "origin", id="fetched just now"),
-        pytest.param(PAGE, Look(200, age=5), 5.5, "origin", id="fetched right after the purge"),
-        pytest.param(PAGE, Look(200, age=0), 0.1, "origin", id="fetched just now, as is the purge"),
+        pytest.param(PAGE, Look(200, age=5), 5.5, "", id="in the second of the purge"),
+        pytest.param(PAGE, Look(200, age=0), 0.1, "", id="just now, like the purge"),
         pytest.param(PAGE, Look(200, age=6), 5.5, "edge", id="kept from before the purge"),
         pytest.param(PAGE, Look(200, age=86400), 5, "edge", id="kept for long"),
         pytest.param(PAGE, Look(200), 5, "", id="no age"),
@@ -778,6 +778,27 @@ def test_by_its_age_a_stale_copy_tells_where_it_is_from(
     door = Edge({A: seen}, clock=clock)
     (verdict,) = run({A: expected}, door, clock, seconds=1, purged_at=clock.now() - since_purge)
     assert verdict.blame == blame
+
+
+@pytest.mark.parametrize(
+    ("ages", "blame"),
+    [
+        pytest.param([Look(200, age=0), Look(200, age=0)], "origin", id="told by the second look"),
+        pytest.param([Look(200, age=0), Look(200, age=0), Look(200, age=2)], "origin", id="not told by the last look"),
+        pytest.param([Look(200, age=9), Look(200, age=0)], "origin", id="fetched again"),
+        pytest.param([Look(200, age=9), Look(500)], "", id="a failure"),
+        pytest.param([Look(200, age=9), Look(200, is_match=True)], "", id="fresh"),
+    ],
+)
+def test_one_look_tells_for_the_others(clock: FakeClock, ages: list[Look], blame: str) -> None:
+    door = Edge({A: ages}, clock=clock)  # at 0.8, 1.2 or 1.3, and 2.2 seconds after the purge
+    (verdict,) = run({A: PAGE}, door, clock, seconds=len(ages) - 0.6, purged_at=clock.now() - 0.8)
+    assert (verdict.looks, verdict.blame) == (len(ages), blame)
+
+
+def test_the_time_that_a_look_takes_is_no_proof(clock: FakeClock) -> None:
+    door = Edge({A: Look(200, age=3)}, clock=clock, on_look=lambda _url: clock.sleep(2))
+    assert run({A: PAGE}, door, clock, seconds=1.5, purged_at=clock.now() - 2)[0].blame == ""
 
 
 class Caching:
@@ -808,7 +829,7 @@ def test_no_more_than_one_old_file_is_fetched_while_the_origin_is_old(
     clock: FakeClock, purged: float, deployed: float, stale: list[str]
 ) -> None:
     door = Caching(clock, purged=purged, deployed=deployed)
-    verdicts = run(dict.fromkeys(MANY, PAGE), door, clock, seconds=120, purged_at=clock.now() - 0.1)
+    verdicts = run(dict.fromkeys(MANY, PAGE), door, clock, seconds=120, purged_at=clock.now() - 0.6)
     assert [verdict.url for verdict in verdicts if verdict.state == "stale"] == stale
     assert {verdict.blame for verdict in verdicts if verdict.state == "stale"} == ({"origin"} if stale else set())
 

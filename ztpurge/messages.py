@@ -35,8 +35,8 @@ MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all
 _BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
 _ADVICE: dict[Blame, str] = {
     "origin": (
-        "The edge fetched that after the purge, so the origin itself still served it: deploy before this step, or "
-        "raise `delay`; a site that is built takes `manifest`."
+        "The edge fetched that after the purge, so the origin (or a cache in between) still served it: deploy before "
+        "this step, or raise `delay`; a site that is built takes `manifest`."
     ),
     "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
     "address": ("None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?"),

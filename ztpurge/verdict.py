@@ -51,12 +51,12 @@ def judge_unseen(url: str, what: Expected) -> Verdict | None:
     return None
 
 
-def judge(url: str, what: Expected, seen: Look, since_purge: float) -> Verdict:
-    """Return the verdict on a URL by what it served, asked for so many seconds after the purge began."""
+def judge(url: str, what: Expected, seen: Look, since_purge: tuple[float, float]) -> Verdict:
+    """Return the verdict on a URL by what it served; asked for, and served, so many seconds after the purge began."""
     verdict = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
     if verdict.state == "fresh":
         return verdict
-    blame = _blame(seen.age, since_purge) if verdict.served else ""
+    blame = _blame(seen.age, *since_purge) if verdict.served else ""
     return replace(verdict, said=seen.said, blame=blame)
 
 
@@ -86,14 +86,15 @@ def _judge_content(url: str, what: Content | Unknown, seen: Look) -> Verdict:
     return Verdict(url, "stale", "serves other content", served="other content")
 
 
-def _blame(age: int | None, since_purge: float) -> Blame:
+def _blame(age: int | None, asked: float, served: float) -> Blame:
     """Tell by its Age, in whole seconds, whether an edge fetched a stale copy after the purge or kept it.
 
-    RFC 9111 5.1: Age is how long ago the origin gave or confirmed the copy.
+    RFC 9111 5.1: Age is how long ago the origin gave or confirmed the copy. In the very second of the purge it may be
+    either.
     """
     if age is None:
         return ""
-    return "origin" if age <= since_purge else "edge"
+    return "origin" if asked >= age + 1 else "edge" if served < age else ""
 
 
 def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:

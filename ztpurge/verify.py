@@ -227,7 +227,8 @@ class _Looks:
             verdict = Verdict(url, "stale", f"not seen: {error.cause}", is_seen=False)
         except Exception as bug:  # noqa: BLE001 - whatever one look meets, the reqIds must reach the report
             verdict = Verdict(url, "stale", f"not seen: ztpurge has a bug: {for_log(repr(bug))}", is_seen=False)
-        return replace(verdict, looks=looks + 1)
+        blame = verdict.blame or (before.blame if before and verdict.served else "")  # one look may not tell
+        return replace(verdict, looks=looks + 1, blame=blame)
 
     def _follow_pointer(self, url: str, sha: str, verdict: Verdict) -> Verdict:
         """Compare with what Git LFS serves in the place of a blob, if that is a pointer."""
@@ -269,19 +270,20 @@ class _Looks:
     def _what(self, url: str) -> Expected:
         return self._served_by_lfs.get(url) or self.expected[url]
 
-    def _look(self, url: str, what: Expected) -> tuple[Look, float]:
-        """Look at a URL when it is its host's turn; also return the seconds that the purge was old then."""
+    def _look(self, url: str, what: Expected) -> tuple[Look, tuple[float, float]]:
+        """Look at a URL when it is its host's turn; also return how long after the purge it was asked and answered."""
         host = self._hosts[host_of(url)]
         if not host.pace.wait_for_turn(self.end):
             raise _NoTurn
         with host.connections:
             timeout = min(self._request_timeout, _patience_for(what), max(self.end - self.clock.now(), 0.1))
-            since_purge = self.clock.now() - self._purged_at
+            began = self.clock.now()
             seen = self._door.look(url, what if isinstance(what, Content) else None, timeout)
+            answered = self.clock.now()
         if seen.status in {429, 503}:
             asked = retry_after(seen.retry_after, now=self.clock.wall()) if seen.retry_after else None
             host.pace.hold(min(asked or 1.0, _LONGEST_HOLD))
-        return seen, since_purge
+        return seen, (began - self._purged_at, answered - self._purged_at)
 
 
 def _patience_for(what: Expected) -> float:
