@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.errors import ApiError, Failure
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.mapping import Mapped, Skip
 from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
@@ -269,6 +269,7 @@ def everything(text: str) -> tuple[str, ...]:
         render_summary(report),
         render_summary(dry),
         render_summary(Report(mapped=report.mapped)),
+        render_summary(Report(mapped=report.mapped, refusal=ZtpurgeError(text, remedy=text))),
         render_summary(replace(report, is_status=True)),
         render_refusal((text, text)),
     )
