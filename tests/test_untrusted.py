@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import ztpurge
 from ztpurge.untrusted import for_html, for_log
 
 HOSTILE = st.lists(
@@ -59,6 +61,17 @@ def test_long_text_is_cut_and_says_so() -> None:
     assert for_log("abcdefghij", limit=10) == "abcdefghij"
     assert for_log("abcdefghijkl", limit=10) == "abcdefghij... (12 characters)"
     assert for_html("<" * 12, limit=1) == "&lt;... (12 characters)"
+
+
+@given(HOSTILE)
+@settings(deadline=None)
+def test_a_name_that_an_error_quotes_hides_nothing(text: str) -> None:
+    assert for_log(f"{text!r}").replace(r"#\#[", "##[") == f"{text!r}"
+
+
+def test_errors_quote_names_as_people_write_them() -> None:
+    rooms = Path(ztpurge.__file__).parent.rglob("*.py")
+    assert [room.name for room in rooms if "!a}" in room.read_text()] == []
 
 
 @given(HOSTILE)

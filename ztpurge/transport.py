@@ -72,7 +72,7 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
         name = environ.get(variable)
         if name and not Path(name).exists():
             raise ZtpurgeError(
-                f"there is no file {name!a} here",
+                f"there is no file {name!r} here",
                 remedy="A container does not see the runner's files: put the bundle into the workspace",
                 place=variable,
             )
