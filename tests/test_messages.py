@@ -402,9 +402,8 @@ def test_the_most_frequent_advice_comes_first() -> None:
 def test_the_name_of_the_first_url_is_shown() -> None:
     url = "http://a.example/%E6%98%A5"
     failed = Outcome(1, Batch("urls", "a.example", (url,)), "failed", error=ERROR)
-    verdicts = (replace(seen("unverified", reason="a link"), url=url),)
-    report = looked(*verdicts, outcomes=(failed,))
-    for message in (*failure_messages(report), unverified_message(report)):
+    verdict = replace(seen("unverified", reason="a link"), url=url)
+    for message in (*failure_messages(looked(outcomes=(failed,))), unverified_message(looked(verdict))):
         assert message.endswith(f"First of them: {url}  \u6625")
 
 
