@@ -75,8 +75,8 @@ def run(*outcomes: Outcome, skipped: tuple[Skip, ...] = ()) -> Report:
 def test_what_may_have_been_purged_is_told_from_what_was_not() -> None:
     doubtful = ApiError(Failure.TIMEOUT, "no answer", maybe_accepted=True)
     text = render_summary(run(replace(outcome(1, error="x"), error=doubtful), outcome(2, error="no")))
-    assert "❌ failed, but may have been purged: no answer |" in text
-    assert "❌ failed: no |" in text
+    assert "❌ failed, but may have been purged: <code>no answer</code></td>" in text
+    assert "❌ failed: <code>no</code></td>" in text
 
 
 def test_a_run_is_a_headline_a_table_and_folded_lists() -> None:
