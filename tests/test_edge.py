@@ -139,6 +139,15 @@ TRANSFERS: dict[str, Callable[[bytes], bytes]] = {
     "HTTP 1.0": lambda data: b"HTTP/1.0 200 OK\r\n\r\n" + data,
     "chunked": chunked,
     "identity": lambda data: encoded("identity", data),
+    "Identity twice": lambda data: encoded("identity ,, Identity", data),
+    "gzip, identity": lambda data: encoded("gzip, identity", gzip.compress(data)),
+    "IDENTITY ,GZIP": lambda data: encoded("IDENTITY ,GZIP", gzip.compress(data)),
+    "identity, deflate": lambda data: encoded("identity,\tdeflate", zlib.compress(data)),
+    "chunked beside a length": lambda data: chunked(data, head=b"Content-Length: 7\r\n"),
+    "chunked beside an unreadable length": lambda data: chunked(data, head=b"Content-Length: 1, 2\r\n"),
+    "gzip chunked beside a length": lambda data: chunked(
+        gzip.compress(data), head=b"Content-Encoding: gzip\r\nContent-Length: 7\r\n"
+    ),
     "gzip": lambda data: encoded("gzip", gzip.compress(data)),
     "x-gzip": lambda data: encoded("x-gzip", gzip.compress(data)),
     "GZIP": lambda data: encoded(" GZIP ", gzip.compress(data)),
@@ -210,6 +219,8 @@ def test_a_member_of_gzip_may_end_where_a_piece_of_the_inflated_body_does() -> N
         pytest.param("br", "br", id="br"),
         pytest.param("zstd", "zstd", id="zstd"),
         pytest.param("gzip, br", "gzip, br", id="two"),
+        pytest.param("Gzip , gzip", "gzip, gzip", id="the same twice"),
+        pytest.param("identity, br", "br", id="one, and none"),
         pytest.param("##[error]x", "#\\#[error]x", id="a command to the runner"),
         pytest.param("x" * 99, f"{'x' * 40}... (99 characters)", id="long"),
     ],
@@ -347,6 +358,21 @@ def test_only_a_whole_answer_can_match(status: int) -> None:
 
 def test_retry_after_is_handed_on() -> None:
     assert look(answer(b"", ("Retry-After", "7"), status=503), None).retry_after == "7"
+
+
+@pytest.mark.parametrize(
+    ("sent", "age"),
+    [
+        pytest.param("0", 0, id="just now"),
+        pytest.param("86400", 86400, id="a day"),
+        pytest.param("-1", None, id="in the future"),
+        pytest.param("1, 2", None, id="twice"),
+        pytest.param("\u00b2", None, id="no ASCII"),
+        pytest.param("9" * 5000, None, id="for ever"),
+    ],
+)
+def test_the_age_of_a_copy_is_read(sent: str, age: int | None) -> None:
+    assert look(answer(b"", ("Age", sent)), None).age == age
 
 
 def drip(data: bytes, head: bytes = b"") -> Callable[[], Iterator[bytes]]:

@@ -197,6 +197,17 @@ class TestStop:
         assert sorted(names(outputs, named)) == [*NAMES]
         assert seconds < 8
 
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_github_that_hangs_while_it_is_asked_what_the_commit_holds(
+        self, site: Sandbox, served: Path, tmp_path: Path, number: signal.Signals
+    ) -> None:
+        with GitHubApi(tmp_path, faults=[Fault("hang", seconds=60, times=99)]) as api:
+            environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site", "GITHUB_SHA": "1" * 40}
+            inputs = inputs_for(site, files="\n".join(NAMES), verify="true", github_token="gh-token")
+            outputs, seconds = self._stop(served, inputs, environ, number, lambda: api.wait_for_requests(1))
+        assert names(outputs, "purged-urls") == names(outputs, "stale-urls") == [*NAMES]
+        assert seconds < 8
+
     def _stop(
         self,
         served: Path,

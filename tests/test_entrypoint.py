@@ -363,6 +363,12 @@ def test_results_stay_in_plan_order(run: Run, cdn: Sandbox) -> None:
         pytest.param({"files": "/etc/passwd"}, ["files: ", "/etc/passwd (absolute)"], id="absolute path"),
         pytest.param({"files": "a/../../b"}, ["files: ", "a/../../b (climbs"], id="climbing path"),
         pytest.param({"files_from": "nowhere"}, ["files-from: there is no file 'nowhere'"], id="list is not there"),
+        pytest.param(
+            {"files_from": "\u6625"}, ["files-from: there is no file '\u6625'"], id="a name as people write it"
+        ),
+        pytest.param(
+            {"files_from": "a\u202eb"}, [r"there is no file 'a\u202eb'"], id="a name that would turn the line"
+        ),
         pytest.param({"files_from": "/etc/hostname"}, ["files-from: ", "outside"], id="list outside"),
         pytest.param({"report_file": "../r.json"}, ["report-file: ", "outside"], id="report outside"),
         pytest.param({"files": "a.css b.css"}, ["files: ", "one name or several"], id="space-separated"),

@@ -218,7 +218,7 @@ def test_booleans_have_six_spellings(name: str, text: str, value: bool) -> None:
     "text", ["yes", "no", "on", "off", "1", "0", "tRUE", "fALSE", "t", "true true", '"true"', "null"]
 )
 def test_booleans_have_no_other_spelling(text: str) -> None:
-    assert problems_of(clean_urls=text) == {"clean-urls": f"{text!a} is not `true` or `false`"}
+    assert problems_of(clean_urls=text) == {"clean-urls": f"{text!r} is not `true` or `false`"}
 
 
 NO_NUMBERS = [
@@ -254,7 +254,7 @@ NO_NUMBERS = [
 )
 def test_seconds_in_odd_spellings_are_refused(name: str, bounds: str, text: str) -> None:
     assert problems_of(**{name: text}) == {
-        name.replace("_", "-"): f"{text!a} is not a number from {bounds} seconds",
+        name.replace("_", "-"): f"{text!r} is not a number from {bounds} seconds",
     }
 
 
@@ -263,7 +263,7 @@ def test_seconds_in_odd_spellings_are_refused(name: str, bounds: str, text: str)
     ("name", "bounds"), [("max_urls", "1 to 1000000"), ("concurrency", "1 to 64"), ("retries", "0 to 100")]
 )
 def test_counts_in_odd_spellings_are_refused(name: str, bounds: str, text: str) -> None:
-    assert problems_of(**{name: text}) == {name.replace("_", "-"): f"{text!a} is not a whole number from {bounds}"}
+    assert problems_of(**{name: text}) == {name.replace("_", "-"): f"{text!r} is not a whole number from {bounds}"}
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_counts_in_odd_spellings_are_refused(name: str, bounds: str, text: str) 
 def test_numbers_out_of_bounds_are_refused(name: str, text: str) -> None:
     (place, problem), *others = problems_of(**{name: text}).items()
     assert (place, others) == (name.replace("_", "-"), [])
-    assert problem.startswith(f"{text!a} is not a ")
+    assert problem.startswith(f"{text!r} is not a ")
 
 
 @pytest.mark.parametrize(
@@ -714,7 +714,7 @@ def test_a_manifest_goes_with_the_rest(values: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("text", ["yes", "Warn", "WARN", "fail", "off", "1", "true warn", "tRUE", '"warn"'])
 def test_verify_has_no_other_spelling(text: str) -> None:
-    assert problems_of(verify=text) == {"verify": f"{text!a} is not `true`, `false` or `warn`"}
+    assert problems_of(verify=text) == {"verify": f"{text!r} is not `true`, `false` or `warn`"}
 
 
 @pytest.mark.parametrize(
@@ -727,7 +727,7 @@ def test_verify_has_the_six_spellings_too(text: str, verify: str) -> None:
 
 @pytest.mark.parametrize("text", ["Status", "PURGE", "verify", "status purge", "prefetch"])
 def test_there_is_no_other_command(text: str) -> None:
-    assert problems_of(command=text) == {"command": f"{text!a} is not `purge` or `status`"}
+    assert problems_of(command=text) == {"command": f"{text!r} is not `purge` or `status`"}
 
 
 @pytest.mark.parametrize(

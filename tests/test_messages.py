@@ -18,6 +18,7 @@ from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse
 from ztpurge.mapping import Mapped, Skip
 from ztpurge.messages import (
+    advice,
     away_line,
     count,
     cut_message,
@@ -30,6 +31,7 @@ from ztpurge.messages import (
     plan_line,
     progress_line,
     size_of,
+    url_line,
     verdict_counts,
     verdict_line,
 )
@@ -41,7 +43,7 @@ from ztpurge.wait import Progress, confirm_by_sight
 from ztpurge.workflow import Workflow
 
 if TYPE_CHECKING:
-    from ztpurge.verdict import Freshness
+    from ztpurge.verdict import Blame, Freshness
 
 ERROR = ApiError(Failure.SERVER, "the API answered 500: oops", remedy="Wait")
 NO_ANSWER = ApiError(Failure.TIMEOUT, "no answer within 100 s", remedy="Wait", maybe_accepted=True)
@@ -334,10 +336,75 @@ def test_a_req_id_that_ended_is_one_line(progress: Progress, outcome: Outcome, l
         pytest.param(
             Verdict("http://a.example/1", "stale", "", (("Age", "7"),)), "http://a.example/1  (Age: 7)", id="said only"
         ),
+        pytest.param(
+            Verdict("http://a.example/1", "stale", "serves other content", (("Age", "7"),), blame="origin"),
+            "http://a.example/1  (serves other content; fetched after the purge; Age: 7)",
+            id="from an old origin",
+        ),
+        pytest.param(
+            Verdict("http://a.example/1", "stale", "serves other content", (("Age", "70"),), blame="edge"),
+            "http://a.example/1  (serves other content; kept from before the purge; Age: 70)",
+            id="kept by the edge",
+        ),
+        pytest.param(
+            Verdict("http://a.example/%E6%98%A5/x%20y.html", "stale", "answers 404", blame="address"),
+            "http://a.example/%E6%98%A5/x%20y.html  \u6625/x y.html  (answers 404)",
+            id="with its name",
+        ),
     ],
 )
 def test_a_verdict_is_one_line(verdict: Verdict, line: str) -> None:
     assert verdict_line(verdict) == line
+
+
+@pytest.mark.parametrize(
+    ("url", "line"),
+    [
+        pytest.param("http://a.example/a/b.css", "http://a.example/a/b.css", id="the same"),
+        pytest.param("http://a.example/", "http://a.example/", id="the top"),
+        pytest.param("http://a.example", "http://a.example", id="no path"),
+        pytest.param("http://a.example/100%25.css", "http://a.example/100%25.css  100%.css", id="percent"),
+        pytest.param("http://a.example/%E6%98%A5.html", "http://a.example/%E6%98%A5.html  \u6625.html", id="letters"),
+        pytest.param("http://a.example/%FF", "http://a.example/%FF  \\xff", id="not UTF-8"),
+        pytest.param(
+            "http://a.example/%23%23[x]%0A%E2%80%AE%E2%80%8B",
+            "http://a.example/%23%23[x]%0A%E2%80%AE%E2%80%8B  #\\#[x]\\n\\u202e\\u200b",
+            id="hostile",
+        ),
+        pytest.param("no URL%20", "no URL%20", id="no URL"),
+    ],
+)
+def test_a_url_is_shown_with_the_name_that_people_wrote(url: str, line: str) -> None:
+    assert url_line(url) == line
+
+
+@pytest.mark.parametrize(
+    ("blames", "words"),
+    [
+        pytest.param(["", ""], "not fresh. First of them: ", id="nobody knows"),
+        pytest.param(["origin"], "not fresh. The edge fetched that after the purge", id="an old origin"),
+        pytest.param(["edge"], "not fresh. The purge has not reached this edge", id="an old edge"),
+        pytest.param(["address"] * 3, "not fresh. None of the files is there: do `root` and `base-url` fit", id="none"),
+    ],
+)
+def test_what_to_do_about_stale_urls_is_said_once_a_host(blames: list[Blame], words: str) -> None:
+    verdicts = [replace(seen("stale", number), blame=blame) for number, blame in enumerate(blames)]
+    (message,) = failure_messages(looked(*verdicts))
+    assert words in message
+    assert message.endswith("First of them: " + verdict_line(verdicts[0]))
+
+
+def test_the_most_frequent_advice_comes_first() -> None:
+    found = advice([replace(seen("stale"), blame=blame) for blame in ("edge", "", "", "", "origin", "origin")])
+    assert [sentence.partition(" ")[2].partition(" ")[0] for sentence in found] == ["edge", "purge"]
+
+
+def test_the_name_of_the_first_url_is_shown() -> None:
+    url = "http://a.example/%E6%98%A5"
+    failed = Outcome(1, Batch("urls", "a.example", (url,)), "failed", error=ERROR)
+    verdict = replace(seen("unverified", reason="a link"), url=url)
+    for message in (*failure_messages(looked(outcomes=(failed,))), unverified_message(looked(verdict))):
+        assert message.endswith(f"First of them: {url}  \u6625")
 
 
 def test_verdicts_are_counted_the_good_ones_first() -> None:

@@ -401,12 +401,11 @@ def test_refused_runs_promise_nothing() -> None:
 
 def test_the_json_report_tells_what_was_seen_and_prefetched() -> None:
     prefetched = Outcome(1, Batch("prefetch", "a.example", URLS.entries), "failed", None, 5, error=ERROR)
-    verdict = replace(STALE, reason="by way of 301 to \u202ex\udce9", said=(("Via", 'é"'),))
+    verdict = replace(STALE, reason="by way of 301 to \u202ex\udce9", said=(("Via", 'é"'),), blame="origin")
     document = json.loads(render_json(replace(report("purged"), verdicts=(verdict,), prefetched=(prefetched,))))
     assert document["stale_urls"] == [URLS.entries[0]]
-    assert document["verified"] == [
-        {"url": STALE.url, "state": "stale", "reason": verdict.reason, "said": {"Via": 'é"'}, "looks": 3}
-    ]
+    seen = {"state": "stale", "reason": verdict.reason, "said": {"Via": 'é"'}, "looks": 3, "blame": "origin"}
+    assert document["verified"] == [{"url": STALE.url, **seen}]
     assert document["prefetch"] == [
         {
             "kind": "prefetch",

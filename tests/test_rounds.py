@@ -54,6 +54,7 @@ def ask(
     most_rounds: int = 1_000_000,
     on_answer: Callable[[str, Said], None] = lambda _item, _answer: None,
     on_round: Callable[[int], None] = lambda _left: None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> tuple[Said | None, ...]:
     return ask_in_rounds(
         oracle,
@@ -66,6 +67,7 @@ def ask(
         most_rounds=most_rounds,
         on_answer=on_answer,
         on_round=on_round,
+        is_enough=is_enough,
     )
 
 
@@ -253,3 +255,10 @@ def test_what_goes_wrong_in_asking_is_raised(clock: FakeClock) -> None:
 
     with pytest.raises(ZeroDivisionError):
         ask(oracle, ("a",), clock)
+
+
+def test_a_round_after_which_it_is_enough_is_the_last(clock: FakeClock) -> None:
+    oracle = Oracle(clock, {"a": 0, "b": 0})
+    told: list[int] = []
+    ask(oracle, ["a", "b"], clock, is_enough=lambda: len(oracle.asked) >= 4, on_round=told.append)
+    assert (len(oracle.asked), told, clock.slept) == (4, [2], [1.0])

@@ -199,7 +199,7 @@ def test_tokens_of_logins_are_hidden_the_old_ones_too(served: Path, workspace: P
         both = json.dumps({"error": f"{'x' * 280} {tokens[0]} {tokens[1]}"})
         # the name and password are sent twice, since the service reads them as JSON
         api.add_faults(*(Fault("status", status=200, body=document, path="/cdn_api/tokens") for document in documents))
-        api.add_faults(Fault("status", status=401), Fault("status", status=404, body=both))
+        api.add_faults(Fault("status", status=401, body="Unauthorized"), Fault("status", status=404, body=both))
         step = run(api, workspace, **BY_NAME)
         assert [call.headers.get("X-Auth-Token", "") for call in api.purge_calls] == tokens
         assert step.exit_code == 1

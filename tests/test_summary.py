@@ -7,33 +7,39 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.errors import ApiError, Failure
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.mapping import Mapped, Skip
 from ztpurge.plan import Batch, Folded, Plan
 from ztpurge.purge import Outcome
 from ztpurge.report import Report
 from ztpurge.summary import render_refusal, render_summary
+from ztpurge.untrusted import for_log
 from ztpurge.verdict import Verdict
 
 if TYPE_CHECKING:
     from ztpurge.purge import Status
 
-ALLOWED = {"details", "summary", "pre", "code", "br"}
+ALLOWED = {"details", "summary", "pre", "code", "br", "table", "tr", "th", "td", "ul", "li"}
 MEBIBYTE = 1 << 20  # GitHub shows nothing of a longer summary
 
 
 class Tags(HTMLParser):
+    """What a renderer of HTML sees: tags, text that GitHub takes as it is (`kept`), and text that it works on."""
+
     def __init__(self, text: str) -> None:
         super().__init__()
         self.opened: list[str] = []
         self.closed: list[str] = []
-        self.texts: list[str] = []
+        self.kept: list[str] = []
+        self.worked_on: list[str] = []
         self.feed(text)
+        self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.opened.append(tag)
@@ -43,7 +49,16 @@ class Tags(HTMLParser):
         self.closed.append(tag)
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        is_code = any(self.opened.count(tag) > self.closed.count(tag) for tag in ("code", "pre"))
+        (self.kept if is_code else self.worked_on).append(data)
+
+
+def rows_of(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("<tr><td>")]
+
+
+def cells_of(row: str) -> list[str]:
+    return row.removeprefix("<tr><td>").removesuffix("</td></tr>").split("</td><td>")
 
 
 def outcome(number: int, *, error: str = "", host: str = "a.example", size: int = 1) -> Outcome:
@@ -60,17 +75,19 @@ def run(*outcomes: Outcome, skipped: tuple[Skip, ...] = ()) -> Report:
 def test_what_may_have_been_purged_is_told_from_what_was_not() -> None:
     doubtful = ApiError(Failure.TIMEOUT, "no answer", maybe_accepted=True)
     text = render_summary(run(replace(outcome(1, error="x"), error=doubtful), outcome(2, error="no")))
-    assert "❌ failed, but may have been purged: no answer |" in text
-    assert "❌ failed: no |" in text
+    assert "❌ failed, but may have been purged: <code>no answer</code></td>" in text
+    assert "❌ failed: <code>no</code></td>" in text
 
 
 def test_a_run_is_a_headline_a_table_and_folded_lists() -> None:
     assert render_summary(run(outcome(1, size=2), skipped=(Skip("src/a&b", "outside root x"),))) == (
         "### ✅ ztpurge: 2 URLs purged on 1 host, in 1 call\n"
         "\n"
-        "| call | host | entries | result | reqId | tries | time |\n"
-        "| ---: | :--- | ---: | :--- | :--- | ---: | ---: |\n"
-        "| 1 | `a.example` | 2&nbsp;urls | ✅ purged | `id-1` | 1 | 0.25&nbsp;s |\n"
+        "<table>\n"
+        "<tr><th>call</th><th>host</th><th>entries</th><th>result</th><th>reqId</th><th>tries</th><th>time</th></tr>\n"
+        "<tr><td>1</td><td><code>a.example</code></td><td>2&nbsp;urls</td><td>✅ purged</td>"
+        "<td><code>id-1</code></td><td>1</td><td>0.25&nbsp;s</td></tr>\n"
+        "</table>\n"
         "\n"
         "<details><summary>Purged URLs (2)</summary>\n"
         "\n"
@@ -78,7 +95,7 @@ def test_a_run_is_a_headline_a_table_and_folded_lists() -> None:
         "http://a.example/1/1</pre>\n"
         "</details>\n"
         "\n"
-        "<details><summary>Skipped changed files: 1 outside root x (1)</summary>\n"
+        "<details><summary>Skipped changed files (1): <code>1 outside root x</code></summary>\n"
         "\n"
         "<pre>src/a&amp;b  (outside root x)</pre>\n"
         "</details>\n"
@@ -88,39 +105,8 @@ def test_a_run_is_a_headline_a_table_and_folded_lists() -> None:
 
 def test_failures_come_first_and_are_not_folded_away() -> None:
     text = render_summary(run(outcome(1), outcome(2, error="the API answered 500")))
-    rows = [line for line in text.splitlines() if line.startswith("| ") and "example" in line]
-    assert [row.split("|")[1].strip() for row in rows] == ["2", "1"]
+    assert [cells_of(row)[0] for row in rows_of(text)] == ["2", "1"]
     assert "<details open><summary>Not purged, maybe stale (1)</summary>\n\n<pre>http://a.example/2/0</pre>" in text
-
-
-@given(name=st.text(), error=st.text(min_size=1))
-def test_nothing_from_outside_is_markup(name: str, error: str) -> None:
-    text = render_summary(run(outcome(1, error=error), skipped=(Skip(name, "outside root x"),)))
-    tags = Tags(text)
-    assert set(tags.opened) <= ALLOWED
-    assert sorted(tags.opened) == sorted(tags.closed)
-    (row,) = [line for line in text.splitlines() if "`a.example`" in line]
-    assert row.count("|") == 8
-    cell = row.split("|")[4].partition("failed:")[2]
-    assert not set("<>`*_[]~!#@\\") & set(cell.replace("&#", ""))
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("@someone #1", "@someone #1", id="mention and reference"),
-        pytest.param("![x](http://y)", "![x](http://y)", id="image"),
-        pytest.param("a|b", "a|b", id="cell border"),
-        pytest.param("it's <b>&amp;</b>", "it's <b>&amp;</b>", id="HTML"),
-        pytest.param("a\nb", "a\\nb", id="line break"),
-        pytest.param("www.example.com https://x.example", "www.example.com https://x.example", id="bare links"),
-    ],
-)
-def test_markdown_in_an_error_is_shown_as_it_is(text: str, shown: str) -> None:
-    summary = render_summary(run(outcome(1, error=text)))
-    (row,) = [line for line in summary.splitlines() if "`a.example`" in line]
-    assert html.unescape(row.split("|")[4]) == f" ❌ failed: {shown} "
-    assert text not in summary
 
 
 @pytest.mark.parametrize("error", ["", "x" * 5000 + "|<&"])
@@ -136,7 +122,12 @@ def test_a_summary_of_ten_thousand_fits(error: str) -> None:
 
 def test_a_refusal_names_each_problem() -> None:
     assert render_refusal(("token: missing", "files: `<b>`")) == (
-        "### ❌ ztpurge: nothing was purged\n\n- token&#58; missing\n- files&#58; &#96;&#60;b&#62;&#96;\n"
+        "### ❌ ztpurge: nothing was purged\n"
+        "\n"
+        "<ul>\n"
+        "<li><code>token: missing</code></li>\n"
+        "<li><code>files: `&lt;b&gt;`</code></li>\n"
+        "</ul>\n"
     )
 
 
@@ -151,9 +142,11 @@ def test_stale_urls_are_a_table_with_what_the_edge_says() -> None:
     assert (
         "**Purged, but not fresh (1)**\n"
         "\n"
-        "| URL | seen | the edge says |\n"
-        "| :--- | :--- | :--- |\n"
-        "| http&#58;//a.example/1 | serves other content | Age:&nbsp;7, Via:&nbsp;1.1 x |\n"
+        "<table>\n"
+        "<tr><th>URL</th><th>seen</th><th>the edge says</th></tr>\n"
+        "<tr><td><code>http://a.example/1</code></td><td><code>serves other content</code></td>"
+        "<td><code>Age: 7, Via: 1.1 x</code></td></tr>\n"
+        "</table>\n"
     ) in text
     assert (
         "<details><summary>Purged, but not verified (1)</summary>\n\n"
@@ -185,11 +178,11 @@ def test_prefetches_are_a_folded_list() -> None:
         pytest.param(
             ("done", "pending"),
             True,
-            "### ⏳ ztpurge: 2 reqIds asked after&#58; 1 still under way, 1 done",
+            "### ⏳ ztpurge: 2 reqIds asked after: 1 still under way, 1 done",
             id="under way",
         ),
-        pytest.param(("done",), True, "### ✅ ztpurge: 1 reqId asked after&#58; 1 done", id="done"),
-        pytest.param(("failed",), True, "### ❌ ztpurge: 1 reqId asked after&#58; 1 FAILED", id="failed"),
+        pytest.param(("done",), True, "### ✅ ztpurge: 1 reqId asked after: 1 done", id="done"),
+        pytest.param(("failed",), True, "### ❌ ztpurge: 1 reqId asked after: 1 FAILED", id="failed"),
         pytest.param((), True, "### ✅ ztpurge: No reqIds to ask after", id="nothing asked"),
     ],
 )
@@ -208,48 +201,101 @@ def test_a_headline_has_its_icon(statuses: tuple[Status, ...], is_status: bool, 
 def test_a_req_id_of_which_nothing_is_listed_has_empty_cells() -> None:
     unknown = Outcome(1, Batch("urls", "", ()), "done", "id-1", 1, 0.25)
     text = render_summary(Report(plan=Plan((unknown.batch,)), outcomes=(unknown,), is_status=True))
-    (row,) = [line for line in text.splitlines() if "id-1" in line]
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells == ["1", "", "", "✅ done", "`id-1`", "1", "0.25&nbsp;s"]
+    (row,) = rows_of(text)
+    assert cells_of(row) == ["1", "", "", "✅ done", "<code>id-1</code>", "1", "0.25&nbsp;s"]
+
+
+def test_names_are_shown_as_people_write_them() -> None:
+    stale, failed, unverified = (f"http://a.example/{number}/%E6%98%A5%20%3Cb%3E.html" for number in range(3))
+    batch = Batch("urls", "a.example", (failed,))
+    verdicts = (replace(STALE, url=stale), replace(UNVERIFIED, url=unverified))
+    text = render_summary(replace(run(replace(outcome(1, error="oops"), batch=batch)), verdicts=verdicts))
+    assert f"<td><code>{stale}</code><br><code>0/\u6625 &lt;b&gt;.html</code></td>" in text
+    assert f"<pre>{failed}  1/\u6625 &lt;b&gt;.html</pre>" in text
+    assert f"<pre>{unverified}  2/\u6625 &lt;b&gt;.html  (larger than 1024 MiB)</pre>" in text
+
+
+def test_what_to_do_about_stale_urls_stands_below_them() -> None:
+    text = render_summary(replace(run(outcome(1)), verdicts=(replace(STALE, blame="address"),)))
+    assert "</table>\n\nNone of the files is there: do `root` and `base-url` fit" in text
 
 
 HOSTILE = st.text(min_size=1) | st.lists(
     st.sampled_from(
-        ["##[error]", "|", "`", "``", "<script>", "</pre>", "\n", "\r", "@octocat", "]( http://x )", "&lt;", "#1"]
+        [
+            *(
+                "##[error]",
+                "|",
+                "`",
+                "``",
+                "\\",
+                "<script>",
+                "</pre>",
+                "</code>",
+                "</table>",
+                "<!--",
+                "\n",
+                "\n\n",
+                "\r",
+            ),
+            *("a@b.example", "@octocat", "#1", "]( http://x )", "www.x.example", "https://x.example", "&lt;", "&#64;"),
+            *("\n\n# x", "- ", "owner/x#1", ":tada:", "xmpp:a@b.example", "\u2028"),
+        ]
     ),
     min_size=1,
     max_size=5,
 ).map("".join)
 
 
-@given(url=HOSTILE, reason=HOSTILE, said=HOSTILE, error=HOSTILE, entry=HOSTILE)
-def test_nothing_that_an_edge_or_a_service_says_is_markup(
-    url: str, reason: str, said: str, error: str, entry: str
-) -> None:
-    assume(url != entry)
-    server = ApiError(Failure.SERVER, error, remedy=error)
-    prefetched = Outcome(1, Batch("prefetch", "a.example", (entry,)), "pending", "i", 1, error=server)
-    listed = Outcome(1, Batch("urls", "a.example", (entry,)), "pending", "i", 1, error=server)
-    text = render_summary(
-        Report(
-            plan=Plan((listed.batch,), (Folded(entry, entry),)),
-            outcomes=(listed,),
-            prefetched=(prefetched,),
-            verdicts=(
-                Verdict(url, "stale", reason, (("Via", said),)),
-                Verdict(url, "unverified", reason, (("Via", said),)),
-            ),
-        )
+def everything(text: str) -> tuple[str, ...]:
+    """Render summaries that show a text wherever one from outside is shown."""
+    server = ApiError(Failure.SERVER, text, remedy=text)
+    batch = Batch("urls", "a.example", (text,))
+    listed = Outcome(1, batch, "pending", "i", 1, error=server)
+    report = Report(
+        mapped=Mapped(skipped=(Skip(text, f"outside root {text}"),)),
+        plan=Plan((batch,), (Folded(text, text),)),
+        outcomes=(listed, Outcome(1, batch, "purged", "i"), Outcome(1, replace(batch, kind="dirs"), "purged", "i")),
+        prefetched=(replace(listed, batch=Batch("prefetch", "a.example", (text,))),),
+        verdicts=(
+            Verdict(text, "stale", text, (("Via", text),), blame="origin"),
+            Verdict(f"{text}1", "stale", text, (("Via", text),), blame="origin"),
+            Verdict(f"http://a.example/{quote(text, errors='replace')}%20", "stale", text),
+            Verdict(f"{text}2", "unverified", text, (("Via", text),)),
+        ),
     )
-    tags = Tags(text)
-    assert set(tags.opened) <= ALLOWED
-    assert sorted(tag for tag in tags.opened if tag != "br") == sorted(tags.closed)
-    assert "##[" not in text
-    lines = text.split("\n")
-    (row,) = lines[lines.index("| :--- | :--- | :--- |") + 1 : lines.index("| :--- | :--- | :--- |") + 2]
-    assert row.count("|") == 4
-    assert not set("<>`*_[]~!#@\\") & set(row.replace("&#", "").replace("<br>", ""))
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", text)
+    dry = Report(plan=report.plan, outcomes=(Outcome(1, batch, "dry-run"),))
+    return (
+        render_summary(report),
+        render_summary(dry),
+        render_summary(Report(mapped=report.mapped)),
+        render_summary(Report(mapped=report.mapped, refusal=ZtpurgeError(text, remedy=text))),
+        render_summary(replace(report, is_status=True)),
+        render_refusal((text, text)),
+    )
+
+
+@given(text=HOSTILE)
+def test_nothing_from_outside_is_markup_or_text_that_github_works_on(text: str) -> None:
+    for shown, plain in zip(everything(text), everything("x"), strict=True):
+        tags, expected = Tags(shown), Tags(plain)
+        assert {*tags.opened} <= ALLOWED
+        assert (tags.opened, tags.closed) == (expected.opened, expected.closed)
+        assert tags.worked_on == expected.worked_on
+        assert for_log(text, limit=300) in "".join(tags.kept)
+        # CommonMark 4.6: what begins with such a tag is HTML up to a blank line, or up to </pre>
+        assert shown.count("\n") == plain.count("\n")
+        assert shown.count("\n\n") == plain.count("\n\n")
+        assert "##[" not in shown
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", shown)
+
+
+def test_all_that_is_not_ours_is_kept_as_it_is() -> None:
+    for shown in everything("Q"):
+        assert "Q" not in "".join(Tags(shown).worked_on)
+        for block in shown.split("\n\n"):
+            first = block.partition("\n")[0]
+            assert "Q" not in block or first.startswith(("<table>", "<pre>", "<ul>", "<details>"))
 
 
 @pytest.mark.parametrize(("word", "is_status"), [("x", False), ("|", True), ("<", False), ("\u202e", False)])
@@ -287,7 +333,7 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, is_status: bool)
     assert len(text.encode()) < MEBIBYTE
     found = len(report.seen("stale"))
     stale = text[text.index(f"**Purged, but not fresh ({found:,})**") :].partition("<details")[0]
-    rows = [line for line in stale.splitlines() if line.startswith("| http")]
+    rows = rows_of(stale)
     assert rows
     assert f"… and {found - len(rows):,} more; <code>report-file</code> has them all." in stale
     assert text.count("more; <code>report-file</code> has them all</pre>") == 7
@@ -298,7 +344,7 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, is_status: bool)
 def test_the_number_of_stale_urls_that_are_left_out_is_told() -> None:
     verdicts = tuple(replace(STALE, url=f"http://a.example/{number}") for number in range(10_000))
     text = render_summary(replace(run(outcome(1)), verdicts=verdicts))
-    shown = text.count("| http&#58;//a.example/")
+    shown = text.count("<td><code>http://a.example/")
     assert 0 < shown < 10_000
     assert f"… and {10_000 - shown:,} more; <code>report-file</code> has them all." in text
     assert len(text.encode()) < MEBIBYTE

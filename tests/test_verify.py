@@ -106,6 +106,7 @@ def run(
     *,
     seconds: float = 10,
     request_timeout: float = 100,
+    purged_at: float | None = None,
     pointer_of: Callable[[str], Content | None] = no_pointer,
     on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
     on_round: Callable[[int], None] = lambda _left: None,
@@ -115,6 +116,7 @@ def run(
         door=door,
         pointer_of=pointer_of,
         request_timeout=request_timeout,
+        purged_at=clock.now() if purged_at is None else purged_at,
         end=clock.now() + seconds,
         clock=clock,
         jitter=lambda: 1.0,
@@ -254,7 +256,8 @@ def test_a_stale_url_is_looked_at_to_the_end_and_shows_what_the_edge_said(clock:
     (verdict,) = run({A: PAGE}, door, clock, seconds=10)
     looks = len(door.asked)
     assert looks > 3
-    assert verdict == Verdict(A, "stale", f"serves other content ({looks} looks in 9 s)", SAID, looks)
+    reason = f"serves other content ({looks} looks in 9 s)"
+    assert verdict == Verdict(A, "stale", reason, SAID, looks, served="other content")
     assert door.times[-1] <= 1009
 
 
@@ -413,6 +416,35 @@ def test_a_deleted_url_that_redirects_is_judged_by_where_it_ends(clock: FakeCloc
     assert run(expected, Edge({A: redirects("/b"), B: Look(status)}), clock, seconds=1)[0].state == state
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("there", "served", "state", "words"),
+    [
+        pytest.param({B: PAGE}, FRESH, "fresh", "by way of {} to {}", id="to its new name"),
+        pytest.param({B: SMALL}, serves(BEHIND), "fresh", "by way of {} to {}", id="to its new name, by Git LFS"),
+        pytest.param({B: PAGE}, OTHER, "stale", "by way of {} to {}: serves other content", id="to an old file"),
+        pytest.param({B: PAGE}, Look(404), "stale", "by way of {} to {}: answers 404", id="to what is not there"),
+        pytest.param({B: Gone()}, Look(404), "fresh", "by way of {} to {}", id="to what is gone too"),
+        pytest.param({B: Gone()}, Look(200), "stale", "by way of {} to {}: answers 200, but", id="to what should be"),
+        pytest.param({B: Unknown("a link")}, FRESH, "unverified", "by way of {} to {}: a link", id="to nobody knows"),
+        pytest.param({}, FRESH, "unverified", "answers {} to {}; this run did not purge that", id="elsewhere"),
+    ],
+)
+def test_the_old_url_of_a_renamed_page_may_redirect(
+    clock: FakeClock, status: int, there: dict[str, Expected], served: Answer, state: str, words: str
+) -> None:
+    door = Edge({A: redirects("/b", status), B: served}, clock=clock)
+    verdict = run({A: Gone(), **there}, door, clock, seconds=5, pointer_of=pointer_of)[0]
+    assert verdict.state == state
+    assert verdict.reason.startswith(words.format(status, B))
+    assert there or (door.urls, verdict.said) == ([A], SAID)  # it is asked for once
+
+
+def test_a_deleted_url_that_redirects_in_circles_is_stale(clock: FakeClock) -> None:
+    (verdict,) = run({A: Gone()}, Edge({A: redirects("/")}), clock, seconds=1)
+    assert (verdict.state, verdict.reason) == ("stale", f"answers 301 to {A}; redirects too often (1 look in 0 s)")
+
+
 def noting(read: list[str], found: Content | None = None) -> Callable[[str], Content | None]:
     """Answer what a blob points to, and note that it was read."""
 
@@ -555,9 +587,10 @@ def test_a_host_is_asked_by_four_connections_at_once(clock: FakeClock) -> None:
 
     def look(url: str) -> None:
         with busiest.looking(url):
-            meeting.wait()
+            if url != urls[0]:  # it goes ahead
+                meeting.wait()
 
-    urls = [f"{A}{number}" for number in range(CONNECTIONS * 3)]
+    urls = [f"{A}{number}" for number in range(1 + CONNECTIONS * 3)]
     verdicts = run(dict.fromkeys(urls, PAGE), Edge(dict.fromkeys(urls, FRESH), on_look=look), clock)
     assert {verdict.state for verdict in verdicts} == {"fresh"}
     assert busiest.most == {"a.example": CONNECTIONS}
@@ -705,7 +738,7 @@ def test_after_each_round_it_is_told_how_many_are_left(clock: FakeClock) -> None
     [
         pytest.param({"https://a.example/swap/": PAGE}, "fresh", id="a page of this run"),
         pytest.param({"https://a.example/swap/": Gone(is_folder=True)}, "stale", id="no page any more"),
-        pytest.param({}, "stale", id="nobody knows"),
+        pytest.param({}, "unverified", id="nobody knows"),
     ],
 )
 def test_a_file_in_whose_place_there_is_a_folder_now_is_gone(
@@ -722,3 +755,147 @@ def test_a_file_of_git_lfs_that_is_too_large_is_not_fetched(clock: FakeClock) ->
         {A: Content("a" * 40, 130, is_blob=True)}, door, clock, pointer_of=lambda _: Content("b" * 64, 2 << 30)
     )
     assert (seen.state, seen.reason, seen.looks) == ("unverified", "larger than 1024 MiB", 1)
+
+
+@pytest.mark.parametrize(
+    ("expected", "seen", "since_purge", "blame"),
+    [
+        pytest.param(PAGE, Look(200, age=4), 5, "origin", id="fetched after the purge"),
+        pytest.param(PAGE, Look(200, age=0), 5, "origin", id="fetched just now"),
+        pytest.param(PAGE, Look(200, age=5), 5.5, "", id="in the second of the purge"),
+        pytest.param(PAGE, Look(200, age=0), 0.1, "", id="just now, like the purge"),
+        pytest.param(PAGE, Look(200, age=6), 5.5, "edge", id="kept from before the purge"),
+        pytest.param(PAGE, Look(200, age=86400), 5, "edge", id="kept for long"),
+        pytest.param(PAGE, Look(200), 5, "", id="no age"),
+        pytest.param(PAGE, Look(404, age=1), 5, "address", id="no file, and no other"),
+        pytest.param(Gone(), Look(200, age=1), 5, "origin", id="a deleted file that was fetched after the purge"),
+        pytest.param(Gone(), Look(200, age=9), 5, "edge", id="a deleted file that was kept"),
+        pytest.param(PAGE, Look(500, age=1), 5, "", id="a failure is no old copy"),
+        pytest.param(PAGE, Look(200, unread="br", age=1), 5, "", id="what cannot be read may be new"),
+        pytest.param(SMALL, Look(200, is_match=True, small=POINTER, age=1), 5, "", id="a pointer of Git LFS"),
+        pytest.param(PAGE, Look(200, is_match=True, age=1), 5, "", id="fresh"),
+    ],
+)
+def test_by_its_age_a_stale_copy_tells_where_it_is_from(
+    clock: FakeClock, expected: Expected, seen: Look, since_purge: float, blame: str
+) -> None:
+    door = Edge({A: seen}, clock=clock)
+    (verdict,) = run({A: expected}, door, clock, seconds=1, purged_at=clock.now() - since_purge)
+    assert verdict.blame == blame
+
+
+@pytest.mark.parametrize(
+    ("ages", "blame"),
+    [
+        pytest.param([Look(200, age=0), Look(200, age=0)], "origin", id="told by the second look"),
+        pytest.param([Look(200, age=0), Look(200, age=0), Look(200, age=2)], "origin", id="not told by the last look"),
+        pytest.param([Look(200, age=9), Look(200, age=0)], "origin", id="fetched again"),
+        pytest.param([Look(200, age=9), Look(500)], "", id="a failure"),
+        pytest.param([Look(200, age=9), Look(200, is_match=True)], "", id="fresh"),
+    ],
+)
+def test_one_look_tells_for_the_others(clock: FakeClock, ages: list[Look], blame: str) -> None:
+    door = Edge({A: ages}, clock=clock)  # at 0.8, 1.2 or 1.3, and 2.2 seconds after the purge
+    (verdict,) = run({A: PAGE}, door, clock, seconds=len(ages) - 0.6, purged_at=clock.now() - 0.8)
+    assert (verdict.looks, verdict.blame) == (len(ages), blame)
+
+
+def test_the_time_that_a_look_takes_is_no_proof(clock: FakeClock) -> None:
+    door = Edge({A: Look(200, age=3)}, clock=clock, on_look=lambda _url: clock.sleep(2))
+    assert run({A: PAGE}, door, clock, seconds=1.5, purged_at=clock.now() - 2)[0].blame == ""
+
+
+class Caching:
+    """An edge that forgets what it has at `purged`, and keeps what the origin serves, new files from `deployed` on."""
+
+    def __init__(self, clock: Clock, *, purged: float, deployed: float) -> None:
+        self._clock = clock
+        self._purged, self._deployed = clock.now() + purged, clock.now() + deployed
+        self._cached: dict[str, tuple[float, bool]] = {}
+
+    def look(self, url: str, _expected: Content | None, _timeout: float) -> Look:
+        now = self._clock.now()
+        since, is_new = self._cached.get(url, (0.0, False))
+        if since < self._purged <= now:
+            since, is_new = self._cached[url] = now, now >= self._deployed
+        return Look(200, is_match=is_new, age=int(now - since), said=SAID)
+
+
+MANY = [f"{A}{number}" for number in range(100)]
+
+
+@pytest.mark.parametrize("purged", [0, 5], ids=["at once", "after a while"])
+@pytest.mark.parametrize(("deployed", "stale"), [(0, []), (20, MANY[:1]), (300, MANY)])
+def test_no_more_than_one_old_file_is_fetched_while_the_origin_is_old(
+    clock: FakeClock, purged: float, deployed: float, stale: list[str]
+) -> None:
+    door = Caching(clock, purged=purged, deployed=deployed)
+    verdicts = run(dict.fromkeys(MANY, PAGE), door, clock, seconds=120, purged_at=clock.now() - 0.6)
+    assert [verdict.url for verdict in verdicts if verdict.state == "stale"] == stale
+    assert {verdict.blame for verdict in verdicts if verdict.state == "stale"} == ({"origin"} if stale else set())
+
+
+@pytest.mark.parametrize(
+    ("expected", "ahead"),
+    [
+        pytest.param({A: Gone(), B: PAGE}, B, id="a file before what is gone"),
+        pytest.param({A: Content("a" * 64, 2 << 20), B: PAGE}, B, id="a small one"),
+        pytest.param({A: Content("a" * 40, None, is_blob=True), B: PAGE}, A, id="the first"),
+        pytest.param({A: Gone(), B: Gone()}, A, id="nothing is there"),
+    ],
+)
+def test_the_url_that_goes_ahead_is_soon_compared(clock: FakeClock, expected: dict[str, Expected], ahead: str) -> None:
+    door = Edge({A: OTHER, B: OTHER}, clock=clock)
+    run(expected, door, clock, seconds=20)
+    alone = [url for url, time in zip(door.urls, door.times, strict=True) if time < 1009]
+    assert {*alone} == {ahead}
+    assert {*door.urls} == {A, B}
+
+
+@pytest.mark.parametrize("seen", [Look(404), Look(503), Look(403), redirects(ELSEWHERE), BROKEN], ids=repr)
+def test_nothing_waits_for_a_url_that_is_not_old(clock: FakeClock, seen: Look | ApiError) -> None:
+    door = Edge({A: seen, B: FRESH}, clock=clock)
+    run({A: PAGE, B: PAGE}, door, clock, seconds=20)
+    assert door.times[door.urls.index(B)] - 1000 <= 1
+
+
+def test_large_files_wait_for_none(clock: FakeClock) -> None:
+    door = Edge({A: OTHER, B: OTHER}, clock=clock)
+    run(dict.fromkeys([A, B], Content("a" * 64, 2 << 20)), door, clock, seconds=20)
+    assert door.times[:2] == [1000, 1000]
+
+
+@pytest.mark.parametrize(("seconds", "most"), [(60, 10 + 8), (120, 12 + 8), (600, 60 + 8)])
+def test_a_host_without_any_of_the_files_is_not_looked_at_for_long(
+    clock: FakeClock, seconds: float, most: float
+) -> None:
+    expected: dict[str, Expected] = {**dict.fromkeys(MANY[:3], PAGE), B: Gone()}
+    door = Edge({**dict.fromkeys(MANY[:3], Look(404)), B: Look(404)}, clock=clock)
+    verdicts = run(expected, door, clock, seconds=seconds)
+    assert clock.now() - 1000 <= most
+    assert [(verdict.state, verdict.blame) for verdict in verdicts] == [*[("stale", "address")] * 3, ("fresh", "")]
+    assert verdicts[0].looks > 3
+
+
+def test_files_that_appear_in_a_moment_are_fresh(clock: FakeClock) -> None:
+    door = Edge(dict.fromkeys(MANY, [Look(404)] * 4 + [FRESH]), clock=clock)
+    verdicts = run(dict.fromkeys(MANY, PAGE), door, clock, seconds=120)
+    assert {(verdict.state, verdict.blame) for verdict in verdicts} == {("fresh", "")}
+
+
+@pytest.mark.parametrize(
+    ("seen", "blame"),
+    [
+        pytest.param([Look(404)], "address", id="one file"),
+        pytest.param([Look(404), Look(410)], "address", id="two files"),
+        pytest.param([Look(404), Look(404), Look(404), FRESH], "", id="another is there"),
+        pytest.param([Look(404), Look(404), Look(404), OTHER], "", id="another is old"),
+        pytest.param([Look(404), Look(404), Look(404), BROKEN], "", id="another was not seen"),
+    ],
+)
+def test_files_that_are_not_there_may_come_late(clock: FakeClock, seen: list[Look | ApiError], blame: str) -> None:
+    served = dict(zip(MANY, seen, strict=False))
+    door = Edge(served, clock=clock)
+    verdict = run(dict.fromkeys(served, PAGE), door, clock, seconds=60)[0]
+    assert (verdict.state, verdict.blame) == ("stale", blame)
+    assert door.times[-1] - 1000 > 50

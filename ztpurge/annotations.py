@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ztpurge.errors import BUG
-from ztpurge.messages import NOUNS, count, verdict_line
+from ztpurge.messages import NOUNS, advice, count, url_line, verdict_line
 from ztpurge.untrusted import for_log
 from ztpurge.urls import host_of
 
@@ -66,7 +66,8 @@ def unverified_message(report: Report) -> str:
         return ""
     reasons = Counter(for_log(verdict.reason) for verdict in found).most_common(3)
     why = "; ".join(f"{number:,}: {reason}" for reason, number in reasons)
-    return f"{count(len(found), 'URL')} purged, but not verified to be fresh ({why}). First of them: {found[0].url}"
+    what = f"{count(len(found), 'URL')} purged, but not verified to be fresh ({why})"
+    return f"{what}. First of them: {url_line(found[0].url)}"
 
 
 def at_most_ten(messages: list[str]) -> tuple[str, ...]:
@@ -92,7 +93,13 @@ def _stale(verdicts: Iterable[Verdict]) -> list[str]:
         if verdict.state == "stale":
             groups.setdefault(host_of(verdict.url), []).append(verdict)
     return [
-        f"{count(len(stale), 'URL')} of {host} purged, but not {_seen(stale)}. First of them: {verdict_line(stale[0])}"
+        " ".join(
+            (
+                f"{count(len(stale), 'URL')} of {host} purged, but not {_seen(stale)}",
+                *advice(stale),
+                f"First of them: {verdict_line(stale[0])}",
+            )
+        )
         for host, stale in groups.items()
     ]
 
@@ -117,11 +124,11 @@ def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome], f
         return f"{count(len(req_ids), 'reqId')}: {error.rstrip('.')}. First of them: {req_ids[0]}"
     kind = NOUNS[outcomes[0].batch.kind] if len({outcome.batch.kind for outcome in outcomes}) == 1 else "entry"
     where = f"{count(len(entries), kind)} of {host} {way} ({count(len(outcomes), 'call')})"
-    return f"{where}: {error.rstrip('.')}. First of them: {entries[0]}"
+    return f"{where}: {error.rstrip('.')}. First of them: {url_line(entries[0])}"
 
 
 def _seen(stale: Sequence[Verdict]) -> str:
     if any(verdict.is_seen for verdict in stale):
-        return "fresh"
+        return "fresh."
     is_tried = any(verdict.looks for verdict in stale)
-    return "seen to be fresh; can the runner reach the host?" if is_tried else "verified to be fresh"
+    return "seen to be fresh; can the runner reach the host?" if is_tried else "verified to be fresh."

@@ -77,7 +77,7 @@ def compare(chunks: Iterator[bytes], expected: Content | None, encoding: str, an
     if expected is None:
         return Comparison(None)
     inflater = _Inflater(encoding) if encoding in COMPRESSIONS else None
-    length = _count(announced)
+    length = parse_count(announced)
     # git's ids begin with the size: as it was sent, the body has the one that is announced
     sized = replace(expected, size=length) if expected.size is None and length is not None else expected
     sent, inflated = Comparison(sized), Comparison(expected if inflater else None)
@@ -149,5 +149,6 @@ class _Inflater:
             self.is_whole = self._stream.eof
 
 
-def _count(text: str) -> int | None:
+def parse_count(text: str) -> int | None:
+    """Read a header that is a whole number of bytes or seconds; None for anything else."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None

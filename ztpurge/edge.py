@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
-from ztpurge.comparison import COMPRESSIONS, compare
+from ztpurge.comparison import COMPRESSIONS, compare, parse_count
 from ztpurge.redaction import Secrets
 from ztpurge.transport import make_session, receive
 from ztpurge.untrusted import for_log
@@ -37,7 +37,8 @@ class Look:
     """What an edge served: `is_match` if it was the expected content, `said` what it told of itself.
 
     `location`: where a redirect points. `unread`: the compression that could not be undone. `small`: a matching body
-    of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept.
+    of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept. `age`: how
+    many seconds ago the origin gave it.
     """
 
     status: int
@@ -48,6 +49,7 @@ class Look:
     small: bytes = b""
     is_too_long: bool = False
     retry_after: str | None = None
+    age: int | None = None
 
 
 class Edges:
@@ -64,18 +66,20 @@ class Edges:
         Raises ApiError if there is no whole answer.
         """
         with receive(self._session(url), url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
-            encoding = answer.headers.get("content-encoding", "").strip().lower()
-            announced = answer.headers.get("content-length", "")
+            encoding = _encoding(answer.headers.get("content-encoding", ""))
+            # RFC 9112 6.3: what is sent in chunks is as long as they are, whatever else is announced
+            announced = "" if "transfer-encoding" in answer.headers else answer.headers.get("content-length", "")
             served = compare(answer.chunks, expected if answer.status == 200 else None, encoding, announced)
             return Look(
                 answer.status,
                 is_match=served.is_match,
                 said=_evidence(answer, self._secrets),
                 location=_location(answer),
-                unread="" if encoding in {"", "identity", *COMPRESSIONS} else self._shown(encoding),
+                unread="" if encoding in {"", *COMPRESSIONS} else self._shown(encoding),
                 small=served.small,
                 is_too_long=served.is_too_long,
                 retry_after=answer.headers.get("retry-after"),
+                age=parse_count(answer.headers.get("age", "")),
             )
 
     def _shown(self, text: str) -> str:
@@ -86,6 +90,12 @@ class Edges:
         if origin not in self._sessions:
             self._sessions[origin] = make_session(origin, self._environ)
         return self._sessions[origin]
+
+
+def _encoding(header: str) -> str:
+    """Return the codings of a Content-Encoding, a list whose case is no matter; `identity` stands for none."""
+    codings = (coding.strip().lower() for coding in header.split(","))
+    return ", ".join(coding for coding in codings if coding not in {"", "identity"})
 
 
 def _location(answer: Incoming) -> str:

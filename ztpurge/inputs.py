@@ -40,7 +40,7 @@ def read_boolean(text: str) -> bool:
     """Read one of the six spellings of YAML 1.2's core schema, as actions/toolkit does."""
     spellings = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
     if text.strip() not in spellings:
-        raise ZtpurgeError(f"{text.strip()!a} is not `true` or `false`")
+        raise ZtpurgeError(f"{text.strip()!r} is not `true` or `false`")
     return spellings[text.strip()]
 
 
@@ -88,7 +88,7 @@ def read_root(text: str) -> str:
     is_too_long = max(lengths, default=0) > _MAX_NAME or sum(lengths) > _MAX_FOLDER
     if text.strip().startswith("/") or ".." in parts or is_too_long:
         raise ZtpurgeError(
-            f"{text.strip()[:200]!a} is not a folder of the repository", remedy="Write it relative, as `dist`"
+            f"{text.strip()[:200]!r} is not a folder of the repository", remedy="Write it relative, as `dist`"
         )
     return "/".join(parts)
 
@@ -98,7 +98,7 @@ def read_index_files(text: str) -> tuple[str, ...]:
     names = read_list(text)
     for name in names:
         if "/" in name or "," in name:
-            raise ZtpurgeError(f"{name!a} is not the name of a file", remedy="Write one name a line, without a folder")
+            raise ZtpurgeError(f"{name!r} is not the name of a file", remedy="Write one name a line, without a folder")
     return () if names == ("none",) else names
 
 
@@ -108,7 +108,7 @@ def read_patterns(text: str) -> Patterns | None:
         return parse_patterns(read_list(text))
     lines = tuple(line.lstrip().removesuffix("\r") for line in text.split("\n") if line.strip())
     if len(lines) == 1 and ", " in lines[0]:
-        raise ZtpurgeError(f"{lines[0]!a} may be one pattern or several", remedy="Write one pattern a line")
+        raise ZtpurgeError(f"{lines[0]!r} may be one pattern or several", remedy="Write one pattern a line")
     return parse_patterns(lines)
 
 
@@ -138,14 +138,14 @@ def read_base_url(text: str) -> str:
 def read_format(text: str) -> str:
     """Read the name of a list format."""
     if text.strip() not in FORMATS:
-        raise ZtpurgeError(f"{text.strip()!a} is none of {', '.join(FORMATS)}")
+        raise ZtpurgeError(f"{text.strip()!r} is none of {', '.join(FORMATS)}")
     return text.strip()
 
 
 def read_command(text: str) -> str:
     """Read what is to be done."""
     if text.strip() not in {"purge", "status"}:
-        raise ZtpurgeError(f"{text.strip()!a} is not `purge` or `status`")
+        raise ZtpurgeError(f"{text.strip()!r} is not `purge` or `status`")
     return text.strip()
 
 
@@ -156,7 +156,7 @@ def read_verify(text: str) -> Verify:
     try:
         return "fail" if read_boolean(text) else "off"
     except ZtpurgeError as error:
-        raise ZtpurgeError(f"{text.strip()!a} is not `true`, `false` or `warn`") from error
+        raise ZtpurgeError(f"{text.strip()!r} is not `true`, `false` or `warn`") from error
 
 
 def read_req_ids(text: str) -> tuple[str, ...] | None:
@@ -169,7 +169,7 @@ def read_req_ids(text: str) -> tuple[str, ...] | None:
         wrong = [text.strip()]
     if wrong:
         raise ZtpurgeError(
-            f"{wrong[0][:200]!a} is no reqId", remedy="Pass the output `req-ids` of the step that purged"
+            f"{wrong[0][:200]!r} is no reqId", remedy="Pass the output `req-ids` of the step that purged"
         )
     return req_ids
 
@@ -193,7 +193,7 @@ def _refuse_what_is_not_text(text: str) -> None:
 
 def _shown(url: str) -> str:
     """Quote what was given for a URL, less what may be a password."""
-    return ascii(url.rpartition("@")[2][:200])
+    return repr(url.rpartition("@")[2][:200])
 
 
 def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
@@ -216,7 +216,7 @@ def _number(least: float, most: float, unit: str = "") -> Callable[[str], float]
     def read(text: str) -> float:
         value = float(text.strip()) if _NUMBER.fullmatch(text.strip()) else -1
         if not least <= value <= most:
-            raise ZtpurgeError(f"{text.strip()!a} is not a number from {least:g} to {most:g}{unit}")
+            raise ZtpurgeError(f"{text.strip()!r} is not a number from {least:g} to {most:g}{unit}")
         return value
 
     return read
@@ -226,7 +226,7 @@ def _count(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         value = int(text.strip()) if _COUNT.fullmatch(text.strip()) else -1
         if not least <= value <= most:
-            raise ZtpurgeError(f"{text.strip()!a} is not a whole number from {least} to {most}")
+            raise ZtpurgeError(f"{text.strip()!r} is not a whole number from {least} to {most}")
         return value
 
     return read

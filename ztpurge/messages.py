@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from ztpurge.errors import Failure
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ztpurge.changes.since import Found
     from ztpurge.errors import ApiError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ztpurge.plan import Batch, Plan
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
-    from ztpurge.verdict import Verdict
+    from ztpurge.verdict import Blame, Verdict
     from ztpurge.wait import Progress
 
 NO_BASE_URL = "base-url is empty, so changed files are not looked at"
@@ -31,6 +32,15 @@ _NOT_KNOWN = (
 NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
 OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
 MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
+_BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
+_ADVICE: dict[Blame, str] = {
+    "origin": (
+        "The edge fetched that after the purge, so the origin (or a cache in between) still served it: deploy before "
+        "this step, or raise `delay`; a site that is built takes `manifest`."
+    ),
+    "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
+    "address": ("None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?"),
+}
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 
 
@@ -105,11 +115,34 @@ def progress_line(progress: Progress, outcome: Outcome) -> str:
     return f"{state:6}  reqId {progress.req_id}{what}{f'  {why}' if why else ''}"
 
 
+def path_of(url: str) -> str:
+    """Return a URL's path as people write it, nothing if that is how it is spelled."""
+    path = url.partition("://")[2].partition("/")[2]
+    name = unquote(path, errors="surrogateescape")
+    return "" if name == path else name
+
+
+def url_line(url: str) -> str:
+    """Return a URL and, where that differs, its path as people write it."""
+    return "  ".join(filter(None, (url, for_log(path_of(url)))))
+
+
 def verdict_line(verdict: Verdict) -> str:
     """Return a URL with what was seen of it and what the edge said of itself."""
+    why = "; ".join(filter(None, (for_log(verdict.reason), evidence(verdict))))
+    return f"{url_line(verdict.url)}  ({why})" if why else url_line(verdict.url)
+
+
+def evidence(verdict: Verdict) -> str:
+    """Return what an edge said of itself, and what follows from that."""
     said = ", ".join(f"{name}: {value}" for name, value in verdict.said)
-    why = "; ".join(filter(None, (for_log(verdict.reason), said)))
-    return f"{verdict.url}  ({why})" if why else verdict.url
+    return "; ".join(filter(None, (_BLAMED.get(verdict.blame), said)))
+
+
+def advice(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """Return what to do about stale URLs, as far as what was seen tells."""
+    blames = Counter(verdict.blame for verdict in verdicts)
+    return tuple(_ADVICE[blame] for blame, _ in blames.most_common() if blame)
 
 
 def verdict_counts(verdicts: Sequence[Verdict]) -> str:
@@ -147,14 +180,14 @@ def _ending(outcome: Outcome) -> str:
     return f"{head}{tries}  {time}  {outcome.error}"
 
 
-def headline(report: Report) -> str:
-    """Return the run in one sentence."""
+def headline(report: Report, *, with_reasons: bool = True) -> str:
+    """Return the run in one sentence; only the reasons to skip files are not our own words."""
     if report.is_status:
         return _status_headline(report)
     if report.refusal:
         return f"Nothing was purged{f'; {_things(report.plan)} may be stale' if report.plan.batches else ''}"
     if report.result == "nothing":
-        return f"Nothing to purge{_why_nothing(report.mapped)}"
+        return f"Nothing to purge{_why_nothing(report.mapped, with_reasons=with_reasons)}"
     hosts = count(len({batch.host for batch in report.plan.batches}), "host")
     calls = count(len(report.plan.batches), "call")
     if report.result == "dry-run":
@@ -191,7 +224,7 @@ def maybe_stale_title(report: Report) -> str:
 def maybe_stale_lines(report: Report) -> tuple[str, ...]:
     """Return each URL that may be stale, with what was seen of it if it was looked at."""
     seen = {verdict.url: verdict for verdict in report.verdicts}
-    return tuple(verdict_line(seen[url]) if url in seen else url for url in report.maybe_stale)
+    return tuple(verdict_line(seen[url]) if url in seen else url_line(url) for url in report.maybe_stale)
 
 
 def cut_message(report: Report) -> str:
@@ -216,7 +249,8 @@ def _things(plan: Plan) -> str:
     return " and ".join(count(size, NOUNS[kind]) for kind, size in sizes.items() if size)
 
 
-def _why_nothing(mapped: Mapped) -> str:
+def _why_nothing(mapped: Mapped, *, with_reasons: bool) -> str:
     if not mapped.skipped:
         return ": no file changed, and no urls or dirs were given"
-    return f": {count(len(mapped.skipped), 'changed file')} skipped ({skip_counts(mapped)})"
+    reasons = f" ({skip_counts(mapped)})" if with_reasons else ""
+    return f": {count(len(mapped.skipped), 'changed file')} skipped{reasons}"

@@ -255,6 +255,7 @@ def render_json(report: Report) -> str:
                 "reason": verdict.reason,
                 "said": dict(verdict.said),
                 "looks": verdict.looks,
+                "blame": verdict.blame,
             }
             for verdict in report.verdicts
         ],

@@ -53,11 +53,13 @@ def ask_in_rounds(  # noqa: PLR0913 - each a thing that tests replace
     on_answer: Callable[[T, R], None] = lambda _item, _answer: None,
     on_round: Callable[[int], None] = lambda _left: None,
     most_rounds: int | None = None,
+    is_enough: Callable[[], bool] = lambda: False,
 ) -> tuple[R | None, ...]:
     """Ask after each item until its answer is settled, it is `end` on the clock, or the run is to stop.
 
     `ask` takes an item and the answer of the round before; `on_answer` hears of each answer in this thread,
-    `on_round` of how many are left after each round. Returns the last answer for each item, None where there is none.
+    `on_round` of how many are left after each round, if it is not `is_enough` then. Returns the last answer for each
+    item, None where there is none.
     """
     latest: list[R | None] = [None] * len(items)
     left = list(range(len(items)))
@@ -73,7 +75,8 @@ def ask_in_rounds(  # noqa: PLR0913 - each a thing that tests replace
             on_answer(items[left[position]], answer)
         left = [index for index in left if not _is_settled(latest[index])]
         remaining = end - clock.now()
-        if not left or number == most_rounds or remaining <= _LAST_LOOK or clock.stopped():
+        is_over = number == most_rounds or remaining <= _LAST_LOOK or clock.stopped()
+        if not left or is_over or is_enough():
             break
         on_round(len(left))
         clock.sleep(min(pauses.after(number, jitter()), remaining - _LAST_LOOK))

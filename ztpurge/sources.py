@@ -94,8 +94,8 @@ def _check_patterns(inputs: Inputs, root: Path) -> Iterator[ZtpurgeError]:
     for name, patterns in (("include", inputs.include), ("exclude", inputs.exclude)):
         for line in patterns_that_repeat(inputs.root, patterns)[:1]:
             yield ZtpurgeError(
-                f"{line[:200]!a} matches nothing, since patterns are over paths below `root`",
-                remedy=f"Take {inputs.root[:200]!a} off its beginning",
+                f"{line[:200]!r} matches nothing, since patterns are over paths below `root`",
+                remedy=f"Take {inputs.root[:200]!r} off its beginning",
                 place=name,
             )
 
@@ -167,7 +167,7 @@ def _raise_if_compared_with_itself(step: Step, compared: Range) -> None:
     own = {environ.get(name, "") for name in ("GITHUB_REF_NAME", "GITHUB_REF", "GITHUB_SHA")} | {"HEAD"}
     if since in own and compared.bases == (compared.head,):
         raise ZtpurgeError(
-            f"{since[:200]!a} is what this run is of, so nothing would ever have changed since",
+            f"{since[:200]!r} is what this run is of, so nothing would ever have changed since",
             remedy="Take `since` out to compare with the commit before the push, or set `last-success`",
             place="since",
         )
@@ -182,11 +182,11 @@ def _raise_if_root_is_nowhere(step: Step, changes: tuple[Change, ...], compared:
         commits = (compared.head, *compared.bases) if compared else (_served_commit(step),)
         is_there = any(_has_folder(step, commit, root) for commit in commits)
     except ZtpurgeError as error:
-        workflow.annotate("warning", "ztpurge", f"root: whether {root[:200]!a} is there is not known ({error.cause})")
+        workflow.annotate("warning", "ztpurge", f"root: whether {root[:200]!r} is there is not known ({error.cause})")
         return
     if not is_there:
         raise ZtpurgeError(
-            f"there is no folder {root[:200]!a} in what is compared, so none of its files could ever change",
+            f"there is no folder {root[:200]!r} in what is compared, so none of its files could ever change",
             remedy="Write the folder's name as it is in the repository; for one that a build makes, give a `manifest`",
             place="root",
         )

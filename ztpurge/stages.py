@@ -52,6 +52,7 @@ def submit(step: Step, plan: Plan, *, on_outcome: Callable[[Outcome], None]) -> 
     if step.inputs.delay:
         step.workflow.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
         step.clock.sleep(step.inputs.delay)
+    step.purged_at = step.clock.now()
     return _call(step, plan, step.cdn().purge, end=step.limits.deadline, on_outcome=on_outcome)
 
 
@@ -128,6 +129,7 @@ def look(
         redact=step.secrets.redact,
         pointer_of=source.pointer_of,
         request_timeout=step.inputs.request_timeout,
+        purged_at=step.purged_at,
         end=end,
         clock=step.clock,
         jitter=random.random,

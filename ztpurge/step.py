@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Step:
-    """One run of the action; `began` is when, on the clock."""
+    """One run of the action; `began` is when, on the clock, and `purged_at` when its purge began."""
 
     def __init__(  # noqa: PLR0913 - that much is shared
         self,
@@ -44,6 +44,7 @@ class Step:
         self.clock = clock
         self.secrets = secrets
         self.began = began
+        self.purged_at = began
         self.limits = Limits(
             retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
         )

@@ -1,4 +1,8 @@
-"""A report -> the job summary in GitHub's Markdown: a headline, a table of calls, the lists folded away. Pure."""
+"""A report -> the job summary for GitHub: a headline, a table of calls, the lists folded away. Pure.
+
+What is not ours stands in HTML, in `<code>` or `<pre>`: elsewhere GitHub's renderer makes links of what looks like a
+mail address, and its filters make mentions of names, even where the characters are written as entities.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,19 @@ from typing import TYPE_CHECKING
 from ztpurge.annotations import problem_message
 from ztpurge.errors import BUG
 from ztpurge.messages import (
+    advice,
     count,
     cut_message,
+    evidence,
     headline,
     maybe_stale_lines,
     maybe_stale_title,
+    path_of,
     size_of,
     skip_counts,
     verdict_line,
 )
-from ztpurge.untrusted import for_html, for_markdown
+from ztpurge.untrusted import for_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,10 +50,10 @@ _STATUS_ICONS = {"purged": "✅", "done": "✅", "partial": "⚠️", "pending":
 def render_summary(report: Report) -> str:
     """Return the summary of a run, under 900 KiB whatever its size."""
     parts = [
-        f"### {_icon(report)} ztpurge: {for_markdown(headline(report))}\n",
-        f"- {for_markdown(BUG)}\n" if report.has_bug else "",
-        f"- {for_markdown(problem_message(report.refusal))}\n" if report.refusal else _calls(report.outcomes),
-        f"{for_markdown(cut_message(report))}\n" if cut_message(report) else "",
+        f"### {_icon(report)} ztpurge: {headline(report, with_reasons=False)}\n",
+        f"- {BUG}\n" if report.has_bug else "",
+        _items([problem_message(report.refusal)]) if report.refusal else _calls(report.outcomes),
+        f"{cut_message(report)}\n" if cut_message(report) else "",
         _seen("Purged, but not fresh", report.seen("stale")),
         _folded(maybe_stale_title(report), maybe_stale_lines(report), is_open=True),
         _folded("Purged, but not verified", [verdict_line(verdict) for verdict in report.seen("unverified")]),
@@ -59,8 +66,9 @@ def render_summary(report: Report) -> str:
             [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded],
         ),
         _folded(
-            f"Skipped changed files: {skip_counts(report.mapped)}",
+            "Skipped changed files",
             [f"{skip.path}  ({skip.reason})" for skip in report.mapped.skipped],
+            why=skip_counts(report.mapped),
         ),
     ]
     return "\n".join(filter(None, parts)) + "\n"
@@ -74,61 +82,62 @@ def _icon(report: Report) -> str:
 
 def render_refusal(messages: Sequence[str]) -> str:
     """Return the summary of a run that called nobody because it could not be understood."""
-    lines = [f"- {for_markdown(message)}" for message in messages]
-    return "\n".join(["### ❌ ztpurge: nothing was purged\n", *lines]) + "\n"
+    return f"### ❌ ztpurge: nothing was purged\n\n{_items(messages)}"
+
+
+def _items(messages: Iterable[str]) -> str:
+    return "\n".join(["<ul>", *(f"<li>{_code(message)}</li>" for message in messages), "</ul>\n"])
 
 
 def _calls(outcomes: Sequence[Outcome]) -> str:
     if not outcomes:
         return ""
     rows, left = _within(map(_row, sorted(outcomes, key=lambda outcome: outcome.error is None)), _TABLE_BYTES)
-    return "\n".join(
-        [
-            "| call | host | entries | result | reqId | tries | time |",
-            "| ---: | :--- | ---: | :--- | :--- | ---: | ---: |",
-            *rows,
-            *([f"\n… and {count(left, 'more call')}."] if left else []),
-            "",
-        ]
-    )
+    more = f"\n… and {count(left, 'more call')}.\n" if left else ""
+    return _table(("call", "host", "entries", "result", "reqId", "tries", "time"), rows) + more
 
 
 def _row(outcome: Outcome) -> str:
-    error = f": {for_markdown(outcome.error.cause, limit=300)}" if outcome.error else ""
+    error = f": {_code(outcome.error.cause, limit=300)}" if outcome.error else ""
     doubt = ", but may have been purged" if outcome.is_doubtful else ""
-    cells = (
+    return _cells(
         str(outcome.number),
-        # a host and a reqId hold no character that ends a code span
-        f"`{outcome.batch.host}`" if outcome.batch.host else "",
+        _code(outcome.batch.host),
         size_of(outcome.batch).replace(" ", "&nbsp;") if outcome.batch.entries else "",
         f"{_STATUS_ICONS[outcome.status]} {outcome.status}{doubt}{error}",
-        f"`{outcome.req_id}`" if outcome.req_id else "",
+        _code(outcome.req_id or ""),
         str(outcome.attempts),
         f"{outcome.seconds:.2f}&nbsp;s",
     )
-    return f"| {' | '.join(cells)} |"
 
 
 def _seen(title: str, verdicts: Sequence[Verdict]) -> str:
-    """Return a table of URLs, what was seen of each and what the edge said of itself."""
+    """Return a table of URLs, what was seen of each and what the edge said of itself; and what to do."""
     if not verdicts:
         return ""
     rows, left = _within(map(_seen_row, verdicts), _TABLE_BYTES)
+    more = f"… and {left:,} more; <code>report-file</code> has them all.\n" if left else ""
+    table = _table(("URL", "seen", "the edge says"), rows)
     return "\n".join(
-        [
-            f"**{title} ({len(verdicts):,})**\n",
-            "| URL | seen | the edge says |",
-            "| :--- | :--- | :--- |",
-            *rows,
-            *([f"\n… and {left:,} more; <code>report-file</code> has them all."] if left else []),
-            "",
-        ]
+        filter(None, (f"**{title} ({len(verdicts):,})**\n", table, more, *map("{}\n".format, advice(verdicts))))
     )
 
 
 def _seen_row(verdict: Verdict) -> str:
-    said = ", ".join(f"{name}:&nbsp;{for_markdown(value)}" for name, value in verdict.said)
-    return f"| {for_markdown(verdict.url)} | {for_markdown(verdict.reason, limit=300)} | {said} |"
+    names = filter(None, (verdict.url, path_of(verdict.url)))
+    return _cells("<br>".join(map(_code, names)), _code(verdict.reason, limit=300), _code(evidence(verdict)))
+
+
+def _table(head: Iterable[str], rows: Iterable[str]) -> str:
+    return "\n".join(["<table>", _cells(*head, tag="th"), *rows, "</table>\n"])
+
+
+def _cells(*cells: str, tag: str = "td") -> str:
+    return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
+
+
+def _code(text: str, *, limit: int = 2000) -> str:
+    return f"<code>{for_html(text, limit=limit)}</code>" if text else ""
 
 
 def _prefetches(outcomes: Sequence[Outcome]) -> str:
@@ -140,14 +149,14 @@ def _prefetches(outcomes: Sequence[Outcome]) -> str:
     return _folded("Prefetch", lines)
 
 
-def _folded(title: str, lines: Sequence[str], *, is_open: bool = False) -> str:
+def _folded(title: str, lines: Sequence[str], *, why: str = "", is_open: bool = False) -> str:
     if not lines:
         return ""
     # inside <pre> GitHub reads HTML, but no Markdown
     shown, left = _within((for_html(line) for line in lines), _LIST_BYTES)
     more = f"\n… and {left:,} more; <code>report-file</code> has them all" if left else ""
     state = " open" if is_open else ""
-    heading = f"<summary>{for_html(title)} ({len(lines):,})</summary>"
+    heading = f"<summary>{title} ({len(lines):,}){why and f': {_code(why)}'}</summary>"
     listed = "\n".join(shown)
     return f"<details{state}>{heading}\n\n<pre>{listed}{more}</pre>\n</details>\n"
 

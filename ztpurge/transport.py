@@ -75,7 +75,7 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
         name = environ.get(variable)
         if name and not Path(name).exists():
             raise ZtpurgeError(
-                f"there is no file {name!a} here",
+                f"there is no file {name!r} here",
                 remedy="A container does not see the runner's files: put the bundle into the workspace",
                 place=variable,
             )
@@ -272,7 +272,7 @@ class _AsSpelled(http.client.HTTPConnection):
         """Ask for the URL as it was spelled; of a proxy, for all of it (RFC 9112 section 3.2)."""
         spelled = _AS_SPELLED.get()
         if spelled and url.startswith("/"):
-            spelled = "/" + spelled.split("/", 3)[3]
+            spelled = "/" + "".join(spelled.split("/", 3)[3:])
         super().putrequest(method, spelled or url, *args, **kwargs)
 
 

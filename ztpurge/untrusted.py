@@ -14,7 +14,6 @@ import unicodedata
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Cn", "Co"})
 _COMMAND = re.compile(r"##(?=\[)")
 _LEADING_COMMAND = re.compile(r"^(\s*)::")
-_MARKUP = re.compile(r"""[!"#&'()*:<>@\[\\\]_`{|}~]|\bwww\.""", re.IGNORECASE)
 
 
 def for_log(text: str, *, limit: int = 2000) -> str:
@@ -28,12 +27,6 @@ def for_log(text: str, *, limit: int = 2000) -> str:
 def for_html(text: str, *, limit: int = 2000) -> str:
     """Return `text` as one line that is safe inside an HTML element such as `<pre>`."""
     return html.escape(for_log(text, limit=limit))
-
-
-def for_markdown(text: str, *, limit: int = 2000) -> str:
-    """Return `text` as one line that is safe in Markdown, tables included: no HTML, emphasis, link or mention."""
-    line = for_log(text, limit=limit)
-    return _MARKUP.sub(lambda mark: "".join(f"&#{ord(character)};" for character in mark[0]), line)
 
 
 def _shown(character: str) -> str:

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from ztpurge.edge import Look
     from ztpurge.expected import Expected
 
-OTHER_CONTENT = "serves other content"
-
 Freshness = Literal["fresh", "stale", "unverified"]
+Served = Literal["", "other content", "no file"]
+Blame = Literal["", "origin", "edge", "address"]
+_NO_FILE = frozenset({404, 410})
+_IS_POINTER = "serves the pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was seen of a URL: its state, why it is not fresh (or by which redirects it is), and after how many looks.
 
-    `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all.
+    `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all. `served`: what stands for
+    the site's state, if anything does. `blame`: where it is stale, the origin, whose old file this edge fetched after
+    the purge, the edge, which kept a copy from before it, or the address, at which there is none of the files.
     """
 
     url: str
@@ -29,6 +33,8 @@ class Verdict:
     said: tuple[tuple[str, str], ...] = ()
     looks: int = 0
     is_seen: bool = True
+    served: Served = ""
+    blame: Blame = ""
 
     @property
     def is_settled(self) -> bool:
@@ -45,35 +51,52 @@ def judge_unseen(url: str, what: Expected) -> Verdict | None:
     return None
 
 
-def judge(url: str, what: Expected, seen: Look) -> Verdict:
-    """Return the verdict on a URL by what it served."""
+def judge(url: str, what: Expected, seen: Look, since_purge: tuple[float, float]) -> Verdict:
+    """Return the verdict on a URL by what it served; asked for, and served, so many seconds after the purge began."""
     if seen.status == 400 and not set("[]|^").isdisjoint(url.split("/", 3)[-1]):
         return Verdict(url, "unverified", "answers 400, as a server may to `[`, `]`, `|` and `^` (RFC 3986)", seen.said)
-    state, reason = _judge_absence(what, seen) if isinstance(what, Gone) else _judge_content(what, seen)
-    return Verdict(url, state, reason, () if state == "fresh" else seen.said)
+    verdict = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
+    if verdict.state == "fresh":
+        return verdict
+    blame = _blame(seen.age, *since_purge) if verdict.served else ""
+    return replace(verdict, said=seen.said, blame=blame)
 
 
-def _judge_absence(what: Gone, seen: Look) -> tuple[Freshness, str]:
-    if seen.status in {404, 410}:
-        return "fresh", ""
+def _judge_absence(url: str, what: Gone, seen: Look) -> Verdict:
+    if seen.status in _NO_FILE:
+        return Verdict(url, "fresh")
     if seen.status == 403 and what.is_folder:
-        return "unverified", "answers 403, as servers do for a folder without an index"
-    return "stale", f"answers {seen.status}, but the file is deleted"
+        return Verdict(url, "unverified", "answers 403, as servers do for a folder without an index")
+    served: Served = "other content" if seen.status == 200 else ""
+    return Verdict(url, "stale", f"answers {seen.status}, but the file is deleted", served=served)
 
 
-def _judge_content(what: Content | Unknown, seen: Look) -> tuple[Freshness, str]:
+def _judge_content(url: str, what: Content | Unknown, seen: Look) -> Verdict:
     if seen.status != 200:
-        return "stale", f"answers {seen.status}"
+        return Verdict(url, "stale", f"answers {seen.status}", served="no file" if seen.status in _NO_FILE else "")
     if seen.is_match and isinstance(what, Content) and what.may_be_pointer and parse_pointer(seen.small):
-        return "stale", "serves the pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
+        return Verdict(url, "stale", _IS_POINTER)
     if seen.is_match:
-        return "fresh", ""
+        return Verdict(url, "fresh")
     # what the edge itself keeps from being compared is no reason to believe it
     if seen.unread:
-        return "stale", f"served compressed with {seen.unread}, which was not asked for and cannot be undone here"
+        return Verdict(
+            url, "stale", f"served compressed with {seen.unread}, which was not asked for and cannot be undone here"
+        )
     if seen.is_too_long:
-        return "stale", "too long to compare, since the checkout lacks the file and nobody tells its size"
-    return "stale", OTHER_CONTENT
+        return Verdict(url, "stale", "too long to compare, since the checkout lacks the file and nobody tells its size")
+    return Verdict(url, "stale", "serves other content", served="other content")
+
+
+def _blame(age: int | None, asked: float, served: float) -> Blame:
+    """Tell by its Age, in whole seconds, whether an edge fetched a stale copy after the purge or kept it.
+
+    RFC 9111 5.1: Age is how long ago the origin gave or confirmed the copy. In the very second of the purge it may be
+    either.
+    """
+    if age is None:
+        return ""
+    return "origin" if asked >= age + 1 else "edge" if served < age else ""
 
 
 def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:

@@ -19,7 +19,7 @@ from ztpurge.patience import Patience
 from ztpurge.rounds import Pauses, ask_in_rounds
 from ztpurge.untrusted import for_log
 from ztpurge.urls import host_of, parse_url
-from ztpurge.verdict import OTHER_CONTENT, Verdict, explain, judge, judge_unseen
+from ztpurge.verdict import Verdict, explain, judge, judge_unseen
 from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ztpurge.clock import Clock
     from ztpurge.edge import Look
     from ztpurge.expected import Expected
+    from ztpurge.verdict import Freshness
 
 CONNECTIONS = 4  # to a host at once
 _PAUSES = Pauses(first=0.5, longest=8.0)
@@ -35,6 +36,9 @@ _MOST_HOPS = 5
 _LONGEST_HOLD = 30.0  # seconds
 _LONGEST_LOOK = 15.0  # seconds, and what the size takes
 _SLOWEST = 2 << 20  # bytes a second
+_LIGHT = 1 << 20  # bytes
+_MANY = 3  # files of which none is there: it is not that one was not deployed yet
+_LEAST_CHANCE = 10.0  # seconds, for those to appear all the same
 
 
 class _NoTurn(Exception):  # noqa: N818 - no error
@@ -54,6 +58,7 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
     door: Door,
     pointer_of: Callable[[str], Content | None],
     request_timeout: float,
+    purged_at: float,
     end: float,
     clock: Clock,
     jitter: Callable[[], float],
@@ -63,8 +68,10 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
 ) -> tuple[Verdict, ...]:
     """Look at each URL until it is fresh or it is `end` on the clock; in the given order.
 
+    One URL of a host goes ahead, for half of the time at most; a host that has none of the files is left earlier.
     `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
-    `redact` takes secrets out of what an edge says before it is shown.
+    `redact` takes secrets out of what an edge says before it is shown. `purged_at`: when the purge began, on the clock;
+    a copy that an edge fetched since then tells of its origin.
     `on_verdict` hears of each URL that was looked at once it is settled, `on_round` of how many of a host are left
     after each round.
     """
@@ -75,35 +82,99 @@ def verify(  # noqa: PLR0913 - each a thing that tests replace
         if verdict is None:
             by_host.setdefault(host_of(url), []).append(url)
     lock = threading.Lock()
-    looks = _Looks(expected, door, pointer_of, request_timeout, end, clock, redact)
+    looks = _Looks(expected, door, pointer_of, request_timeout, purged_at, end, clock, redact)
 
-    def note(_url: str, verdict: Verdict) -> None:
+    def note(verdict: Verdict) -> None:
         with lock:
             latest[verdict.url] = verdict
             if verdict.is_settled:
                 on_verdict(verdict)
 
-    def look_at_host(urls: Sequence[str]) -> None:
-        ask_in_rounds(
-            looks.look,
-            urls,
-            pauses=_PAUSES,
-            concurrency=CONNECTIONS,
-            end=end,
-            clock=clock,
-            jitter=jitter,
-            on_answer=note,
-            on_round=on_round,
-        )
-
-    hosts = tuple(by_host.values())
-    for _ in as_completed(look_at_host, hosts, concurrency=len(hosts), give_up=Patience(end, clock).is_over):
+    hosts = [_Files(urls, looks, latest, note, on_round, jitter) for urls in by_host.values()]
+    for _ in as_completed(_Files.look, hosts, concurrency=len(hosts), give_up=Patience(end, clock).is_over):
         pass
     with lock:
+        for host in hosts:
+            latest |= {verdict.url: replace(verdict, blame="address") for verdict in host.lost()}
         return tuple(
             explain(url, verdict, seconds=clock.now() - began, stopped=clock.stopped())
             for url, verdict in latest.items()
         )
+
+
+class _Files:
+    """What is looked at of a host: one URL goes ahead, and all are left early if none of the files is there."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - private, and called once
+        self,
+        urls: Sequence[str],
+        looks: _Looks,
+        latest: Mapping[str, Verdict | None],
+        note: Callable[[Verdict], None],
+        on_round: Callable[[int], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._urls = urls
+        self._looks = looks
+        self._latest = latest
+        self._note = note
+        self._on_round = on_round
+        self._jitter = jitter
+        self._just_seen: set[str] = set()
+
+    def look(self) -> None:
+        """Look at each URL until it is fresh or the time is over."""
+        began, end = self._looks.clock.now(), self._looks.end
+        # a look may be what fills an edge with the old file, if the origin is not new yet: one URL finds out for all
+        if ahead := self._ahead():
+            self._look_at([ahead], end=began + (end - began) / 2, is_enough=lambda: not self._is_old(ahead))
+            self._just_seen.add(ahead)
+        chance = began + max(_LEAST_CHANCE, (end - began) / 10)
+        self._look_at(
+            self._left(),
+            end=end,
+            is_enough=lambda: self._looks.clock.now() >= chance and len(self.lost()) >= _MANY,
+        )
+
+    def lost(self) -> list[Verdict]:
+        """Return what was seen of the host's files if none of them is there."""
+        files = [self._latest[url] for url in self._urls if isinstance(self._looks.expected[url], Content)]
+        lost = [verdict for verdict in files if verdict and verdict.served == "no file"]
+        return lost if len(lost) == len(files) else []
+
+    def _look_at(self, urls: Sequence[str], *, end: float, is_enough: Callable[[], bool]) -> None:
+        ask_in_rounds(
+            self._look_once,
+            urls,
+            pauses=_PAUSES,
+            concurrency=CONNECTIONS,
+            end=end,
+            clock=self._looks.clock,
+            jitter=self._jitter,
+            on_answer=lambda _url, verdict: self._note(verdict),
+            on_round=lambda _left: self._on_round(len(self._left())),
+            is_enough=is_enough,
+        )
+
+    def _look_once(self, url: str, _before: Verdict | None) -> Verdict:
+        before = self._latest[url]
+        if before and url in self._just_seen:
+            self._just_seen.discard(url)
+            return before
+        return self._looks.look(url, before)
+
+    def _left(self) -> list[str]:
+        return [url for url in self._urls if not ((verdict := self._latest[url]) and verdict.is_settled)]
+
+    def _ahead(self) -> str:
+        """Return the URL that is looked at before the others: a file that is soon compared, if there is one."""
+        expected = self._looks.expected
+        light = [url for url in self._urls if not isinstance(w := expected[url], Content) or (w.size or 0) <= _LIGHT]
+        return min(light, key=lambda url: isinstance(expected[url], Gone)) if light and len(self._urls) > 1 else ""
+
+    def _is_old(self, url: str) -> bool:
+        verdict = self._latest[url]
+        return verdict is not None and verdict.served == "other content"
 
 
 class _Host:
@@ -123,27 +194,29 @@ class _Looks:
         door: Door,
         pointer_of: Callable[[str], Content | None],
         request_timeout: float,
+        purged_at: float,
         end: float,
         clock: Clock,
         redact: Callable[[str], str],
     ) -> None:
         self._redact = redact
-        self._expected = expected
+        self.expected = expected
         self._door = door
         self._pointer_of = pointer_of
         self._request_timeout = request_timeout
-        self._end = end
-        self._clock = clock
+        self._purged_at = purged_at
+        self.end = end
+        self.clock = clock
         self._hosts = {host_of(url): _Host(clock) for url in expected}
         self._served_by_lfs: dict[str, Content] = {}
 
     def look(self, url: str, before: Verdict | None) -> Verdict:
         """Look at a URL once more."""
         looks = before.looks if before else 0
-        what = self._served_by_lfs.get(url) or self._expected[url]
+        what = self._what(url)
         try:
             verdict = self._follow(url, what)
-            if isinstance(what, Content) and what.may_be_pointer and verdict.reason.endswith(OTHER_CONTENT):
+            if isinstance(what, Content) and what.may_be_pointer and verdict.served == "other content":
                 verdict = self._follow_pointer(url, what.digest, verdict)
         except _NoTurn:
             return before or Verdict(url, "stale", "not looked at: no time was left", is_seen=False)
@@ -151,7 +224,8 @@ class _Looks:
             verdict = Verdict(url, "stale", f"not seen: {error.cause}", is_seen=False)
         except Exception as bug:  # noqa: BLE001 - whatever one look meets, the reqIds must reach the report
             verdict = Verdict(url, "stale", f"not seen: ztpurge has a bug: {for_log(repr(bug))}", is_seen=False)
-        return replace(verdict, looks=looks + 1)
+        blame = verdict.blame or (before.blame if before and verdict.served else "")  # one look may not tell
+        return replace(verdict, looks=looks + 1, blame=blame)
 
     def _follow_pointer(self, url: str, sha: str, verdict: Verdict) -> Verdict:
         """Compare with what Git LFS serves in the place of a blob, if that is a pointer."""
@@ -170,32 +244,41 @@ class _Looks:
         hops: list[str] = []
         at = url
         while True:
-            seen = self._look(at, what)
+            seen, since_purge = self._look(at, what)
             if not seen.location:
-                verdict = judge(url, what, seen)
+                verdict = judge(url, what, seen, since_purge)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
-            before, at = at, _target(at, seen.location)
-            in_its_place = self._expected.get(at) if at == f"{before}/" else None
-            if isinstance(what, Gone) and isinstance(in_its_place, Content):  # a folder, which is looked at itself
-                return Verdict(url, "fresh", "; ".join((*hops, f"answers {seen.status} to the folder of that name")))
-            hops.append(f"by way of {seen.status} to {for_log(at, limit=300)}")
-            if at not in self._expected or len(hops) > _MOST_HOPS:
-                why = "redirects too often" if at in self._expected else "this run did not purge that"
-                reason = f"answers {seen.status} to {for_log(self._redact(at), limit=300)}; {why}"
-                return Verdict(url, "stale", reason, seen.said)
+            at = _target(at, seen.location)
+            where = f"{seen.status} to {for_log(self._redact(at), limit=300)}"
+            is_purged = at in self.expected
+            if not is_purged or len(hops) == _MOST_HOPS:
+                why = "redirects too often" if is_purged else "this run did not purge that"
+                # a deleted file is not served any more; whether visitors are to be sent there nobody can tell
+                state: Freshness = "unverified" if isinstance(what, Gone) and not is_purged else "stale"
+                return Verdict(url, state, f"answers {where}; {why}", seen.said)
+            hops.append(f"by way of {where}")
+            if isinstance(what, Gone):  # by its new name it must serve what is there now
+                what = self._what(at)
+                if unseen := judge_unseen(url, what):
+                    return replace(unseen, reason=": ".join((*hops, unseen.reason)))
 
-    def _look(self, url: str, what: Expected) -> Look:
-        """Look at a URL when it is its host's turn."""
+    def _what(self, url: str) -> Expected:
+        return self._served_by_lfs.get(url) or self.expected[url]
+
+    def _look(self, url: str, what: Expected) -> tuple[Look, tuple[float, float]]:
+        """Look at a URL when it is its host's turn; also return how long after the purge it was asked and answered."""
         host = self._hosts[host_of(url)]
-        if not host.pace.wait_for_turn(self._end):
+        if not host.pace.wait_for_turn(self.end):
             raise _NoTurn
         with host.connections:
-            timeout = min(self._request_timeout, _patience_for(what), max(self._end - self._clock.now(), 0.1))
+            timeout = min(self._request_timeout, _patience_for(what), max(self.end - self.clock.now(), 0.1))
+            began = self.clock.now()
             seen = self._door.look(url, what if isinstance(what, Content) else None, timeout)
+            answered = self.clock.now()
         if seen.status in {429, 503}:
-            asked = retry_after(seen.retry_after, now=self._clock.wall()) if seen.retry_after else None
+            asked = retry_after(seen.retry_after, now=self.clock.wall()) if seen.retry_after else None
             host.pace.hold(min(asked or 1.0, _LONGEST_HOLD))
-        return seen
+        return seen, (began - self._purged_at, answered - self._purged_at)
 
 
 def _patience_for(what: Expected) -> float:

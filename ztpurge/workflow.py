@@ -93,7 +93,7 @@ class Workflow:
         path = self._inside(name, "workspace or RUNNER_TEMP", self.workspace, *([Path(temporary)] if temporary else []))
         if not path.is_file():
             raise ZtpurgeError(
-                f"there is no file {name!a}",
+                f"there is no file {name!r}",
                 remedy="Write its path relative to the workspace; the container does not see the runner's own folders",
             )
         return path
@@ -103,15 +103,15 @@ class Workflow:
         try:
             return _read(self.list_file(name), _MAX_LIST)
         except OSError as error:
-            raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
+            raise ZtpurgeError(f"{name!r} cannot be read ({error.strerror})") from error
 
     def file_to_write(self, name: str) -> Path:
         """Return the path of a file that may be written, under the workspace; raise ZtpurgeError if it may not."""
         path = self._inside(name, "workspace", self.workspace)
         if path.is_dir() or path == self.workspace:
-            raise ZtpurgeError(f"{name!a} is a folder", remedy="Name a file")
+            raise ZtpurgeError(f"{name!r} is a folder", remedy="Name a file")
         if ".git" in path.relative_to(self.workspace).parts:
-            raise ZtpurgeError(f"{name!a} is git's", remedy="Name another file")
+            raise ZtpurgeError(f"{name!r} is git's", remedy="Name another file")
         return path
 
     def write_file(self, name: str, text: str) -> None:
@@ -124,17 +124,17 @@ class Workflow:
                 part.write_text(text, encoding="utf-8")
                 part.replace(path)
         except OSError as error:
-            raise ZtpurgeError(f"{name!a} cannot be written ({error.strerror})") from error
+            raise ZtpurgeError(f"{name!r} cannot be written ({error.strerror})") from error
 
     def read_manifest(self, name: str) -> bytes | None:
         """Return what a manifest holds, None if there is none yet; raise ZtpurgeError if it cannot be read."""
         path = self.file_to_write(name)
         try:
             if path.exists() and not path.is_file():
-                raise ZtpurgeError(f"{name!a} is not a file", remedy="Name a file")
+                raise ZtpurgeError(f"{name!r} is not a file", remedy="Name a file")
             return _read(path, _MAX_MANIFEST) if path.exists() else None
         except OSError as error:
-            raise ZtpurgeError(f"{name!a} cannot be read ({error.strerror})") from error
+            raise ZtpurgeError(f"{name!r} cannot be read ({error.strerror})") from error
 
     def read_event(self) -> dict[str, Any]:
         """Return the payload of the event, empty if the runner gives none; raise ZtpurgeError if it cannot be read."""
@@ -164,7 +164,7 @@ class Workflow:
             why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
             raise ZtpurgeError(f"{_cut(name)} is not a path{why}", remedy="Name a file in the workspace") from error
         if not any(path.is_relative_to(folder.resolve()) for folder in folders):
-            raise ZtpurgeError(f"{name!a} is outside the {where}", remedy="Name a file inside it")
+            raise ZtpurgeError(f"{name!r} is outside the {where}", remedy="Name a file inside it")
         return path
 
     def _append(self, variable: str, text: str) -> None:
@@ -185,14 +185,14 @@ class Workflow:
 
 
 def _cut(name: str) -> str:
-    return ascii(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!a}... ({len(name)} characters)"
+    return repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}... ({len(name)} characters)"
 
 
 def _read(path: Path, most: int) -> bytes:
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise ZtpurgeError(f"{path.name!a} is longer than {most >> 20} MiB", remedy="Is it the right file?")
+        raise ZtpurgeError(f"{path.name!r} is longer than {most >> 20} MiB", remedy="Is it the right file?")
     return data
 
 

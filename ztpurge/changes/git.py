@@ -65,7 +65,7 @@ class Git:
         tag = self._commit(f"refs/tags/{ref}")
         branch = self._commit(f"refs/remotes/origin/{ref}") or self._commit(f"refs/heads/{ref}")
         if tag and branch and tag != branch:
-            raise ZtpurgeError(f"{ref!a} is a tag and a branch", remedy="Give the commit's id", place="since")
+            raise ZtpurgeError(f"{ref!r} is a tag and a branch", remedy="Give the commit's id", place="since")
         return tag or branch or (self._commit(ref) if _SHORT_ID.fullmatch(ref) else None)
 
     def head(self) -> str | None:

@@ -102,7 +102,7 @@ class GitHub:
             return None
         tag, branch = (None, None) if is_id(ref) else self._refs(ref)
         if tag and branch and tag != branch:
-            raise ZtpurgeError(f"{ref!a} is a tag and a branch", remedy="Give the commit's id", place="since")
+            raise ZtpurgeError(f"{ref!r} is a tag and a branch", remedy="Give the commit's id", place="since")
         name = quote(ref, safe="")
         for path in (f"commits/{name}", f"git/commits/{name}"):  # GitHub's, and Gitea's
             found = self._find(path, parse_commit)
@@ -208,7 +208,7 @@ class GitHub:
         releases = [release for page in pages for release in page]
         this = next((release for release in releases if release.tag == tag), None)
         if this is None:
-            raise ZtpurgeError(f"the API lists no release {tag[:200]!a}", remedy=_RELEASES.otherwise, place="since")
+            raise ZtpurgeError(f"the API lists no release {tag[:200]!r}", remedy=_RELEASES.otherwise, place="since")
         earlier = [
             release
             for release in releases

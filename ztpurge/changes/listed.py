@@ -84,7 +84,7 @@ def _read_json(data: bytes) -> Iterator[str]:
     for name in names:
         if is_quoted_by_git(name):
             raise ZtpurgeError(
-                f"the name {name!a} is quoted as git quotes names",
+                f"the name {name!r} is quoted as git quotes names",
                 remedy="Set `files-format: tj`, which takes such names, or write them as they are",
             )
     return iter(names)
@@ -94,7 +94,7 @@ def _read_space(data: bytes) -> Iterator[str]:
     for name in filter(None, re.split(r"[ \t\r\n]+", _decode(data))):
         if re.search(r"""["'\\]""", name):
             raise ZtpurgeError(
-                f"{name!a} holds a quote or a backslash, which may be part of the name or not",
+                f"{name!r} holds a quote or a backslash, which may be part of the name or not",
                 remedy="Write the list as JSON; if tj-actions/changed-files wrote it, set `files-format: tj`",
             )
         yield name
@@ -111,7 +111,7 @@ def _read_csv(data: bytes) -> Iterator[str]:
         raise ZtpurgeError(f"it is not CSV ({error})", remedy=_SAY_WHICH) from error
     for name in filter(None, names):
         if name != name.strip():
-            raise ZtpurgeError(f"{name!a} begins or ends with white space", remedy="Write no blanks beside the commas")
+            raise ZtpurgeError(f"{name!r} begins or ends with white space", remedy="Write no blanks beside the commas")
         yield name
 
 
@@ -132,7 +132,7 @@ def _paths_of_statuses(fields: Iterator[bytes]) -> Iterator[str]:
             continue
         if not re.fullmatch(_STATUS, status):
             raise ZtpurgeError(
-                f"{_decode(status)[:200]!a} stands where a status such as M or R100 should", remedy=_SAY_WHICH
+                f"{_decode(status)[:200]!r} stands where a status such as M or R100 should", remedy=_SAY_WHICH
             )
         paths = [next(fields, b"") for _ in range(2 if status[:1] in {b"R", b"C"} else 1)]
         if not all(paths):
@@ -156,7 +156,7 @@ def _read_tj(data: bytes) -> Iterator[str]:
     for name in names:
         if not name.startswith(b'"') and re.search(rb"[,|;:#\t]", name) and not is_json:
             raise ZtpurgeError(
-                f"{_decode(name)[:200]!a} may be one name or several", remedy='Use its `separator: "\\n"`'
+                f"{_decode(name)[:200]!r} may be one name or several", remedy='Use its `separator: "\\n"`'
             )
         yield _decode(unquote_git(name))
 
@@ -188,7 +188,7 @@ def _json_names(data: bytes) -> list[str]:
         try:
             name.encode()
         except UnicodeEncodeError as error:
-            raise ZtpurgeError(f"the name {name!a} is not text", remedy="Write a NUL-separated list") from error
+            raise ZtpurgeError(f"the name {name!r} is not text", remedy="Write a NUL-separated list") from error
     return names
 
 
@@ -199,7 +199,7 @@ def _decode(name: bytes) -> str:
 def _refuse_what_is_no_list_of_lines(lines: list[str]) -> None:
     if lines and all(map(_SHORT_STATUS.fullmatch, lines)):
         raise ZtpurgeError(
-            f"it looks like what `git status` prints ({lines[0][:200]!a})",
+            f"it looks like what `git status` prints ({lines[0][:200]!r})",
             remedy="Write what `git diff --name-status` prints, as it is; if the names begin so, set "
             "`files-format: lines`",
         )
@@ -213,18 +213,18 @@ def _refuse_what_is_no_list_of_lines(lines: list[str]) -> None:
             continue  # git's quoting, undone or refused later
         if _NOT_GIT_S.search(line):
             raise ZtpurgeError(
-                f"{line[:200]!a} is not as git writes a name",
+                f"{line[:200]!r} is not as git writes a name",
                 remedy=f"{_SAY_WHICH}: `tj`, `space`, `csv`, or `lines` if each line is a name as it stands",
             )
         if "*" in line:
             raise ZtpurgeError(
-                f"{line[:200]!a} holds a `*`, and a list has names, not patterns",
+                f"{line[:200]!r} holds a `*`, and a list has names, not patterns",
                 remedy="List the files that changed, or take the list out and give the pattern to `include`; if it is "
                 "a name, set `files-format: lines`",
             )
         separators = _SEPARATORS if len(lines) == 1 else _SEPARATORS_OF_LINES
         if _SEVERAL_NAMES.fullmatch(line) or separators.search(line):
             raise ZtpurgeError(
-                f"{line[:200]!a} may be one name or several",
+                f"{line[:200]!r} may be one name or several",
                 remedy="Write one path a line; if it is one name, set `files-format: lines`; else `space` or `csv`",
             )

@@ -117,4 +117,4 @@ def _content(path: str, entry: Any) -> Content | None:  # noqa: ANN401 - JSON
     match entry:
         case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and _is_count(size):
             return Content(digest, size)
-    raise ZtpurgeError(f"its entry for {path[:200]!a} cannot be read", remedy=_AFRESH)
+    raise ZtpurgeError(f"its entry for {path[:200]!r} cannot be read", remedy=_AFRESH)

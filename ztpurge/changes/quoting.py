@@ -24,7 +24,7 @@ def unquote_git(name: bytes) -> bytes:
     quoted = _QUOTED.fullmatch(name)
     if not quoted:
         raise ZtpurgeError(
-            f"the line {name.decode('utf-8', 'surrogateescape')!a} begins with a quote but is not as git quotes names",
+            f"the line {name.decode('utf-8', 'surrogateescape')!r} begins with a quote but is not as git quotes names",
             remedy="Write the list as a JSON array, or NUL-separated",
         )
     return _ESCAPE.sub(lambda found: _unescape(found[1]), quoted[1])

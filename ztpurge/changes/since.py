@@ -177,7 +177,7 @@ def _resolve(ref: str, checkout: Checkout, api: Callable[[], Api]) -> str:
     commit = checkout.resolve(ref) or api().resolve(ref)
     if commit is None:
         raise ZtpurgeError(
-            f"{ref[:200]!a} is no commit, tag or branch of the repository, or the token may not see it",
+            f"{ref[:200]!r} is no commit, tag or branch of the repository, or the token may not see it",
             remedy=_SAY_WHAT,
             place="since",
         )
