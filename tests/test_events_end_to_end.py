@@ -118,6 +118,19 @@ def test_a_shallow_checkout_without_a_token_is_red_and_says_what_to_do(
     assert "fetch-depth: 0" in step.log
 
 
+@pytest.mark.parametrize("verify", ["true", "false"])
+def test_without_a_token_nobody_is_told_to_give_what_they_gave(
+    run: RunStep, cdn: Sandbox, site: Repository, workspace: Path, verify: str
+) -> None:
+    before, after = history(site)
+    asked = {"since": "last-success"} if verify == "false" else {"files": "public/a", "verify": "true"}
+    where = site.folder if verify == "false" else workspace
+    step = run(where, "push", {"before": before, "after": after}, **asked)
+    assert "the checkout does not tell what is to be compared" in step.log
+    assert "cannot be asked without `github-token`. Give that, or" in step.log
+    assert "files-from" not in step.log
+
+
 def test_a_new_branch_purges_all_its_files(run: RunStep, cdn: Sandbox, site: Repository) -> None:
     head = site.commit({"public/a": "1", "public/b/c": "1", "src/d": "1"})
     step = run(site.folder, "push", {"before": ZEROS, "after": head, "created": True})

@@ -229,6 +229,7 @@ def _served_commit(step: Step) -> str:
     if not commit:
         raise ZtpurgeError(
             "which commit is served is not known: there is no GITHUB_SHA, and the workspace is no checkout",
+            remedy="Check the repository out before this step",
             place="verify",
         )
     return commit

@@ -87,9 +87,11 @@ class Step:
 
         token, environ = self.inputs.github_token, self.environ
         if not (token and environ.get("GITHUB_API_URL") and environ.get("GITHUB_REPOSITORY")):
+            missing = "GITHUB_API_URL and GITHUB_REPOSITORY, which a runner sets" if token else "`github-token`"
             raise ZtpurgeError(
-                "the checkout lacks what is to be compared, and there is no `github-token` to ask GitHub's API with",
-                remedy="Check out with `fetch-depth: 0`, or give the list in `files-from`",
+                "the checkout does not tell what is to be compared, and GitHub's API cannot be asked without "
+                f"{missing}",
+                remedy="Give that, or check out with `fetch-depth: 0` if it is commits that are lacking",
                 place="since",
             )
         return GitHub(
