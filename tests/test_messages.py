@@ -43,7 +43,7 @@ from ztpurge.wait import Progress, confirm_by_sight
 from ztpurge.workflow import Workflow
 
 if TYPE_CHECKING:
-    from ztpurge.verdict import Blame, Freshness
+    from ztpurge.verdict import Blame, Freshness, Served
 
 ERROR = ApiError(Failure.SERVER, "the API answered 500: oops", remedy="Wait")
 NO_ANSWER = ApiError(Failure.TIMEOUT, "no answer within 100 s", remedy="Wait", maybe_accepted=True)
@@ -392,6 +392,18 @@ def test_what_to_do_about_stale_urls_is_said_once_a_host(blames: list[Blame], wo
     (message,) = failure_messages(looked(*verdicts))
     assert words in message
     assert message.endswith("First of them: " + verdict_line(verdicts[0]))
+
+
+@pytest.mark.parametrize(
+    ("served", "is_advised"),
+    [pytest.param("other content", True, id="an old file"), pytest.param("", False, id="nothing of the site")],
+)
+def test_an_old_file_of_nobody_knows_whom_has_advice_too(served: Served, is_advised: bool) -> None:
+    found = advice([replace(seen("stale"), served=served)])
+    assert any("does not tell whether the origin or the edge is late" in sentence for sentence in found) == is_advised
+    assert advice([replace(seen("stale"), served=served), replace(seen("stale"), blame="edge")])[0].startswith(
+        "The purge"
+    )
 
 
 def test_the_most_frequent_advice_comes_first() -> None:

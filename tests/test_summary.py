@@ -163,7 +163,7 @@ def test_prefetches_are_a_folded_list() -> None:
         ),
     )
     assert (
-        "<details><summary>Prefetch (2)</summary>\n\n"
+        "<details><summary>Prefetch, 1 failed (2)</summary>\n\n"
         "<pre>pre-1  a.example  1 url\n"
         "no reqId  a.example  2 urls  (&lt;oops&gt;)</pre>"
     ) in render_summary(replace(run(outcome(1)), prefetched=prefetched))

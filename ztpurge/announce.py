@@ -42,7 +42,8 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     """Say what was done, everywhere where somebody looks, and return the exit code."""
     workflow.say(messages.headline(report))
     _list(messages.maybe_stale_title(report), messages.maybe_stale_lines(report), workflow)
-    _list("Purged, but not fresh", list(map(messages.verdict_line, report.seen("stale"))), workflow)
+    stale = report.seen("stale")
+    _list(messages.stale_title(stale), list(map(messages.verdict_line, stale)), workflow)
     _list("Purged, but not verified", list(map(messages.verdict_line, report.seen("unverified"))), workflow)
     level: Level = "error" if inputs.fail_on_error else "warning"
     failures, warnings = failure_messages(report), warning_messages(report)

@@ -34,6 +34,10 @@ OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purg
 MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
 _BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
 _ADVICE: dict[Blame, str] = {
+    "": (
+        "What answered does not tell whether the origin or the edge is late: deploy before this step, or raise "
+        "`delay`; set `wait`, or raise `verify-timeout`; a site that is built takes `manifest`."
+    ),
     "origin": (
         "The edge fetched that after the purge, so the origin (or a cache in between) still served it: deploy before "
         "this step, or raise `delay`; a site that is built takes `manifest`."
@@ -141,8 +145,14 @@ def evidence(verdict: Verdict) -> str:
 
 def advice(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Return what to do about stale URLs, as far as what was seen tells."""
-    blames = Counter(verdict.blame for verdict in verdicts)
-    return tuple(_ADVICE[blame] for blame, _ in blames.most_common() if blame)
+    blames = Counter(verdict.blame for verdict in verdicts if verdict.served or verdict.blame)
+    told = [blame for blame, _ in blames.most_common() if blame]
+    return tuple(_ADVICE[blame] for blame in told or blames)
+
+
+def stale_title(verdicts: Iterable[Verdict]) -> str:
+    """Return the heading of the list of URLs that were not seen to be fresh."""
+    return f"Purged, but not {'fresh' if any(verdict.is_seen for verdict in verdicts) else 'seen to be fresh'}"
 
 
 def verdict_counts(verdicts: Sequence[Verdict]) -> str:

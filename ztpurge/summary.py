@@ -21,6 +21,7 @@ from ztpurge.messages import (
     path_of,
     size_of,
     skip_counts,
+    stale_title,
     verdict_line,
 )
 from ztpurge.untrusted import for_html
@@ -54,7 +55,7 @@ def render_summary(report: Report) -> str:
         f"- {BUG}\n" if report.has_bug else "",
         _items([problem_message(report.refusal)]) if report.refusal else _calls(report.outcomes),
         f"{cut_message(report)}\n" if cut_message(report) else "",
-        _seen("Purged, but not fresh", report.seen("stale")),
+        _stale(report.seen("stale")),
         _folded(maybe_stale_title(report), maybe_stale_lines(report), is_open=True),
         _folded("Purged, but not verified", [verdict_line(verdict) for verdict in report.seen("unverified")]),
         _prefetches(report.prefetched),
@@ -111,19 +112,22 @@ def _row(outcome: Outcome) -> str:
     )
 
 
-def _seen(title: str, verdicts: Sequence[Verdict]) -> str:
-    """Return a table of URLs, what was seen of each and what the edge said of itself; and what to do."""
+def _stale(verdicts: Sequence[Verdict]) -> str:
+    """Return a table of stale URLs, what was seen of each and what the edge said of itself; and what to do."""
     if not verdicts:
         return ""
-    rows, left = _within(map(_seen_row, verdicts), _TABLE_BYTES)
+    rows, left = _within(map(_stale_row, verdicts), _TABLE_BYTES)
     more = f"… and {left:,} more; <code>report-file</code> has them all.\n" if left else ""
     table = _table(("URL", "seen", "the edge says"), rows)
     return "\n".join(
-        filter(None, (f"**{title} ({len(verdicts):,})**\n", table, more, *map("{}\n".format, advice(verdicts))))
+        filter(
+            None,
+            (f"**{stale_title(verdicts)} ({len(verdicts):,})**\n", table, more, *map("{}\n".format, advice(verdicts))),
+        )
     )
 
 
-def _seen_row(verdict: Verdict) -> str:
+def _stale_row(verdict: Verdict) -> str:
     names = filter(None, (verdict.url, path_of(verdict.url)))
     return _cells("<br>".join(map(_code, names)), _code(verdict.reason, limit=300), _code(evidence(verdict)))
 
@@ -146,7 +150,8 @@ def _prefetches(outcomes: Sequence[Outcome]) -> str:
         + (f"  ({outcome.error})" if outcome.error else "")
         for outcome in outcomes
     ]
-    return _folded("Prefetch", lines)
+    failed = sum(outcome.error is not None for outcome in outcomes)
+    return _folded(f"Prefetch, {failed:,} failed" if failed else "Prefetch", lines)
 
 
 def _folded(title: str, lines: Sequence[str], *, why: str = "", is_open: bool = False) -> str:
