@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ztpurge.plan import Plan
 
 _SHOWN = 3
+_SHOWN_STALE = 50  # of what no output names; a message is cut at 4,000 characters, so they come last
 # files and folders that a site generator reads, and that no server hands out
 _SOURCE = re.compile(
     r"(?:.*/)?(?:_posts/.*|_config\.ya?ml|hugo\.(?:toml|ya?ml|json)|mkdocs\.ya?ml|\.eleventy\.c?js|gatsby-config\.[jt]s"
@@ -81,8 +82,8 @@ def _half_purged(inputs: Inputs, plan: Plan) -> str:
         return ""
     return (
         f"{count(len(entries), 'entry')} with a comma or `&`, where some of the CDN's providers cut a URL: they purge "
-        f"nothing and report success, so it may stay stale: {_first(entries)}. Purge the folder above with `dirs`, or "
-        "set `verify: true` to see whether a URL is fresh"
+        "nothing and report success, so it may stay stale. Purge the folder above with `dirs`, or set `verify: true` "
+        f"to see whether a URL is fresh: {_first(entries, shown=_SHOWN_STALE)}"
     )
 
 
@@ -155,6 +156,6 @@ def _paths(mapped: Mapped) -> Sequence[str]:
     return tuple(dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)]))
 
 
-def _first(names: Sequence[str]) -> str:
-    shown = ", ".join(for_log(name, limit=300) for name in names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else shown
+def _first(names: Sequence[str], *, shown: int = _SHOWN) -> str:
+    first = ", ".join(for_log(name, limit=300) for name in names[:shown])
+    return f"{first} and {len(names) - shown:,} more" if len(names) > shown else first
