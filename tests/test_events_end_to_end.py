@@ -54,7 +54,11 @@ def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
             "GITHUB_RUN_ATTEMPT": str(attempt),
             **({"GITHUB_API_URL": api.url} if api else {}),
-            **{f"GITHUB_{key.upper()}": inputs.pop(key) for key in ("run_id", "run_number") if key in inputs},
+            **{
+                f"GITHUB_{key.upper()}": inputs.pop(key)
+                for key in ("run_id", "run_number", "ref_type")
+                if key in inputs
+            },
             **{key: inputs.pop(key) for key in ("PATH",) if key in inputs},
         }
         given = {"token": token, "api_url": cdn.api_url, "base_url": "https://static.example.com/"}
@@ -192,6 +196,16 @@ def test_a_run_of_the_same_commit_that_failed_is_no_first_run(run: RunStep, cdn:
         assert (step.exit_code, purged(cdn)) == (0, ["a", "b"])  # what was served before that run is not known
         step = run(site.folder, "push", event, api=api, since="last-success", run_id="8")
     assert step.exit_code == 0
+
+
+def test_a_branch_s_run_is_no_success_of_a_tag_s(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    before, after = history(site)
+    site.git("tag", "v1", before)
+    runs = [Run(after, branch="main", run_id=2), Run(before, branch="v1", run_id=1)]  # the tag's alone may deploy
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        new_tag = {"before": ZEROS, "after": after}
+        step = run(site.folder, "push", new_tag, api=api, ref_type="tag", run_id="3", since="last-success")
+    assert (step.exit_code, purged(cdn)) == (0, CHANGED)
 
 
 def test_last_success_without_its_permission_says_which(run: RunStep, cdn: Sandbox, site: Repository) -> None:
