@@ -53,6 +53,10 @@ def cautions(paths: list[str], values: dict[str, str], around: Surroundings = PU
         pytest.param(["a*.css"], {}, id="a star that git names"),
         pytest.param(["a*.css"], {"files": "x", "files_format": "lines"}, id="a star that is named as one"),
         pytest.param(["p/p/a"], {"root": "p", "include": "p/*"}, id="a folder named as root"),
+        pytest.param(["p/p/a"], {"root": "p", "include": "p/"}, id="root as a pattern that matches"),
+        pytest.param(["x/a"], {"root": "p", "include": "p/"}, id="root as a pattern, and nothing below it"),
+        pytest.param(["a\\b"], {}, id="a backslash that git names"),
+        pytest.param(["a\\b"], {"files": "x", "files_format": "nul"}, id="a backslash from git"),
     ],
 )
 def test_what_is_well_is_not_warned_of(paths: list[str], values: dict[str, str]) -> None:
@@ -77,6 +81,11 @@ def test_what_is_well_is_not_warned_of(paths: list[str], values: dict[str, str])
         pytest.param(["astro.config.mjs", ".eleventy.js", "next.config.ts"], {}, ["astro.config.mjs, .ele"], id="more"),
         pytest.param(
             ["p/*.css"], {"files": "x", "files_format": "space"}, ["p/*.css was taken for a file's name"], id="a star"
+        ),
+        pytest.param(["p/*.css"], {"files": '["x"]'}, ["p/*.css was taken for a file's name"], id="a star in JSON"),
+        pytest.param(["p\\a"], {"files": '["x"]'}, ["p\\a: a backslash is part of a file's name"], id="backslashes"),
+        pytest.param(
+            ["p/a"], {"root": "p", "include": "/p/"}, ["include: /p/ is `root` itself"], id="root as a pattern"
         ),
         pytest.param(
             ["p/a"],

@@ -49,11 +49,16 @@ def run(cdn: Sandbox, token: str, tmp_path: Path) -> RunStep:
             "GITHUB_EVENT_PATH": str(event),
             "GITHUB_SHA": sha,
             "GITHUB_REPOSITORY": "owner/site",
+            "GITHUB_REF": "refs/heads/main",
             "GITHUB_REF_NAME": "main",
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
             "GITHUB_RUN_ATTEMPT": str(attempt),
             **({"GITHUB_API_URL": api.url} if api else {}),
-            **{f"GITHUB_{key.upper()}": inputs.pop(key) for key in ("run_id", "run_number") if key in inputs},
+            **{
+                f"GITHUB_{key.upper()}": inputs.pop(key)
+                for key in ("run_id", "run_number", "ref_type")
+                if key in inputs
+            },
             **{key: inputs.pop(key) for key in ("PATH",) if key in inputs},
         }
         given = {"token": token, "api_url": cdn.api_url, "base_url": "https://static.example.com/"}
@@ -206,6 +211,16 @@ def test_a_run_of_the_same_commit_that_failed_is_no_first_run(run: RunStep, cdn:
     assert step.exit_code == 0
 
 
+def test_a_branch_s_run_is_no_success_of_a_tag_s(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    before, after = history(site)
+    site.git("tag", "v1", before)
+    runs = [Run(after, branch="main", run_id=2), Run(before, branch="v1", run_id=1)]  # the tag's alone may deploy
+    with GitHubApi(site.folder, token=GITHUB_TOKEN, runs=runs) as api:
+        new_tag = {"before": ZEROS, "after": after}
+        step = run(site.folder, "push", new_tag, api=api, ref_type="tag", run_id="3", since="last-success")
+    assert (step.exit_code, purged(cdn)) == (0, CHANGED)
+
+
 def test_last_success_without_its_permission_says_which(run: RunStep, cdn: Sandbox, site: Repository) -> None:
     before, after = history(site)
     with GitHubApi(site.folder, token=GITHUB_TOKEN, permissions=("contents",)) as api:
@@ -261,6 +276,50 @@ def test_links_to_what_changed_are_purged_or_warned_of(
         (site.folder / "public/latest").symlink_to("v1")
         step = run(folder, "push", {"before": after, "after": site.commit()}, api=api)
     assert "public/latest (a symbolic link that changed, and may lead to a folder)" in step.log
+
+
+@pytest.mark.parametrize("listed", ["public/game", "public/latest"])
+def test_what_is_no_file_in_a_list_is_skipped_with_a_warning(
+    run: RunStep, cdn: Sandbox, site: Repository, listed: str
+) -> None:
+    site.write({"public/v1/a": "1", "public/game/a": "1"})
+    (site.folder / "public/latest").symlink_to("v1")
+    step = run(site.folder, "push", {}, files=f"{listed}\npublic/v1/a")
+    assert (step.exit_code, purged(cdn)) == (0, ["v1/a"])
+    assert f"what is served below it may be stale: {listed} (a folder" in step.log
+
+
+def test_a_folder_in_the_place_of_a_listed_file_is_none_to_warn_of(
+    run: RunStep, cdn: Sandbox, site: Repository
+) -> None:
+    site.write({"public/page/a": "1"})
+    step = run(site.folder, "push", {}, files="public/page\npublic/page/a")
+    assert (step.exit_code, purged(cdn), "::warning" in step.log) == (0, ["page", "page/a"], False)
+
+
+def test_links_to_what_a_list_names_are_purged_or_warned_of(run: RunStep, cdn: Sandbox, site: Repository) -> None:
+    site.write({"src/a.css": "1", "src/deep/b": "1", "public/own": "1"})
+    for name, target in {"a.css": "../src/a.css", "deep": "../src/deep"}.items():
+        (site.folder / "public" / name).symlink_to(target)
+    site.commit()
+    step = run(site.folder, "push", {}, files="src/a.css\nsrc/deep/b")
+    assert (step.exit_code, purged(cdn)) == (0, ["a.css"])
+    assert "public/deep (a symbolic link to a folder where files changed)" in step.log
+
+
+@pytest.mark.parametrize(
+    ("files", "warned"),
+    [
+        pytest.param("a.css\nREADME", True, id="from root on"),
+        pytest.param("README\npublic/a.css", False, id="from the top folder on"),
+        pytest.param("README\ngone", False, id="outside"),
+        pytest.param("both", False, id="there, too"),
+    ],
+)
+def test_a_list_that_begins_at_root_is_warned_of(run: RunStep, site: Repository, files: str, warned: bool) -> None:
+    site.commit({"public/a.css": "1", "public/both": "1", "both": "1", "README": "1"})
+    step = run(site.folder, "push", {}, files=files)
+    assert (step.exit_code, "but public/a.css is there. Do the names begin at `root`?" in step.log) == (0, warned)
 
 
 def test_a_file_in_the_place_of_a_submodule_is_purged_and_warned_of(
@@ -501,14 +560,24 @@ def test_a_run_is_warned_of_what_it_may_leave_stale(run: RunStep, cdn: Sandbox, 
     assert "dry-run" not in merged.log
 
 
-@pytest.mark.parametrize("since", ["main", "HEAD", "sha"])
+@pytest.mark.parametrize("since", ["main", "HEAD", "sha", "short sha"])
 def test_a_branch_is_not_compared_with_itself(run: RunStep, cdn: Sandbox, site: Repository, since: str) -> None:
     before, after = history(site)
     site.git("update-ref", "refs/remotes/origin/HEAD", after)
-    since = after if since == "sha" else since
+    since = {"sha": after, "short sha": after[:8]}.get(since, since)
     step = run(site.folder, "push", {"before": before, "after": after}, sha=after, since=since)
     assert (step.exit_code, cdn.calls) == (2, ())
     assert f"::error title=ztpurge::since: '{since}' is what this run is of" in step.log
+
+
+@pytest.mark.parametrize("since", ["heads/main", "refs/heads/main"])
+def test_a_branch_is_not_compared_with_itself_by_another_name(
+    run: RunStep, cdn: Sandbox, site: Repository, since: str
+) -> None:
+    before, after = history(site)
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        step = run(site.folder, "push", {"before": before, "after": after}, api=api, sha=after, since=since)
+    assert (step.exit_code, cdn.calls) == (2, ())
 
 
 def test_another_name_of_the_same_commit_may_be_compared_with(run: RunStep, cdn: Sandbox, site: Repository) -> None:

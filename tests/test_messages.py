@@ -574,6 +574,20 @@ def test_a_prefetch_that_another_step_asked_for_is_no_purge() -> None:
     assert "not purged" not in message
 
 
+@pytest.mark.parametrize(
+    ("url", "state", "warned"),
+    [
+        pytest.param("http://a.example/?a=1&b=2", "unverified", True, id="cut"),
+        pytest.param("http://a.example/a,b", "fresh", False, id="seen fresh"),
+        pytest.param("http://a.example/a", "unverified", False, id="not cut"),
+    ],
+)
+def test_what_providers_may_cut_and_nobody_can_compare_is_warned_of(url: str, state: Freshness, warned: bool) -> None:
+    plan = Plan((Batch("urls", "a.example", (url,)),))
+    warnings = warning_messages(Report(plan=plan, verdicts=(Verdict(url, state, "why"),)))
+    assert [f"First of them: {url}" in warning for warning in warnings] == [True] * warned
+
+
 def test_a_req_id_of_which_nothing_is_listed_is_named() -> None:
     failed = [Outcome(number, Batch("urls", "", ()), "failed", f"id-{number}", 1, error=ERROR) for number in (1, 2)]
     assert failure_messages(status_of(*failed)) == ("2 reqIds: the API answered 500: oops. Wait. First of them: id-1",)

@@ -128,6 +128,12 @@ def test_a_few_bad_entries_say_nothing_of_their_host(size: int) -> None:
     assert sum(len(batch.entries) for part in parts for batch, ended in part if ended.value) == 9
 
 
+def test_a_host_that_took_something_is_not_refused_as_a_whole() -> None:
+    refused, taken, mixed = batches_of("a.example", 3)
+    parts = narrow_all(Api(frozenset((*refused.entries, mixed.entries[5]))), [refused, taken, mixed], concurrency=1)
+    assert sum(len(batch.entries) for part in parts for batch, ended in part if ended.value) == 19
+
+
 def test_other_words_are_another_refusal() -> None:
     first, second = batches_of("a.example", 2)
 

@@ -445,6 +445,22 @@ def test_a_deleted_url_that_redirects_in_circles_is_stale(clock: FakeClock) -> N
     assert (verdict.state, verdict.reason) == ("stale", f"answers 301 to {A}; redirects too often (1 look in 0 s)")
 
 
+@pytest.mark.parametrize(
+    ("location", "state"),
+    [
+        pytest.param("http://a.example/x", "stale", id="another scheme"),
+        pytest.param("https://www.a.example/x", "stale", id="another host"),
+        pytest.param("https://www.a.example/y", "unverified", id="another name"),
+        pytest.param("/x?y", "unverified", id="a query"),
+    ],
+)
+def test_a_deleted_url_may_still_be_served_by_its_own_name_elsewhere(
+    clock: FakeClock, location: str, state: str
+) -> None:
+    (verdict,) = run({f"{A}x": Gone()}, Edge({f"{A}x": redirects(location)}), clock, seconds=1)
+    assert (verdict.state, "this run did not purge that" in verdict.reason) == (state, True)
+
+
 def noting(read: list[str], found: Content | None = None) -> Callable[[str], Content | None]:
     """Answer what a blob points to, and note that it was read."""
 

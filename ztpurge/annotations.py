@@ -44,8 +44,21 @@ def warning_messages(report: Report) -> tuple[str, ...]:
             *_causes(report.unreported, {"purged": "not reported done"}),
             *_causes(failed, ways),
             *(_stale(report.seen("stale")) if report.stale_is_fine else []),
+            *_half_purged(report),
         ]
     )
+
+
+def _half_purged(report: Report) -> list[str]:
+    """Warn of URLs that some providers cut, and that nobody could look at."""
+    sent = {entry for batch in report.plan.batches if batch.kind == "urls" for entry in batch.entries}
+    found = [verdict.url for verdict in report.seen("unverified") if verdict.url in sent]
+    found = [url for url in found if "," in url or "&" in url]
+    if not found:
+        return []
+    which = f"{count(len(found), 'URL')} with a comma or `&`, where some of the CDN's providers cut a URL, not verified"
+    remedy = "Purge the folder above with `dirs`"
+    return [f"{which}, so it may stay stale. {remedy}. First of them: {url_line(found[0])}"]
 
 
 def unseen_message(mapped: Mapped) -> str:

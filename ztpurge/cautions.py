@@ -31,7 +31,7 @@ _SOURCE = re.compile(
     r"|(?:astro|docusaurus|eleventy|next|nuxt)\.config\.[cm]?[jt]s)",
     re.DOTALL,
 )
-_UNQUOTED_FORMATS = frozenset({"space", "csv"})  # that people write too; `auto` refuses patterns
+_WRITTEN_BY_HAND = frozenset({"auto", "json", "space", "csv"})  # by people, too; `auto` takes patterns in JSON alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,9 @@ def find_cautions(inputs: Inputs, site: Site, mapped: Mapped, plan: Plan, around
                 _pull_request(inputs, plan, around),
                 _sources_as_pages(inputs, site, mapped, around),
                 *_repeated_root(inputs, mapped),
+                _root_as_pattern(inputs, mapped),
                 _patterns_as_names(inputs, mapped),
+                _backslashes(inputs, mapped),
             ),
         )
     )
@@ -138,13 +140,34 @@ def _repeated_root(inputs: Inputs, mapped: Mapped) -> Iterator[str]:
             )
 
 
+def _root_as_pattern(inputs: Inputs, mapped: Mapped) -> str:
+    root, lines = inputs.root, inputs.include.lines if inputs.include else ()
+    found = [line for line in lines if root and line.strip("/") == root]
+    if not found or mapped.targets or not any(path.startswith(f"{root}/") for path in _paths(mapped)):
+        return ""
+    return (
+        f"include: {_first(found)} is `root` itself, and patterns are over paths below it, so that it matches nothing "
+        "that changed. Take it out to purge all files below `root`"
+    )
+
+
 def _patterns_as_names(inputs: Inputs, mapped: Mapped) -> str:
     names = [path for path in _paths(mapped) if "*" in path]
-    if not names or not inputs.has_list or inputs.files_format not in _UNQUOTED_FORMATS:
+    if not names or not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
         return ""
     return (
         f"{_first(names)} was taken for a file's name, since a list has names, not patterns; what it may match stays "
         "stale. Give patterns to `include`"
+    )
+
+
+def _backslashes(inputs: Inputs, mapped: Mapped) -> str:
+    names = [path for path in _paths(mapped) if "\\" in path and "/" not in path]
+    if not names or not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
+        return ""
+    return (
+        f"{_first(names)}: a backslash is part of a file's name here, not what stands between folders; if the list was "
+        "written on Windows, its files stay stale. Write it with `/`"
     )
 
 

@@ -92,6 +92,15 @@ def lost_runs(numbers: Sequence[int], *, are_known: bool) -> str:
     return f"{runs}, so all files count as changed; {_NOT_KNOWN}.{remedy}"
 
 
+def below_root(root: str, path: str) -> str:
+    """Return what to warn of where a list's names seem to begin at `root`."""
+    there = for_log(f"{root}/{path}", limit=300)
+    return (
+        f"nothing in the list is below `root`, so it purges nothing; but {there} is there. Do the names begin at "
+        "`root`? A list has paths from the repository's top folder on"
+    )
+
+
 def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
     """Return what makes the log line of a call that ended, aligned with those of the other calls of the plan."""
     total = len(plan.batches)

@@ -52,10 +52,10 @@ class Narrowing:
         self.waiting[batch] = ended.error
         with self._turns[site]:
             del self.waiting[batch]
-            if self._refused.get(site) == ended.error.cause:
-                yield batch, ended
-                return
             if site not in self._open:
+                if self._refused.get(site) == ended.error.cause:
+                    yield batch, ended
+                    return
                 yield from self._learn(site, batch, ended)
                 return
         yield from self._learn(site, batch, ended)  # most likely it holds a few culprits: no need to go one by one

@@ -6,7 +6,7 @@ What is compared is decided in `changes/`; here the doors are opened that it tak
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ztpurge import messages
@@ -15,7 +15,7 @@ from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.listed import is_split_at_blanks, parse_list
 from ztpurge.changes.manifest import Manifest, parse_manifest
-from ztpurge.changes.since import changes_through_links, find_changes, raise_if_no_folder
+from ztpurge.changes.since import changes_of_links, changes_through_links, find_changes, raise_if_no_folder
 from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.source import Source
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ztpurge.mapping import Site
     from ztpurge.step import Step
     from ztpurge.workflow import Level, Workflow
+
+_LEAST_OF_AN_ID = 7  # digits that stand for a commit
 
 
 @dataclass(slots=True)
@@ -74,7 +76,8 @@ def open_source(step: Step, site: Site, found: FilesOfInputs) -> Source:
     if inputs.has_list:
         if not (step.workflow.workspace / inputs.root).is_dir():
             _raise_if_root_is_nowhere(step, found.listed)
-        return _Listed(found.listed, step=step)
+        _warn_if_below_root(step, found.listed)
+        return _Listed(_folders_as_unseen(step, found.listed) + _links_to(step, found.listed), step=step)
     if inputs.manifest:
         from ztpurge.built import open_output  # noqa: PLC0415 - for runs that compare a build's output
 
@@ -165,7 +168,9 @@ def _raise_if_compared_with_itself(step: Step, compared: Range) -> None:
     """Raise ZtpurgeError for a `since` that names what the run itself is of: nothing would ever differ from that."""
     environ, since = step.environ, step.inputs.since
     own = {environ.get(name, "") for name in ("GITHUB_REF_NAME", "GITHUB_REF", "GITHUB_SHA")} | {"HEAD"}
-    if since in own and compared.bases == (compared.head,):
+    own |= {ref.removeprefix("refs/") for ref in own}
+    is_own = since in own or (len(since) >= _LEAST_OF_AN_ID and compared.head.startswith(since))
+    if is_own and compared.bases == (compared.head,):
         raise ZtpurgeError(
             f"{since[:200]!r} is what this run is of, so nothing would ever have changed since",
             remedy="Take `since` out to compare with the commit before the push, or set `last-success`",
@@ -217,6 +222,39 @@ class _Listed(Source):
 
     def pointer_of(self, sha: str) -> Content | None:
         return self.step.pointers.find(sha)
+
+
+def _folders_as_unseen(step: Step, listed: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Mark what a list names of submodules and links to folders, as git does; a folder whose files it names is none."""
+    above = {change.path[:end] for change in listed for end, char in enumerate(change.path) if char == "/"}
+    workspace = os.fspath(step.workflow.workspace)
+    return tuple(
+        replace(change, unseen="a folder in the workspace: a submodule, say, or a link")
+        if change.path not in above and os.path.isdir(os.path.join(workspace, change.path))  # noqa: PTH112, PTH118 - may hold any byte
+        else change
+        for change in listed
+    )
+
+
+def _links_to(step: Step, listed: tuple[Change, ...]) -> tuple[Change, ...]:
+    """Return the links below `root` that lead to what a list names, as far as the checkout tells."""
+    try:
+        links = step.checkout.links(_served_commit(step), step.inputs.root) if listed else None
+    except ZtpurgeError:  # without a commit or a checkout a list must do
+        return ()
+    return changes_of_links((change.path for change in listed), links or {})
+
+
+def _warn_if_below_root(step: Step, listed: tuple[Change, ...]) -> None:
+    """Warn of a list of which nothing is below `root`, but whose names would be files there if they began in it."""
+    root, workspace = step.inputs.root, os.fspath(step.workflow.workspace)
+    if not root or any(change.path.startswith(f"{root}/") for change in listed):
+        return
+    for path in (change.path for change in listed):
+        there, below = (os.path.lexists(os.path.join(workspace, name)) for name in (path, f"{root}/{path}"))  # noqa: PTH118 - the same
+        if below and not there:
+            step.workflow.annotate("warning", "ztpurge", messages.below_root(root, path))
+            return
 
 
 def _served_commit(step: Step) -> str:

@@ -248,13 +248,15 @@ class _Looks:
             if not seen.location:
                 verdict = judge(url, what, seen, since_purge)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
-            at = _target(at, seen.location)
+            asked, at = at, _target(at, seen.location)
             where = f"{seen.status} to {for_log(self._redact(at), limit=300)}"
             is_purged = at in self.expected
             if not is_purged or len(hops) == _MOST_HOPS:
                 why = "redirects too often" if is_purged else "this run did not purge that"
-                # a deleted file is not served any more; whether visitors are to be sent there nobody can tell
-                state: Freshness = "unverified" if isinstance(what, Gone) and not is_purged else "stale"
+                # a deleted file is not served any more; whether visitors are to be sent there nobody can tell, but by
+                # its own name on another host, or with another scheme, it may be what the edge keeps of that very file
+                is_moved = isinstance(what, Gone) and not is_purged and _path_of(at) != _path_of(asked)
+                state: Freshness = "unverified" if is_moved else "stale"
                 return Verdict(url, state, f"answers {where}; {why}", seen.said)
             hops.append(f"by way of {where}")
             if isinstance(what, Gone):  # by its new name it must serve what is there now
@@ -285,6 +287,10 @@ def _patience_for(what: Expected) -> float:
     """Return the seconds that a look may take: a round is as long as its slowest, and all wait for the next."""
     size = (what.size or MOST_BYTES_UNKNOWN) if isinstance(what, Content) else 0
     return _LONGEST_LOOK + size / _SLOWEST
+
+
+def _path_of(url: str) -> str:
+    return url.partition("://")[2].partition("/")[2]
 
 
 def _target(url: str, location: str) -> str:

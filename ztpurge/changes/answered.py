@@ -123,7 +123,7 @@ def _is_own(run: dict[str, Any], repository: str) -> bool:
 
 
 def _run(run: dict[str, Any]) -> Listed:
-    attempt = run.get("run_attempt", 1)
+    attempt, ref = run.get("run_attempt", 1), run.get("head_branch")
     match run:
         case {"id": key, "run_number": number, "head_sha": head, "status": str(status)} if (
             _is_count(key) and _is_count(number) and _is_count(attempt) and is_id(head)
@@ -139,6 +139,7 @@ def _run(run: dict[str, Any]) -> Listed:
                 created=created,
                 started=_time(run, "run_started_at", "started_at", default=float("inf")),
                 updated=_time(run, "updated_at", "completed_at", default=float("inf")),
+                ref=ref if isinstance(ref, str) else "",
             )
     raise ZtpurgeError("it answered no runs")
 

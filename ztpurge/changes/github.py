@@ -49,6 +49,7 @@ _MAX_ANSWER = 200_000_000  # bytes; 100,000 entries take some 30 MB
 _PAGE = 100
 _MOST_PAGES = 10
 _MOST_LINKS = 50  # each takes a call
+_MOST_REFS = 100  # each takes a call or two
 _SOON = 15.0  # seconds
 _GRACE = 0.5  # seconds, for what ends just in time
 _NOT_THERE = frozenset({400, 404, 409, 422})
@@ -92,6 +93,7 @@ class GitHub:
         self._session = make_session(self._api, environ)
         # several commits are compared with one head, whose files are then looked up
         self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
+        self._is_tag: dict[str, bool] = {}
 
     def resolve(self, ref: str) -> str | None:
         """Return the id of the commit that a commit, tag or branch names; None if there is none.
@@ -165,15 +167,31 @@ class GitHub:
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         """Return the commits of a workflow's last successful run on a branch and of what may have deployed since.
 
-        For a tag, of its runs for the same event. The oldest first; if none has succeeded, None stands first; empty
-        if no other run is listed.
+        For a tag, of its runs for the same event; if that is a push, of those for tags, since those for branches may
+        deploy nothing. The oldest first; if none has succeeded, None stands first; empty if no other run is listed.
         """
         found: list[Listed] = []
+        is_of_branches = not run.branch and run.event == "push"
         for listed in self._runs(run):
-            found += listed
-            if is_far_enough(found, last_success(found, run)):
+            found += [other for other in listed if not is_of_branches or self._is_of_tag(other)]
+            if found and is_far_enough(found, last_success(found, run)):
                 break
         return commits_since_last_success(found, run)
+
+    def _is_of_tag(self, run: Listed) -> bool:
+        """Say whether a run was for a tag that is still there; one that does not tell its ref counts as such."""
+        name = run.ref
+        if name and name not in self._is_tag:
+            if len(self._is_tag) >= _MOST_REFS:
+                raise ZtpurgeError(
+                    f"the workflow ran for more than {_MOST_REFS} branches and tags of late",
+                    remedy=_RUNS.otherwise,
+                    place="since",
+                )
+            parse = functools.partial(parse_ref, ref=f"refs/tags/{name}")
+            places = (f"{path}/tags/{quote(name)}" for path in ("git/ref", "git/refs"))  # GitHub's, and Gitea's
+            self._is_tag[name] = is_ref_name(name) and any(self._find(place, parse) for place in places)
+        return not name or self._is_tag[name]
 
     def lost_runs(self, run: Run, *, since: tuple[int, int], this: tuple[int, int]) -> tuple[int, ...]:
         """Return the numbers of a workflow's runs on a branch, for a tag of its event, that began between two others.

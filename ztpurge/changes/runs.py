@@ -22,7 +22,7 @@ MOST_SECONDS_TO_RUN_AGAIN = 31 * 86_400.0
 class Listed:
     """A run as it is listed: `attempt` is its latest, `started` and `updated` are that one's; seconds since 1970.
 
-    A time that is not told is as early (`created`) or as late (the others) as can be.
+    A time that is not told is as early (`created`) or as late (the others) as can be. `ref`: its branch or tag.
     """
 
     id: int
@@ -34,6 +34,7 @@ class Listed:
     created: float
     started: float
     updated: float
+    ref: str = ""
 
     def is_of(self, run: Run) -> bool:
         """Say whether this is that very run."""

@@ -117,10 +117,16 @@ def changes_through_links(root: str, found: Found, *, checkout: Checkout, api: C
     links = checkout.links(head, root)
     if links is None:
         links = api().links(head, root)
+    return changes_of_links(listed, links)
+
+
+def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) -> tuple[Change, ...]:
+    """Return the changes of symbolic links that lead to changed paths; `links` says where each leads."""
+    names = frozenset(changed)
     return tuple(
         Change(path, unseen="" if is_file else "a symbolic link to a folder where files changed")
-        for path, is_file in links_to(listed, links)
-        if path not in listed
+        for path, is_file in links_to(names, links)
+        if path not in names
     )
 
 
