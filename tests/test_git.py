@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -194,6 +196,27 @@ def test_git_that_waits_for_what_never_comes_is_left(repository: Repository) -> 
     assert next(looks, None) is None
     (repository.folder / ".git/packed-refs").unlink()
     assert checkout(repository.folder).resolve("main") == head
+
+
+def test_a_git_that_is_slow_to_take_names_is_waited_for(repository: Repository, tmp_path: Path) -> None:
+    head = repository.commit({"a": "1"})
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    wait = f'case "$*" in *--batch-check*) {shutil.which("timeout")} 5 {shutil.which("cat")} {gate};; esac'
+    (tmp_path / "git").write_text(f'#!/bin/sh\n{wait}\nexec {shutil.which("git")} "$@"\n')
+    (tmp_path / "git").chmod(0o755)
+    held: list[int] = []
+
+    def let_through_at_the_next_look() -> str:
+        if held:
+            os.close(held.pop())
+        else:
+            with contextlib.suppress(OSError):  # it does not wait there yet, or is through
+                held.append(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+        return ""
+
+    slow = Git(repository.folder, {"PATH": str(tmp_path)}, why_over=let_through_at_the_next_look)
+    assert {path: file.size for path, file in (slow.files(head, ["a"]) or {}).items()} == {"a": 1}
 
 
 @pytest.mark.parametrize(

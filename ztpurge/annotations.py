@@ -103,8 +103,7 @@ def _causes(failures: Iterable[Outcome], ways: Mapping[str, str], *, fresh: froz
 def _stale(verdicts: Iterable[Verdict]) -> list[str]:
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        if verdict.state == "stale":
-            groups.setdefault(host_of(verdict.url), []).append(verdict)
+        groups.setdefault(host_of(verdict.url), []).append(verdict)
     return [
         " ".join(
             (

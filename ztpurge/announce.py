@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ztpurge.inputs import Inputs
     from ztpurge.plan import Plan
     from ztpurge.purge import Outcome
-    from ztpurge.workflow import Level, Workflow
+    from ztpurge.workflow import Workflow
 
 _MOST_LISTED = 20_000  # lines: a browser still shows that log
 
@@ -45,9 +45,8 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     stale = report.seen("stale")
     _list(messages.stale_title(stale), list(map(messages.verdict_line, stale)), workflow)
     _list("Purged, but not verified", list(map(messages.verdict_line, report.seen("unverified"))), workflow)
-    level: Level = "error" if inputs.fail_on_error else "warning"
     failures, warnings = failure_messages(report), warning_messages(report)
-    if level == "warning" and not report.refusal:
+    if not (inputs.fail_on_error or report.refusal):
         failures, warnings = (), at_most_ten([*failures, *warnings])
     for message in failures:
         workflow.annotate("error", "ztpurge", message)

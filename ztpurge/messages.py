@@ -43,7 +43,7 @@ _ADVICE: dict[Blame, str] = {
         "this step, or raise `delay`; a site that is built takes `manifest`."
     ),
     "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
-    "address": ("None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?"),
+    "address": "None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?",
 }
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 

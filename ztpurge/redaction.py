@@ -30,6 +30,7 @@ class Secrets:
 
     def __init__(self, *secrets: str) -> None:
         self._lock = threading.Lock()
+        self._unspelled: list[Iterator[str]] = []  # what is known of, but spelled only for a text to look through
         self._spellings: frozenset[str] = frozenset()
         self._pattern: re.Pattern[str] | None = None
         for secret in secrets:
@@ -45,11 +46,13 @@ class Secrets:
         """Learn a password, and the form that Basic authentication gives it together with its name (RFC 7617)."""
         self.add(password)
         if password:
-            encoded = {_base64(data) for data in _encoded(f"{username}:{password}")}
+            encoded = (_base64(data) for data in _encoded(f"{username}:{password}"))
             self._learn(spelling for text in encoded for spelling in _quoted(text))
 
     def redact(self, text: str) -> str:
         """Return a text with all secrets blotted out; where several overlap, all of it."""
+        if self._unspelled:
+            self._spell()
         pattern = self._pattern
         if pattern is None:
             return text
@@ -90,7 +93,11 @@ class Secrets:
 
     def _learn(self, spellings: Iterator[str]) -> None:
         with self._lock:
-            known = self._spellings | frozenset(filter(None, spellings))
+            self._unspelled.append(spellings)
+
+    def _spell(self) -> None:
+        with self._lock:
+            known = self._spellings.union(*(filter(None, spellings) for spellings in self._unspelled))
             if known != self._spellings:
                 longest_first = sorted(known, key=lambda spelling: (-len(spelling), spelling))
                 # looked for at each place, since another one may begin inside the last one found
@@ -98,6 +105,7 @@ class Secrets:
                 # %2f is %2F, and a host's name comes back in lower case
                 self._pattern = re.compile(f"(?=({any_of_them}))", re.IGNORECASE)
                 self._spellings = known
+            self._unspelled = []  # only now: who finds it empty finds the pattern, too
 
 
 def secrets_of(environ: Mapping[str, str]) -> Secrets:

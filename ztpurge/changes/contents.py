@@ -90,7 +90,8 @@ class Pointers:
             if not self._left:
                 raise ZtpurgeError(f"GitHub's API was asked for {_MOST_ASKED} files already", remedy=_CHECKOUT)
             self._left -= 1
-        return self._api().blob(sha)
+            api = self._api()  # opened once: edges are looked at in several threads
+        return api.blob(sha)
 
 
 def _content(entry: Entry) -> Content | Unknown:

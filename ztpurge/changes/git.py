@@ -163,6 +163,7 @@ class Git:
                 raise ZtpurgeError(f"git was left before it had read the checkout: {why}", place="since")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.communicate(data, timeout=_GLANCE)[0]
+            data = b""  # what was given once goes on being written
 
 
 def _find_git(workspace: Path, path: str) -> tuple[str, str]:

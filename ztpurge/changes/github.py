@@ -321,7 +321,8 @@ class GitHub:
         # in a thread of its own, since a socket that blocks hears of no signal
         attempted = next((found for _, found in as_completed(ask, (limits,), concurrency=1, give_up=is_over)), None)
         if attempted is None:
-            cause = f"no answer, and {why_over(self._clock, limits.deadline)}"
+            why = why_over(self._clock, self._limits.deadline)  # none where it was worth no longer wait
+            cause = f"no answer, and {why}" if why else "no answer in time"
             raise ZtpurgeError(f"{self._asked(path)}: {cause}", remedy=need.otherwise, place="since")
         if attempted.error:
             cause = f"{self._asked(path)}: {attempted.error.cause}"
