@@ -47,7 +47,7 @@ def cautions(paths: list[str], values: dict[str, str], around: Surroundings = PU
         pytest.param(["x/a,b.css"], {"dirs": f"{BASE}x/"}, id="its folder is purged"),
         pytest.param(["_config.yml"], {"exclude": "_*"}, id="sources that are excluded"),
         pytest.param(["_config.yml"], {"root": "public"}, id="sources outside root"),
-        pytest.param(["site/package.json", "a/next.config.css"], {}, id="names like those of sources"),
+        pytest.param(["package.json", "a/next.config.css"], {}, id="names like those of sources"),
         pytest.param(["posts/_posts.html", "hugo.html"], {}, id="pages like sources"),
         pytest.param(["_posts/x.md"], {"manifest": "m.json"}, id="a build's output"),
         pytest.param(["a*.css"], {}, id="a star that git names"),
@@ -77,7 +77,7 @@ def test_what_is_well_is_not_warned_of(paths: list[str], values: dict[str, str])
         pytest.param([f"{n},.css" for n in range(59)], {}, ["59 entries", f"{BASE}49,.css and 9 more"], id="many"),
         pytest.param(["_posts/x.md"], {}, ["_posts/x.md: sources", "`manifest`"], id="Jekyll's posts"),
         pytest.param(["docs/_config.yml", "hugo.toml"], {}, ["docs/_config.yml, hugo.toml: sources"], id="settings"),
-        pytest.param(["package.json", "mkdocs.yml"], {}, ["package.json, mkdocs.yml:"], id="a package"),
+        pytest.param(["hugo.toml", "mkdocs.yml"], {}, ["hugo.toml, mkdocs.yml:"], id="several"),
         pytest.param(["astro.config.mjs", ".eleventy.js", "next.config.ts"], {}, ["astro.config.mjs, .ele"], id="more"),
         pytest.param(
             ["p/*.css"], {"files": "x", "files_format": "space"}, ["p/*.css was taken for a file's name"], id="a star"
@@ -146,7 +146,6 @@ def test_a_pull_request_that_purges_is_warned_of(values: dict[str, str], around:
         pytest.param(("about.md", "hugo.toml"), {}, True, id="beside what changed"),
         pytest.param(("about.md", "package-lock.json"), {}, False, id="no sources"),
         pytest.param(("hugo.toml",), {"include": "*.md"}, False, id="which are not purged"),
-        pytest.param(("package.json",), {"root": "public"}, False, id="a package that is served"),
     ],
 )
 def test_sources_beside_what_changed_count_too(top: tuple[str, ...], values: dict[str, str], warned: bool) -> None:

@@ -191,7 +191,7 @@ def test_git_that_waits_for_what_never_comes_is_left(repository: Repository) -> 
     head = repository.commit({"a": "1"})
     os.mkfifo(repository.folder / ".git/packed-refs")  # which git opens, and nobody writes to
     looks = iter(["", "", ""])
-    with pytest.raises(ZtpurgeError, match="git was left before it had read the checkout: no time"):
+    with pytest.raises(ZtpurgeError, match="git was stopped before it had read the checkout: no time"):
         Git(repository.folder, os.environ, why_over=lambda: next(looks, "no time")).resolve("main")
     assert next(looks, None) is None
     (repository.folder / ".git/packed-refs").unlink()
@@ -367,6 +367,19 @@ def test_a_repository_of_sha256_has_its_own_ids(tmp_path: Path) -> None:
     assert (len(found["a"].sha), found["a"].size) == (64, 2)
     assert found["a"].sha == repository.git("hash-object", "a")
     assert checkout(tmp_path).blob(found["a"].sha) == b"12"
+
+
+def test_links_say_what_they_lead_to(repository: Repository) -> None:
+    targets = {"a": "x", "b": "two\nlines blob 3\n", "d/c": "x", "d/raw": "\udcff"}
+    (repository.folder / "d").mkdir()
+    for name, target in targets.items():
+        os.symlink(os.fsencode(target), os.fsencode(repository.folder / name))  # noqa: PTH211 - names are bytes
+    head = repository.commit({"file": "1"})
+    assert checkout(repository.folder).links(head, "") == targets
+    assert checkout(repository.folder).links(head, "d") == {"d/c": "x", "d/raw": "\udcff"}
+    sha = repository.git("rev-parse", f"{head}:a")
+    (repository.folder / ".git/objects" / sha[:2] / sha[2:]).unlink()  # as a partial clone may lack it
+    assert checkout(repository.folder).links(head, "") == targets | {"a": None, "d/c": None}
 
 
 def test_of_a_commit_that_the_checkout_lacks_no_file_is_known(repository: Repository, tmp_path: Path) -> None:

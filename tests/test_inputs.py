@@ -442,7 +442,7 @@ def test_an_input_that_there_is_not_is_refused(variable: str, place: str, neares
         parse({**BARE, variable: value})
     (problem,) = raised.value.problems
     assert problem.place == place
-    assert (f"Write `{nearest}` (the variable INPUT_{nearest.upper()})" if nearest else "See the README") in str(
+    assert (f"Write `{nearest}` (the variable INPUT_{nearest.upper()})" if nearest else "The README lists") in str(
         problem
     )
     assert TOKEN not in str(raised.value)

@@ -112,19 +112,15 @@ def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Surrou
     if inputs.manifest or not mapped.targets:
         return ""
     top = [posixpath.join(site.root, name) for name in around.top_files]
-    there = map_changes(site, [Change(path) for path in top if _is_source(path)])
+    there = map_changes(site, [Change(path) for path in top if _SOURCE.fullmatch(path)])
     paths = dict.fromkeys(target.path for target in (*mapped.targets, *there.targets))
-    found = [path for path in paths if _is_source(path)]
+    found = [path for path in paths if _SOURCE.fullmatch(path)]
     if not found:
         return ""
     return (
         f"{_first(found)}: sources of a site that is built are taken for files that are served; the pages made of them "
         "stay stale. Build before this step, give the folder of the build's output in `root`, and a `manifest`"
     )
-
-
-def _is_source(path: str) -> bool:
-    return path == "package.json" or _SOURCE.fullmatch(path) is not None
 
 
 def _repeated_root(inputs: Inputs, mapped: Mapped) -> Iterator[str]:

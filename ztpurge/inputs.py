@@ -338,9 +338,7 @@ def _misspelling(variable: str, nearest: str) -> ZtpurgeError:
     given = variable.removeprefix(_PREFIX)
     # the runner writes names in capitals; who writes the variables by hand is shown what stands there
     shown = ascii(given.lower() if given and given == given.upper() else variable)[1:-1][:100]
-    meant = (
-        f"Write `{nearest}` (the variable {_variable(nearest)})" if nearest else "See the README for those there are"
-    )
+    meant = f"Write `{nearest}` (the variable {_variable(nearest)})" if nearest else "The README lists the inputs"
     return ZtpurgeError(
         "there is no input of this name", remedy=f"{meant}, or take it out of `with:` or `env:`", place=shown
     )

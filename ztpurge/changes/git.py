@@ -8,6 +8,7 @@ checkout lacks are no error here.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import subprocess
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SHORT_ID = re.compile(r"[0-9a-f]{7,64}")
 _GLANCE = 0.1  # seconds between two looks at whether the time is over
 _LAST_WAIT = 1.0  # seconds for a killed git to be gone
+_MOST_ONE_BY_ONE = 50  # each takes a process
 _ABSENT = "000000"
 _SURROUNDINGS = {
     "LC_ALL": "C",
@@ -115,12 +117,31 @@ class Git:
         if listed is None:
             return None
         links = b"".join(line + b"\0" for line in listed.split(b"\0") if line.startswith(LINK.encode()))
-        said = {path: self.blob(sha) for path, _, sha in _listed(links)}
-        return {path: None if text is None else text.decode("utf-8", "surrogateescape") for path, text in said.items()}
+        places = {path: sha for path, _, sha in _listed(links)}
+        said = self._blobs(dict.fromkeys(places.values()))
+        return {
+            path: said[sha].decode("utf-8", "surrogateescape") if sha in said else None for path, sha in places.items()
+        }
 
     def blob(self, sha: str) -> bytes | None:
         """Return the content of a small file by its blob id; None if the checkout lacks it."""
         return self._run("cat-file", "blob", ids=(sha,))
+
+    def _blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the contents of small files by their blob ids, as far as the checkout has them."""
+        asked = "".join(f"{sha}\n" for sha in ids).encode()
+        answers = self._run("cat-file", "--batch", data=asked) if asked else b""
+        if answers is None:  # a partial clone stops at the first object that it lacks
+            each = {sha: self.blob(sha) for sha in [*ids][:_MOST_ONE_BY_ONE]}
+            return {sha: content for sha, content in each.items() if content is not None}
+        found: dict[str, bytes] = {}
+        stream = io.BytesIO(answers)
+        for facts in iter(stream.readline, b""):
+            sha, _, size = facts.decode("ascii", "replace").strip().partition(" blob ")
+            if size.isdecimal():  # else it says that it is missing
+                found[sha] = stream.read(int(size))
+                stream.readline()
+        return found
 
     def _sizes(self, ids: Iterable[str]) -> dict[str, int]:
         asked = "".join(f"{sha}\n" for sha in ids).encode()
@@ -160,7 +181,7 @@ class Git:
                 process.kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_LAST_WAIT)
-                raise ZtpurgeError(f"git was left before it had read the checkout: {why}", place="since")
+                raise ZtpurgeError(f"git was stopped before it had read the checkout: {why}", place="since")
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.communicate(data, timeout=_GLANCE)[0]
             data = b""  # what was given once goes on being written
