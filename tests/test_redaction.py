@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import threading
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -41,6 +42,12 @@ SPELLINGS = {
     "UTF-8 read as Latin-1": ODD.encode().decode("latin-1"),
     "Latin-1 read as UTF-8": ODD.encode("latin-1").decode("utf-8", "surrogateescape"),
     "lower case": ODD.lower(),
+    "URL-encoded as JavaScript does": quote(ODD, safe="!'()*"),
+    "URL-encoded as browsers do": quote(ODD, safe="!'()*;,/?:@&=+$#%"),
+    "URL-encoded twice": quote(quote(ODD, safe="&"), safe="/"),
+    "URL-encoded, each byte": "".join(f"%{byte:02x}" for byte in ODD.encode()),
+    "JSON, each character": "".join(f"\\u{ord(character):04X}" for character in ODD),
+    "HTML in numbers": "".join(f"&#{ord(character)};" for character in ODD),
 }
 
 
@@ -59,6 +66,21 @@ def test_each_spelling_is_blotted_out(secrets: Secrets, spelling: str, around: s
     assert BLOT in shown
     assert not pieces(spelling) & pieces(shown)
     assert secrets.redact("at  end") == "at  end"
+
+
+@pytest.mark.parametrize("spelled", ["%2b%25", "&#x2B;%", "\\u002b%", "+%25"])
+def test_a_short_secret_is_blotted_out_where_it_stands_alone(spelled: str) -> None:
+    secrets = Secrets("a+%z")
+    assert secrets.redact(f"x a{spelled}z y") == f"x {BLOT} y"
+    assert secrets.redact("xa+%z") == "xa+%z"
+
+
+@pytest.mark.parametrize("text", ["\\", "%25", "&amp;", "&#0", "&#x0", "a%61"])
+def test_no_text_takes_long(text: str) -> None:
+    secrets = Secrets('a"&%\\' * 40)
+    began = time.process_time()
+    secrets.redact(text * (256 * 1024 // len(text)))
+    assert time.process_time() - began < 5
 
 
 def pieces(text: str, size: int = 8) -> set[str]:
