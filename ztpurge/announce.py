@@ -103,7 +103,7 @@ def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, workflow: Workfl
     for outcome in outcomes:
         with workflow.group(line(outcome)):
             for entry in outcome.batch.entries:
-                workflow.say(f"  {entry}")
+                workflow.say(f"  {messages.url_line(entry)}")
 
 
 def announce_traceback(trace: str, workflow: Workflow) -> None:

@@ -22,6 +22,7 @@ from ztpurge.messages import (
     size_of,
     skip_counts,
     stale_title,
+    url_line,
     verdict_line,
 )
 from ztpurge.untrusted import for_html
@@ -61,7 +62,7 @@ def render_summary(report: Report) -> str:
         _prefetches(report.prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
-        _folded("To be purged", _planned(report)) if report.result == "dry-run" else "",
+        _folded("To be purged", list(map(url_line, _planned(report)))) if report.result == "dry-run" else "",
         _folded(
             "Left to the purge of a directory above",
             [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded],
