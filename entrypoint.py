@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ztpurge.clock import Clock
+from ztpurge.log import open_log
 from ztpurge.main import run
 
 
@@ -20,10 +20,9 @@ def main() -> int:
     """Run the action in this process's environment and return its exit code."""
     clock = Clock()
     _stop_at_signals(clock)
-    if sys.stdout is None:  # closed; a file that is opened later must not take its place
-        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    # closed, it is None; a file that is opened later must not take its place
+    number = os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno()
+    sys.stdout = open_log(number, clock)
     try:
         return run(os.environ, sys.stdout, clock)
     finally:

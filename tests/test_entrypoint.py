@@ -179,6 +179,13 @@ def test_a_dry_run_plans_what_a_real_run_sends_and_calls_nobody(run: Run, cdn: S
             assert entry in workspace_report.summary
 
 
+def test_a_dry_run_shows_names_as_people_write_them(run: Run) -> None:
+    step = run(files="\u6625/a b.html", files_format="lines", dry_run="true")
+    shown = "https://static.example.com/%E6%98%A5/a%20b.html  \u6625/a b.html"
+    assert f"  {shown}" in step.log
+    assert shown in step.summary
+
+
 def test_the_report_file_holds_everything(run: Run, workspace: Path) -> None:
     step = run(
         files="index.html\nimg/a.png\nsrc/a",

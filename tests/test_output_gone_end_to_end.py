@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -99,6 +101,34 @@ def test_the_run_goes_on_without_a_log(
     assert read_outputs(files["GITHUB_OUTPUT"].read_bytes())["result"] == result
     assert files["GITHUB_STEP_SUMMARY"].read_text()
     assert (workspace / "report.json").exists() is (exit_code != 2)
+
+
+@pytest.mark.parametrize("how", ["left alone", "cancelled"])
+def test_a_reader_that_stops_reading_does_not_hold_the_run_up(
+    cdn: Sandbox, workspace: Path, tmp_path: Path, token: str, how: str
+) -> None:
+    """A pipe that makes its writer wait, which nobody empties."""
+    output = tmp_path / "output"
+    urls = "\n".join(f"http://static.example.com/{number:0200}" for number in range(400))
+    inputs = {"token": token, "api-url": cdn.api_url, "urls": urls}
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        [sys.executable, "-I", str(ENTRYPOINT)],
+        cwd=workspace,
+        env=step_environ(workspace, inputs) | {"GITHUB_OUTPUT": str(output), "RUNNER_DEBUG": "1"},
+        stdout=writing,
+    ) as process:
+        try:
+            os.close(writing)
+            assert cdn.wait_for_calls(40)
+            if how == "cancelled":
+                process.send_signal(signal.SIGTERM)
+            process.wait(8)
+        finally:
+            process.kill()
+            os.close(reading)
+    assert (process.returncode, read_outputs(output.read_bytes())["result"]) == (0, "purged")
+    assert len(json.loads(read_outputs(output.read_bytes())["req-ids"])) == len(cdn.purge_calls) == 40
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")

@@ -34,6 +34,7 @@ SPELL: dict[str, Callable[[str], str]] = {
     "raw": lambda secret: secret,
     "URL": lambda secret: quote(secret, safe=""),
     "lower-case URL": lambda secret: quote(secret, safe="").lower(),
+    "JavaScript's URL": lambda secret: quote(secret, safe="!'()*;,/?:@&=+$#"),
     "form": quote_plus,
     "JSON": lambda secret: json.dumps(secret)[1:-1],
     "JSON twice": lambda secret: json.dumps(json.dumps(secret)),

@@ -41,6 +41,10 @@ def announce_plan(report: Report, changes: tuple[Change, ...], workflow: Workflo
 def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
     """Say what was done, everywhere where somebody looks, and return the exit code."""
     workflow.say(messages.headline(report))
+    # first what later steps read: the lists of very many URLs take their time
+    written = _write_report(report, inputs.report_file, workflow)
+    values, emptied = fit(outputs(report, report_file=written))
+    workflow.set_outputs(values)
     _list(messages.maybe_stale_title(report), messages.maybe_stale_lines(report), workflow)
     stale = report.seen("stale")
     _list(messages.stale_title(stale), list(map(messages.verdict_line, stale)), workflow)
@@ -56,14 +60,11 @@ def announce(report: Report, inputs: Inputs, workflow: Workflow) -> int:
         workflow.annotate("notice", "ztpurge", message)
     if report.result == "nothing":
         workflow.annotate("notice", "ztpurge", messages.headline(report))
-    written = _write_report(report, inputs.report_file, workflow)
-    values, emptied = fit(outputs(report, report_file=written))
     if emptied:
         where = f"see {written}" if written else "set `report-file` to have them in a file"
         workflow.annotate(
             "warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}"
         )
-    workflow.set_outputs(values)
     workflow.write_summary(render_summary(report))
     return exit_code(report, fail_on_error=inputs.fail_on_error)
 
@@ -102,7 +103,7 @@ def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, workflow: Workfl
     for outcome in outcomes:
         with workflow.group(line(outcome)):
             for entry in outcome.batch.entries:
-                workflow.say(f"  {entry}")
+                workflow.say(f"  {messages.url_line(entry)}")
 
 
 def announce_traceback(trace: str, workflow: Workflow) -> None:

@@ -9,6 +9,7 @@ import base64
 import html
 import json
 import re
+import string
 import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
@@ -16,11 +17,13 @@ from urllib.parse import quote, quote_plus
 from ztpurge.proxies import read_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 BLOT = "***"
 _SHORT = 8  # characters: what is shorter is in ids and words by chance
 _LONG = 16  # characters: as tokens are; what a server cut off of one is blotted out too
+_VERY_LONG = 500  # characters: more of them, each in every escape, would take a second to compile
+_SPARED = frozenset(string.ascii_letters + string.digits)  # what no encoder escapes
 _SHORTEST_LINE = 4  # characters: a line of a longer secret that is a bracket or so gives nothing away
 _CHARSETS = ("utf-8", "latin-1", "gb18030")  # what servers write in: the service's own pages are Chinese
 
@@ -30,9 +33,11 @@ class Secrets:
 
     def __init__(self, *secrets: str) -> None:
         self._lock = threading.Lock()
-        self._unspelled: list[Iterator[str]] = []  # what is known of, but spelled only for a text to look through
+        # what is known of, but made into expressions only for a text to look through: many runs have none
+        self._unspelled: list[tuple[Iterator[str], Iterable[str]]] = []
         self._spellings: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
+        self._escapes: dict[re.Pattern[str], None] = {}
+        self._patterns: tuple[re.Pattern[str], ...] = ()
         for secret in secrets:
             self.add(secret)
 
@@ -40,26 +45,23 @@ class Secrets:
         """Learn a secret, whole, trimmed, and line by line."""
         lines = [line.strip() for line in secret.splitlines()]
         parts = {secret, secret.strip(), *(line for line in lines if len(line) >= _SHORTEST_LINE)}
-        self._learn(spelling for part in parts if part.strip() for spelling in (*_spellings(part), *_beginnings(part)))
+        parts = {part for part in parts if part.strip()}
+        self._learn((spelling for part in parts for spelling in _spellings(part)), map(_in_any_escape, parts))
 
     def add_login(self, username: str, password: str) -> None:
         """Learn a password, and the form that Basic authentication gives it together with its name (RFC 7617)."""
         self.add(password)
         if password:
-            encoded = (_base64(data) for data in _encoded(f"{username}:{password}"))
+            encoded = {_base64(data) for data in _encoded(f"{username}:{password}")}
             self._learn(spelling for text in encoded for spelling in _quoted(text))
 
     def redact(self, text: str) -> str:
         """Return a text with all secrets blotted out; where several overlap, all of it."""
         if self._unspelled:
             self._spell()
-        pattern = self._pattern
-        if pattern is None:
-            return text
         kept: list[str] = []
         done = 0
-        for found in pattern.finditer(text):
-            start, end = found.span(1)
+        for start, end in sorted(found.span(1) for pattern in self._patterns for found in pattern.finditer(text)):
             if start >= done:
                 kept += (text[done:start], BLOT)
             done = max(done, end)
@@ -91,21 +93,21 @@ class Secrets:
                 return BLOT
         return value
 
-    def _learn(self, spellings: Iterator[str]) -> None:
+    def _learn(self, spellings: Iterator[str], escapes: Iterable[str] = ()) -> None:
+        """Learn spellings, and regular expressions of more of them."""
         with self._lock:
-            self._unspelled.append(spellings)
+            self._unspelled.append((spellings, escapes))
 
     def _spell(self) -> None:
         with self._lock:
-            known = self._spellings.union(*(filter(None, spellings) for spellings in self._unspelled))
+            known = self._spellings.union(*(filter(None, spellings) for spellings, _ in self._unspelled))
             if known != self._spellings:
                 longest_first = sorted(known, key=lambda spelling: (-len(spelling), spelling))
-                # looked for at each place, since another one may begin inside the last one found
                 any_of_them = "|".join(map(_sought, longest_first))
-                # %2f is %2F, and a host's name comes back in lower case
-                self._pattern = re.compile(f"(?=({any_of_them}))", re.IGNORECASE)
+                self._escapes |= dict.fromkeys(_anywhere(one) for _, escapes in self._unspelled for one in escapes)
+                self._patterns = (_anywhere(any_of_them), *self._escapes)
                 self._spellings = known
-            self._unspelled = []  # only now: who finds it empty finds the pattern, too
+            self._unspelled = []  # only now: who finds it empty finds the patterns, too
 
 
 def secrets_of(environ: Mapping[str, str]) -> Secrets:
@@ -119,9 +121,42 @@ def secrets_of(environ: Mapping[str, str]) -> Secrets:
     return secrets
 
 
+def _anywhere(expression: str) -> re.Pattern[str]:
+    # looked for at each place, since another one may begin inside the last one found
+    # %2f is %2F, and a host's name comes back in lower case
+    return re.compile(f"(?=({expression}))", re.IGNORECASE)
+
+
 def _sought(spelling: str) -> str:
-    literal = re.escape(spelling)
-    return literal if len(spelling) >= _SHORT else rf"(?<![^\W_]){literal}(?![^\W_])"
+    return _apart(re.escape(spelling)) if len(spelling) < _SHORT else re.escape(spelling)
+
+
+def _apart(expression: str) -> str:
+    return rf"(?<![^\W_])(?:{expression})(?![^\W_])"
+
+
+def _in_any_escape(secret: str) -> str:
+    """Return an expression for a secret of which any characters are escaped: each encoder spares others.
+
+    Of a long one also for its beginning, which is left where a server cuts its texts.
+    """
+    spared = _SPARED if len(secret) > _VERY_LONG else frozenset()
+    characters = [character if character in spared else _in_each_escape(character) for character in secret]
+    if len(secret) < _LONG:
+        return _apart("".join(characters)) if len(secret) < _SHORT else "".join(characters)
+    step = max(len(secret) // 50, 1)
+    pieces = ["".join(characters[start : start + step]) for start in range(_SHORT, len(secret), step)]
+    return "".join(characters[:_SHORT]) + "(?:".join(["", *pieces]) + ")?" * len(pieces)
+
+
+def _in_each_escape(character: str) -> str:
+    """Return an expression for a character as it is, percent-encoded, and as JSON and HTML number it, even twice."""
+    code = ord(character)
+    percent = ("".join(f"%(?:25){{0,3}}{byte:02x}" for byte in data) for data in _encoded(character))
+    numbered = rf"\\{{1,4}}u{code:04x}", rf"&(?:amp;){{0,3}}#(?:0{{0,6}}{code}|x0{{0,6}}{code:x});"
+    plain = re.escape(character), *(("[+]",) if character == " " else ())
+    # the longest first: the end of a long secret need not be there, so the first that fits is taken
+    return f"(?:{'|'.join((*numbered, *sorted(percent, key=len, reverse=True), *plain))})"
 
 
 def _spellings(secret: str) -> set[str]:
@@ -136,13 +171,6 @@ def _spellings(secret: str) -> set[str]:
     entities = {html.escape(text) for text in spelled}
     entities |= {text.replace("&quot;", "&#34;").replace("&#x27;", "&#39;") for text in entities}
     return spelled | entities | {html.escape(text, quote=False) for text in spelled}
-
-
-def _beginnings(secret: str) -> Iterator[str]:
-    """Yield what may be left of a long secret where a server cuts its texts."""
-    if len(secret) >= _LONG:
-        step = max(len(secret) // 50, 1)
-        yield from (secret[:end] for end in range(_SHORT, len(secret), step))
 
 
 def _encoded(text: str) -> set[bytes]:

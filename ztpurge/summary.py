@@ -6,7 +6,7 @@ mail address, and its filters make mentions of names, even where the characters 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.annotations import problem_message
 from ztpurge.errors import BUG
@@ -22,17 +22,19 @@ from ztpurge.messages import (
     size_of,
     skip_counts,
     stale_title,
+    url_line,
     verdict_line,
 )
 from ztpurge.untrusted import for_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ztpurge.purge import Outcome
     from ztpurge.report import Report
     from ztpurge.verdict import Verdict
 
+T = TypeVar("T")
 # GitHub shows nothing of a summary over 1 MiB: 8 lists and 2 tables stay below 900 KiB
 _LIST_BYTES = 70 * 1024
 _TABLE_BYTES = 150 * 1024
@@ -61,7 +63,7 @@ def render_summary(report: Report) -> str:
         _prefetches(report.prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
-        _folded("To be purged", _planned(report)) if report.result == "dry-run" else "",
+        _folded("To be purged", list(map(url_line, _planned(report)))) if report.result == "dry-run" else "",
         _folded(
             "Left to the purge of a directory above",
             [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded],
@@ -93,7 +95,7 @@ def _items(messages: Iterable[str]) -> str:
 def _calls(outcomes: Sequence[Outcome]) -> str:
     if not outcomes:
         return ""
-    rows, left = _within(map(_row, sorted(outcomes, key=lambda outcome: outcome.error is None)), _TABLE_BYTES)
+    rows, left = _within(_row, sorted(outcomes, key=lambda outcome: outcome.error is None), _TABLE_BYTES)
     more = f"\n… and {count(left, 'more call')}.\n" if left else ""
     return _table(("call", "host", "entries", "result", "reqId", "tries", "time"), rows) + more
 
@@ -116,7 +118,7 @@ def _stale(verdicts: Sequence[Verdict]) -> str:
     """Return a table of stale URLs, what was seen of each and what the edge said of itself; and what to do."""
     if not verdicts:
         return ""
-    rows, left = _within(map(_stale_row, verdicts), _TABLE_BYTES)
+    rows, left = _within(_stale_row, verdicts, _TABLE_BYTES)
     more = f"… and {left:,} more; <code>report-file</code> has them all.\n" if left else ""
     table = _table(("URL", "seen", "the edge says"), rows)
     return "\n".join(
@@ -158,7 +160,7 @@ def _folded(title: str, lines: Sequence[str], *, why: str = "", is_open: bool = 
     if not lines:
         return ""
     # inside <pre> GitHub reads HTML, but no Markdown
-    shown, left = _within((for_html(line) for line in lines), _LIST_BYTES)
+    shown, left = _within(for_html, lines, _LIST_BYTES)
     more = f"\n… and {left:,} more; <code>report-file</code> has them all" if left else ""
     state = " open" if is_open else ""
     heading = f"<summary>{title} ({len(lines):,}){why and f': {_code(why)}'}</summary>"
@@ -170,14 +172,12 @@ def _planned(report: Report) -> tuple[str, ...]:
     return tuple(entry for batch in report.plan.batches for entry in batch.entries)
 
 
-def _within(lines: Iterable[str], budget: int) -> tuple[list[str], int]:
-    """Keep lines while they fit into so many bytes; also return how many were left."""
+def _within(render: Callable[[T], str], items: Sequence[T], budget: int) -> tuple[list[str], int]:
+    """Render items while they fit into so many bytes; also return how many were left."""
     kept: list[str] = []
-    left = 0
-    for line in lines:
+    for line in map(render, items):
         budget -= len(line.encode()) + 1
-        if budget > 0 and not left:
-            kept.append(line)
-        else:
-            left += 1
-    return kept, left
+        if budget <= 0:
+            break
+        kept.append(line)
+    return kept, len(items) - len(kept)
