@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import socket
@@ -37,11 +38,14 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
         _opened[-1].append((os.fsdecode(arguments[0]), threading.get_ident()))
 
 
-sys.addaudithook(_note)
+@functools.cache  # a hook stays for good, and no test needs two
+def _listen() -> None:
+    sys.addaudithook(_note)
 
 
 @contextmanager
 def noting_what_is_opened() -> Iterator[list[tuple[str, int]]]:
+    _listen()
     _opened.append([])
     try:
         yield _opened[-1]
