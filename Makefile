@@ -23,7 +23,7 @@ e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
 
 soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
-	$(BIN)/python -m tests.soak $(SOAK)
+	$(BIN)/python -m tests.whole.soak $(SOAK)
 
 lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, scripts, Dockerfiles
 	$(BIN)/ruff check .

@@ -11,9 +11,9 @@ from pathlib import Path
 # -I keeps the workspace's modules out, and this folder with them
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ztpurge.clock import Clock
-from ztpurge.log import open_log
+from ztpurge.calls.clock import Clock
 from ztpurge.main import run
+from ztpurge.runner import open_log
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
     _stop_at_signals(clock)
     # closed, it is None; a file that is opened later must not take its place
     number = os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno()
-    sys.stdout = open_log(number, clock)
+    sys.stdout = open_log(number, clock.stopped)
     try:
         return run(os.environ, sys.stdout, clock)
     finally:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from sandbox import Sandbox
 from sandbox.varnish import EDGES, MISSING, EdgeKind, find_varnishd
-from ztpurge.clock import Clock
+from ztpurge.calls.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

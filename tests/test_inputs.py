@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse, read_list, table
-from ztpurge.patterns import Patterns
+from ztpurge.site.patterns import Patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

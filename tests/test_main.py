@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox.runner import read_outputs
-from ztpurge.clock import Clock
+from ztpurge.calls.clock import Clock
 from ztpurge.main import run
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ztpurge.answers import read_req_id
-from ztpurge.changes.listed import FORMATS
+from ztpurge.cdn.answers import read_req_id
+from ztpurge.changes.lists import FORMATS
 from ztpurge.errors import InvalidInputs, ZtpurgeError
-from ztpurge.patterns import Patterns, parse_patterns
-from ztpurge.urls import parse_base, parse_directory, parse_url
+from ztpurge.site.patterns import Patterns, parse_patterns
+from ztpurge.site.urls import parse_base, parse_directory, parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -5,24 +5,25 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from ztpurge import messages
+from ztpurge.cdn.plan import Plan, plan_prefetch
+from ztpurge.cdn.purge import Outcome, purge
+from ztpurge.changes.contents import Unknown
+from ztpurge.edge.expected import Gone, expect, paths_behind
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import Gone, Unknown, expect, paths_behind
-from ztpurge.plan import Plan, plan_prefetch
-from ztpurge.purge import Outcome, purge
-from ztpurge.report import accepted_directories, accepted_urls
+from ztpurge.report import sentences
+from ztpurge.report.values import accepted_directories, accepted_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ztpurge.answers import Live, Receipt, TaskKind
-    from ztpurge.expected import Expected
-    from ztpurge.mapping import Mapped, Site
-    from ztpurge.plan import Batch
-    from ztpurge.source import Source
+    from ztpurge.cdn.answers import Live, Receipt, TaskKind
+    from ztpurge.cdn.plan import Batch
+    from ztpurge.cdn.wait import Progress
+    from ztpurge.edge.expected import Expected
+    from ztpurge.edge.judge import Verdict
+    from ztpurge.site.mapping import Mapped, Site
+    from ztpurge.sources.source import Source
     from ztpurge.step import Step
-    from ztpurge.verdict import Verdict
-    from ztpurge.wait import Progress
 
 _ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
 _LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify: true` sees for itself"
@@ -50,7 +51,7 @@ def submit(step: Step, plan: Plan, *, on_outcome: Callable[[Outcome], None]) -> 
     if not plan.batches:
         return ()
     if step.inputs.delay:
-        step.workflow.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
+        step.runner.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
         step.clock.sleep(step.inputs.delay)
     step.purged_at = step.clock.now()
     return _call(step, plan, step.cdn().purge, end=step.limits.deadline, on_outcome=on_outcome)
@@ -61,7 +62,7 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
 
     Time to verify those is left.
     """
-    from ztpurge.wait import confirm  # noqa: PLC0415 - for runs that wait
+    from ztpurge.cdn.wait import confirm  # noqa: PLC0415 - for runs that wait
 
     by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.status == "purged"}
     if not by_id:
@@ -73,10 +74,10 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
 
     def tell(progress: Progress) -> None:
         if progress.attempts:  # after a refused token the others are not asked after
-            step.workflow.say(messages.progress_line(progress, by_id[progress.req_id]))
+            step.runner.say(sentences.progress_line(progress, by_id[progress.req_id]))
 
-    step.workflow.say(
-        f"Waiting for {messages.count(len(by_id), 'reqId')}, {max(end - step.clock.now(), 0):.0f} s at most"
+    step.runner.say(
+        f"Waiting for {sentences.count(len(by_id), 'reqId')}, {max(end - step.clock.now(), 0):.0f} s at most"
     )
     found = _ask(
         step,
@@ -97,8 +98,8 @@ def prefetch(
     prefetches = plan_prefetch(urls)
     if not prefetches.batches or step.clock.stopped():
         return ()
-    calls = messages.count(len(prefetches.batches), "call")
-    step.workflow.say(f"Prefetching {messages.count(prefetches.size, 'URL')} in {calls}")
+    calls = sentences.count(len(prefetches.batches), "call")
+    step.runner.say(f"Prefetching {sentences.count(prefetches.size, 'URL')} in {calls}")
     # what fails here is a warning: it must not use up the time to verify, which is not
     end = step.end_in((step.limits.deadline - step.clock.now()) / 2)
     return _call(step, prefetches, step.cdn().prefetch, end=end)
@@ -108,8 +109,8 @@ def look(
     step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected], source: Source
 ) -> tuple[Verdict, ...]:
     """Look whether each URL that was purged, done or not, is fresh; of a directory nobody can tell."""
-    from ztpurge.verdict import Verdict  # noqa: PLC0415 - the same
-    from ztpurge.verify import verify  # noqa: PLC0415 - the same
+    from ztpurge.edge.judge import Verdict  # noqa: PLC0415 - the same
+    from ztpurge.edge.verify import verify  # noqa: PLC0415 - the same
 
     purged = {url: expected[url] for url in accepted_urls(plan, outcomes)}
     directories = accepted_directories(outcomes)
@@ -121,7 +122,7 @@ def look(
     if not purged:
         return of_directories
     end = step.end_in(step.inputs.verify_timeout)
-    step.workflow.say(f"Verifying {messages.count(len(purged), 'URL')}, {max(end - step.clock.now(), 0):.0f} s at most")
+    step.runner.say(f"Verifying {sentences.count(len(purged), 'URL')}, {max(end - step.clock.now(), 0):.0f} s at most")
     began = step.clock.now()
     verdicts = verify(
         purged,
@@ -133,15 +134,15 @@ def look(
         end=end,
         clock=step.clock,
         jitter=random.random,
-        on_verdict=lambda verdict: step.workflow.detail(f"{verdict.state} {messages.verdict_line(verdict)}"),
-        on_round=lambda left: step.workflow.say(f"  {left:,} not fresh yet after {step.clock.now() - began:.0f} s"),
+        on_verdict=lambda verdict: step.runner.detail(f"{verdict.state} {sentences.verdict_line(verdict)}"),
+        on_round=lambda left: step.runner.say(f"  {left:,} not fresh yet after {step.clock.now() - began:.0f} s"),
     )
     return verdicts + of_directories
 
 
 def ask_for_status(step: Step) -> tuple[Outcome, ...]:
     """Ask after the reqIds of another step, until they are done if that is to be waited for."""
-    from ztpurge.wait import as_outcome  # noqa: PLC0415 - the same
+    from ztpurge.cdn.wait import as_outcome  # noqa: PLC0415 - the same
 
     inputs = step.inputs
     req_ids = inputs.req_ids or ()
@@ -154,7 +155,7 @@ def ask_for_status(step: Step) -> tuple[Outcome, ...]:
     )
     outcomes = tuple(as_outcome(number, progress) for number, progress in enumerate(found, start=1))
     for outcome, progress in zip(outcomes, found, strict=True):
-        step.workflow.say(messages.progress_line(progress, outcome))
+        step.runner.say(sentences.progress_line(progress, outcome))
     return outcomes
 
 
@@ -167,13 +168,13 @@ def _ask(  # noqa: PLR0913 - private, and the two callers differ in each
     remedy: str,
     on_end: Callable[[Progress], None] = lambda _progress: None,
 ) -> tuple[Progress, ...]:
-    from ztpurge.wait import ask_after, some_of  # noqa: PLC0415 - the same
+    from ztpurge.cdn.wait import ask_after, some_of  # noqa: PLC0415 - the same
 
     began = step.clock.now()
 
     def tell(left: int, late: tuple[str, ...]) -> None:
         providers = f"; of the providers {some_of(late)}" if late else ""
-        step.workflow.say(f"  {left:,} still under way after {step.clock.now() - began:.0f} s{providers}")
+        step.runner.say(f"  {left:,} still under way after {step.clock.now() - began:.0f} s{providers}")
 
     def ask_live(req_id: str, kind: TaskKind, timeout: float) -> Live:
         return step.cdn().live(req_id, is_prefetch=kind == "prefetch", timeout=timeout)
@@ -202,13 +203,13 @@ def _call(
     end: float,
     on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> tuple[Outcome, ...]:
-    line = messages.outcome_lines(plan)
+    line = sentences.outcome_lines(plan)
 
     def tell(outcome: Outcome) -> None:
         on_outcome(outcome)
-        step.workflow.say(line(outcome))
+        step.runner.say(line(outcome))
         for entry in outcome.batch.entries:
-            step.workflow.detail(f"{outcome.status} {entry}")
+            step.runner.detail(f"{outcome.status} {entry}")
 
     return purge(
         plan,

@@ -5,24 +5,24 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from ztpurge import messages
+from ztpurge.calls.pace import Pace
+from ztpurge.calls.patience import why_over
+from ztpurge.calls.retry import Limits
 from ztpurge.changes.contents import Pointers
 from ztpurge.changes.git import Git
 from ztpurge.errors import ZtpurgeError
-from ztpurge.pace import Pace
-from ztpurge.patience import why_over
-from ztpurge.retry import Limits
+from ztpurge.report import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ztpurge.cdn import Cdn
+    from ztpurge.calls.clock import Clock
+    from ztpurge.calls.redaction import Secrets
+    from ztpurge.cdn.api import Cdn
     from ztpurge.changes.github import GitHub
-    from ztpurge.clock import Clock
-    from ztpurge.edge import Edges
+    from ztpurge.edge.fetch import Edges
     from ztpurge.inputs import Inputs
-    from ztpurge.redaction import Secrets
-    from ztpurge.workflow import Workflow
+    from ztpurge.runner import Runner
 
 
 class Step:
@@ -32,7 +32,7 @@ class Step:
         self,
         inputs: Inputs,
         environ: Mapping[str, str],
-        workflow: Workflow,
+        runner: Runner,
         clock: Clock,
         *,
         secrets: Secrets,
@@ -40,7 +40,7 @@ class Step:
     ) -> None:
         self.inputs = inputs
         self.environ = environ
-        self.workflow = workflow
+        self.runner = runner
         self.clock = clock
         self.secrets = secrets
         self.began = began
@@ -48,8 +48,8 @@ class Step:
         self.limits = Limits(
             retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
         )
-        self.pace = Pace(inputs.pace, clock, on_away=lambda error: workflow.say(messages.away_line(error)))
-        self.checkout = Git(workflow.workspace, environ, why_over=self.why_over)
+        self.pace = Pace(inputs.pace, clock, on_away=lambda error: runner.say(sentences.away_line(error)))
+        self.checkout = Git(runner.workspace, environ, why_over=self.why_over)
         self.cdn = functools.cache(self._connect_to_cdn)
         self.github = functools.cache(self._connect_to_github)
         self.pointers = Pointers(self.checkout, self.github)
@@ -64,12 +64,12 @@ class Step:
 
     def edges(self) -> Edges:
         """Open the door to the edges."""
-        from ztpurge.edge import Edges  # noqa: PLC0415 - its imports are for runs that call somebody
+        from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - its imports are for runs that call somebody
 
         return Edges(self.environ, self.secrets)
 
     def _connect_to_cdn(self) -> Cdn:
-        from ztpurge.cdn import Cdn, Login  # noqa: PLC0415 - the same
+        from ztpurge.cdn.api import Cdn, Login  # noqa: PLC0415 - the same
 
         inputs = self.inputs
         login = Login(inputs.token, inputs.username, inputs.password)
@@ -79,7 +79,7 @@ class Step:
             environ=self.environ,
             clock=self.clock,
             secrets=self.secrets,
-            on_token=self.workflow.mask,
+            on_token=self.runner.mask,
         )
 
     def _connect_to_github(self) -> GitHub:

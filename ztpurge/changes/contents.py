@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ztpurge.changes.trees import LINK
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import Content, Unknown, parse_pointer
 
 if TYPE_CHECKING:
+    import hashlib
     from collections.abc import Callable, Iterable
 
     from ztpurge.changes.trees import Entry
@@ -19,6 +20,55 @@ if TYPE_CHECKING:
 
 _MOST_ASKED = 100  # calls: GitHub allows a repository's jobs 1,000 an hour, and any small stale file may be a pointer
 _CHECKOUT = "Check out the repository first, so that the API is not needed"
+
+
+MOST_BYTES = 1 << 30  # what is larger is not fetched to be compared
+MOST_BYTES_UNKNOWN = 16 << 20  # git's ids begin with the size: where nobody tells it, a body is kept until it is whole
+POINTER_BYTES = 1024  # Git LFS: "pointer files must be less than 1024 bytes in size"
+_POINTER = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A file's bytes by their digest: git's blob id (SHA-1 or SHA-256) or their SHA-256; `size` in bytes if known."""
+
+    digest: str
+    size: int | None
+    is_blob: bool = False
+
+    @property
+    def may_be_pointer(self) -> bool:
+        """Whether the file may be a pointer of Git LFS, in whose place another file is served."""
+        return self.is_blob and (self.size is None or self.size < POINTER_BYTES)
+
+    def hasher(self, size: int) -> hashlib._Hash:
+        """Return what hashes a body of `size` bytes to compare with `digest`."""
+        import hashlib  # noqa: PLC0415 - for runs that compare
+
+        if not self.is_blob:
+            return hashlib.sha256()
+        # gitformat-objects: the id is that of the header and the content; git's own choice of algorithm
+        name = "sha1" if len(self.digest) == 40 else "sha256"
+        return hashlib.new(name, b"blob %d\0" % size, usedforsecurity=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What a URL must serve cannot be told, and why; `is_failure`: it could have been, had nothing failed."""
+
+    reason: str
+    is_failure: bool = False
+
+
+def parse_pointer(data: bytes) -> Content | None:
+    """Read a pointer of Git LFS: the content that is served in its place; None if it is none.
+
+    See the specification of Git LFS, "The Pointer".
+    """
+    found = _POINTER.fullmatch(data) if len(data) < POINTER_BYTES else None
+    return Content(found[1].decode(), int(found[2])) if found else None
 
 
 class Checkout(Protocol):

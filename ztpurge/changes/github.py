@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
-from ztpurge.answers import retry_after
+from ztpurge.calls.patience import why_over
+from ztpurge.calls.redaction import Secrets
+from ztpurge.calls.retry import Limits, persist, retry_after
+from ztpurge.calls.transport import exchange, make_session
+from ztpurge.calls.workers import as_completed
 from ztpurge.changes.answered import (
     count_of,
     parse_blob,
@@ -27,23 +31,18 @@ from ztpurge.changes.answered import (
 from ztpurge.changes.runs import commits_since_last_success, is_far_enough, last_success, lost_runs
 from ztpurge.changes.trees import LINK, Tree, differing_paths, find_entries, find_files, is_id, is_ref_name
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
-from ztpurge.patience import why_over
-from ztpurge.redaction import Secrets
-from ztpurge.retry import Limits, persist
-from ztpurge.transport import exchange, make_session
 from ztpurge.untrusted import for_log
-from ztpurge.workers import as_completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ztpurge.calls.clock import Clock
+    from ztpurge.calls.pace import Pace
+    from ztpurge.calls.retry import Attempted
+    from ztpurge.calls.transport import Answer
     from ztpurge.changes.event import Run
     from ztpurge.changes.runs import Listed
     from ztpurge.changes.trees import Entry
-    from ztpurge.clock import Clock
-    from ztpurge.pace import Pace
-    from ztpurge.retry import Attempted
-    from ztpurge.transport import Answer
 
 _MAX_ANSWER = 200_000_000  # bytes; 100,000 entries take some 30 MB
 _PAGE = 100

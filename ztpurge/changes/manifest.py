@@ -11,14 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from ztpurge.changes import changes_of
+from ztpurge.changes.contents import Content
+from ztpurge.changes.paths import changes_of
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ztpurge.mapping import Site
 
 _SCHEMA = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -96,11 +95,6 @@ def renew(
         if path not in before.files:
             del entries[path]
     return entries
-
-
-def served_as(site: Site) -> str:
-    """Return how a site makes URLs of files, to be compared: another way has URLs that were never purged."""
-    return json.dumps([sorted(site.base_urls), sorted(site.index_files), site.clean_urls], separators=(",", ":"))
 
 
 def _is_schema(value: object) -> bool:

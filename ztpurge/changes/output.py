@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ztpurge.changes.contents import MOST_BYTES, Content
 from ztpurge.errors import ZtpurgeError
-from ztpurge.expected import MOST_BYTES, Content
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:

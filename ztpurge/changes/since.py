@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ztpurge.changes import Change, changes_of
 from ztpurge.changes.event import Range, Start
 from ztpurge.changes.links import links_to
+from ztpurge.changes.paths import Change, changes_of
 from ztpurge.changes.trees import LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log

@@ -1,0 +1,362 @@
+"""Each way in which a call can go wrong is a typed error, and the token goes nowhere but to the API."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+import requests_mock
+
+from sandbox import Fault, Provider, Sandbox, Service
+from ztpurge import __version__
+from ztpurge.calls.clock import Clock
+from ztpurge.cdn.answers import Provider as ProviderSaid
+from ztpurge.cdn.answers import Task
+from ztpurge.cdn.api import Cdn, Login
+from ztpurge.cdn.plan import Batch, plan_prefetch
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BATCH = Batch("urls", "static.example.com", ("http://static.example.com/a",))
+
+
+def client(url: str, token: str, environ: dict[str, str] | None = None) -> Cdn:
+    return Cdn(url, Login(token), environ=environ or {}, clock=Clock())
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure", "words"),
+    [
+        pytest.param(Fault("status", status=503), Failure.BUSY, "answered 503", id="503"),
+        pytest.param(Fault("status", status=429), Failure.BUSY, "answered 429", id="429"),
+        pytest.param(Fault("status", status=502), Failure.SERVER, "answered 502", id="502"),
+        pytest.param(Fault("status", status=404, body="{}"), Failure.REJECTED, "answered 404", id="404"),
+        pytest.param(
+            Fault("status", status=400, body='{"error": "bad", "successRate": 50.0}'),
+            Failure.CONTENT,
+            "answered 400: bad",
+            id="a provider refused",
+        ),
+        pytest.param(
+            Fault("bad-status-line"), Failure.SERVER, r"answered -1 UNKNOWN: \[Errno 111\] Conn", id="status line -1"
+        ),
+        pytest.param(
+            Fault("bad-status-line", status=1001, body='{"error": "timed out", "successRate": 50.0}'),
+            Failure.SERVER,
+            "answered 1001 UNKNOWN: timed out",
+            id="status line 1001",
+        ),
+        pytest.param(Fault("reset"), Failure.UNREACHABLE, "broke off", id="reset"),
+        pytest.param(Fault("reset-after"), Failure.UNREACHABLE, "broke off", id="reset after the purge"),
+        pytest.param(Fault("truncated"), Failure.UNREACHABLE, "broke off", id="cut off"),
+        pytest.param(Fault("hang", seconds=30), Failure.TIMEOUT, "no answer within", id="no answer"),
+        pytest.param(Fault("drip", seconds=30), Failure.TIMEOUT, "no answer within", id="byte by byte"),
+        pytest.param(Fault("html"), Failure.UNREADABLE, "without a reqId", id="HTML"),
+        pytest.param(Fault("no-reqid"), Failure.UNREADABLE, "without a reqId", id="no reqId"),
+        pytest.param(Fault("huge"), Failure.UNREADABLE, "longer than", id="megabytes"),
+        pytest.param(Fault("ret"), Failure.SERVER, "answered 200", id="ret"),
+        pytest.param(Fault("redirect", location="http://127.0.0.1:1/"), Failure.REDIRECT, "elsewhere", id="redirect"),
+    ],
+)
+def test_faults_are_typed_errors(cdn: Sandbox, token: str, fault: Fault, failure: Failure, words: str) -> None:
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError, match=words) as caught:
+        client(cdn.api_url, token).purge(BATCH, 0.5)
+    assert caught.value.failure is failure
+    assert token not in str(caught.value)
+
+
+def test_an_address_where_nobody_listens_is_away(token: str) -> None:
+    with pytest.raises(ApiError, match="Connection refused") as caught:
+        client("http://127.0.0.1:1", token).purge(BATCH, 5)
+    assert (caught.value.failure, caught.value.maybe_accepted) == (Failure.AWAY, False)
+
+
+def test_a_receipt_has_the_req_id(cdn: Sandbox, token: str) -> None:
+    receipt = client(cdn.api_url, token).purge(BATCH, 5)
+    assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
+
+
+def test_an_interim_answer_is_not_the_answer(cdn: Sandbox, token: str) -> None:
+    cdn.add_faults(Fault("interim"), Fault("interim", status=102), Fault("interim", path="/cdn_api/req_status"))
+    api = client(cdn.api_url, token)
+    req_ids = [api.purge(BATCH, 5).req_id for _ in range(3)]
+    assert req_ids == [call.req_id for call in cdn.calls]
+    assert api.status(req_ids[0], 5).state == "done"
+
+
+def test_a_token_given_back_as_a_req_id_is_none(cdn: Sandbox, token: str) -> None:
+    cdn.add_faults(Fault("status", status=200, body=json.dumps({"reqId": token, "successRate": 100.0})))
+    with pytest.raises(ApiError, match=r"without a reqId: .*\*\*\*") as caught:
+        client(cdn.api_url, token).purge(Batch("urls", "static.example.com", ("http://static.example.com/",)), 10)
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["urls", "dirs"])
+def test_the_body_has_one_key(token: str, kind: str) -> None:
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/purge", json={"reqId": "x"})
+        entries = ("http://a.example/é/",)
+        client("http://api.example", token).purge(Batch(kind, "a.example", entries), 5)  # type: ignore[arg-type]
+    assert json.loads(api.last_request.body) == {kind: list(entries)}
+    assert api.last_request.headers["User-Agent"] == f"ztpurge/{__version__}"
+    assert api.last_request.headers["X-Auth-Token"] == token
+
+
+def test_a_ca_bundle_that_is_not_there_is_named_before_anything_is_called(token: str) -> None:
+    with pytest.raises(ZtpurgeError, match="no file") as caught:
+        client("https://api.example", token, {"REQUESTS_CA_BUNDLE": "/no/such.pem"})
+    assert caught.value.place == "REQUESTS_CA_BUNDLE"
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[", "http://x/\xff", "//", "\x00"], ids=["open bracket", "not UTF-8", "empty", "NUL"]
+)
+def test_a_redirect_to_nowhere_is_a_redirect(cdn: Sandbox, token: str, location: str) -> None:
+    cdn.add_faults(
+        Fault("status", status=302, headers=(("Location", location), ("Content-Encoding", "gzip")), body="x")
+    )
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, token).purge(BATCH, 5)
+    assert caught.value.failure in {Failure.REDIRECT, Failure.UNREACHABLE, Failure.UNREADABLE}
+
+
+def test_cookies_of_the_api_are_not_kept(token: str) -> None:
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/purge", json={"reqId": "x"}, headers={"Set-Cookie": "a=b"})
+        cdn = client("http://api.example", token)
+        cdn.purge(BATCH, 5)
+        cdn.purge(BATCH, 5)
+    assert "Cookie" not in api.last_request.headers
+
+
+def test_a_netrc_file_adds_nothing(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".netrc").write_text("machine api.example login user password secret")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert requests.utils.get_netrc_auth("http://api.example/") == ("user", "secret")
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/purge", json={"reqId": "x"})
+        client("http://api.example", token).purge(BATCH, 5)
+    assert "Authorization" not in api.last_request.headers
+
+
+@pytest.mark.parametrize(
+    ("environ", "verify"),
+    [
+        pytest.param({}, True, id="the bundle that comes along"),
+        pytest.param({"REQUESTS_CA_BUNDLE": __file__}, __file__, id="requests' variable"),
+        pytest.param({"CURL_CA_BUNDLE": __file__}, __file__, id="curl's variable"),
+    ],
+)
+def test_a_company_s_ca_bundle_is_honoured(token: str, environ: dict[str, str], verify: bool | str) -> None:
+    with requests_mock.Mocker() as api:
+        api.post("https://api.example/cdn_api/purge", json={"reqId": "x"})
+        client("https://api.example", token, environ).purge(BATCH, 5)
+    assert api.last_request.verify == verify
+
+
+class Hands:
+    """The hands of a sandbox's clock, moved by the test."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+PREFETCH = Batch("prefetch", "static.example.com", ("http://static.example.com/a", "http://static.example.com/b,c"))
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        pytest.param((), ["run", "success"], id="propagation"),
+        pytest.param((Fault("task-failure"),), ["run", "failure"], id="failure"),
+        pytest.param((Fault("task-stuck"),), ["run", "run"], id="stuck"),
+    ],
+)
+def test_a_status_follows_the_task(tmp_path: Path, token: str, faults: tuple[Fault, ...], words: list[str]) -> None:
+    hands = Hands()
+    hosts = ("static.example.com",)
+    with Sandbox(tmp_path, hosts=hosts, token=token, propagation=5, faults=faults, clock=hands) as sandbox:
+        api = client(sandbox.api_url, token)
+        req_id = api.purge(BATCH, 5).req_id
+        before = api.status(req_id, 5)
+        hands.time += 5
+        after = api.status(req_id, 5)
+    assert [before.word, after.word] == words
+    assert (before.state, before.kind, before.entries) == ("pending", "urls", BATCH.entries)
+
+
+def test_a_prefetch_has_a_receipt_and_a_status(cdn: Sandbox, token: str) -> None:
+    api = client(cdn.api_url, token)
+    receipt = api.prefetch(PREFETCH, 5)
+    assert [(call.method, call.path, call.entries) for call in cdn.calls] == [
+        ("POST", "/cdn_api/prefetch", PREFETCH.entries)
+    ]
+    assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
+    assert api.status(receipt.req_id, 5) == Task("done", "success", "prefetch", PREFETCH.entries)
+
+
+def test_a_prefetch_of_a_plan_sends_urls_alone(token: str) -> None:
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/prefetch", json={"reqId": "x"})
+        (batch,) = plan_prefetch(["http://a.example/1"]).batches
+        client("http://api.example", token).prefetch(batch, 5)
+    assert json.loads(api.last_request.body) == {"urls": ["http://a.example/1"]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        pytest.param(Fault("status", status=503, path="/cdn_api/prefetch"), Failure.BUSY, id="503"),
+        pytest.param(Fault("reset", path="/cdn_api/prefetch"), Failure.UNREACHABLE, id="reset"),
+        pytest.param(Fault("ret", path="/cdn_api/prefetch"), Failure.SERVER, id="ret"),
+        pytest.param(Fault("no-reqid", path="/cdn_api/prefetch"), Failure.UNREADABLE, id="no reqId"),
+    ],
+)
+def test_a_prefetch_fails_as_a_purge_does(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, token).prefetch(PREFETCH, 5)
+    assert caught.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        pytest.param(Fault("status", status=503, path="/cdn_api/req_status"), Failure.BUSY, id="503"),
+        pytest.param(
+            Fault("status", status=404, body="not here", path="/cdn_api/req_status"),
+            Failure.REJECTED,
+            id="404 of a proxy",
+        ),
+        pytest.param(Fault("bad-status-line", path="/cdn_api/req_status"), Failure.SERVER, id="status line -1"),
+        pytest.param(Fault("reset", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="reset"),
+        pytest.param(Fault("truncated", path="/cdn_api/req_status"), Failure.UNREACHABLE, id="cut off"),
+        pytest.param(Fault("hang", seconds=30, path="/cdn_api/req_status"), Failure.TIMEOUT, id="no answer"),
+        pytest.param(Fault("html", path="/cdn_api/req_status"), Failure.UNREADABLE, id="HTML"),
+        pytest.param(Fault("huge", path="/cdn_api/req_status"), Failure.UNREADABLE, id="megabytes"),
+        pytest.param(
+            Fault("redirect", location="http://127.0.0.1:1/", path="/cdn_api/req_status"),
+            Failure.REDIRECT,
+            id="redirect",
+        ),
+    ],
+)
+def test_faults_of_a_status_are_typed_errors(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
+    api = client(cdn.api_url, token)
+    req_id = api.purge(BATCH, 5).req_id
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError) as caught:
+        api.status(req_id, 0.5)
+    assert caught.value.failure is failure
+    assert token not in str(caught.value)
+    assert api.status(req_id, 5).state == "done"  # the next question is a new one
+
+
+def test_a_req_id_that_nobody_knows_is_unknown(cdn: Sandbox, token: str) -> None:
+    with pytest.raises(ApiError, match="task id can not found") as caught:
+        client(cdn.api_url, token).status("fa97b5d1-929f-11e5-b504-e03f4978b2ff", 5)
+    assert caught.value.failure is Failure.UNKNOWN_TASK
+
+
+def test_a_status_asked_with_a_bad_token_is_refused(cdn: Sandbox) -> None:
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, "expired-token").status("x", 5)
+    assert caught.value.failure is Failure.AUTH
+    assert "expired-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("req_id", "path"),
+    [
+        ("fa97-b5d1_c", "fa97-b5d1_c"),
+        ("a:b.c", "a%3Ab.c"),
+        ("../tokens?x#y", "..%2Ftokens%3Fx%23y"),
+        ("a%2f", "a%252f"),
+    ],
+)
+def test_a_status_is_a_bare_get_of_one_path(token: str, req_id: str, path: str) -> None:
+    with requests_mock.Mocker(case_sensitive=True) as api:
+        api.get(requests_mock.ANY, json={"task": {"taskStatus": "success"}})
+        client("http://api.example/v1", token).status(req_id, 5)
+    asked = api.last_request
+    assert (asked.method, asked.url, asked.body) == ("GET", f"http://api.example/v1/cdn_api/req_status/{path}", None)
+    assert asked.headers["X-Auth-Token"] == token
+    assert not {"Content-Type", "Content-Length", "Transfer-Encoding"} & asked.headers.keys()
+
+
+def test_a_status_without_time_asks_nobody(cdn: Sandbox, token: str) -> None:
+    with pytest.raises(ApiError, match="no time was left") as caught:
+        client(cdn.api_url, token).status("x", 0)
+    assert (caught.value.failure, cdn.calls) == (Failure.TIMEOUT, ())
+
+
+def test_each_provider_is_asked_live(tmp_path: Path, token: str) -> None:
+    hands = Hands()
+    service = Service(tasks_end=False, providers=(Provider("ws_api"), Provider("yy_api", late_by=9)))
+    hosts = ("static.example.com",)
+    with Sandbox(tmp_path, hosts=hosts, token=token, propagation=5, clock=hands, service=service) as sandbox:
+        api = client(sandbox.api_url, token)
+        purged, prefetched = api.purge(BATCH, 5).req_id, api.prefetch(PREFETCH, 5).req_id
+        hands.time += 5
+        seen = [api.live(purged, is_prefetch=False, timeout=5), api.live(prefetched, is_prefetch=True, timeout=5)]
+        hands.time += 9
+        seen += [api.live(purged, is_prefetch=False, timeout=5), api.live(prefetched, is_prefetch=True, timeout=5)]
+    assert [live.state for live in seen] == ["pending", "pending", "done", "done"]
+    assert [provider.word for provider in seen[0].providers] == ["success", "wait"]
+
+
+def test_a_provider_that_echoes_the_token_or_the_password_is_not_believed_to_be_called_so() -> None:
+    login = Login(username="name", password="pass word")
+    with requests_mock.Mocker() as api:
+        api.post("http://api.example/cdn_api/tokens", json={"access": {"token": {"id": "token-of-today"}}})
+        said = {"ret": 0, "result": {"status": "pass word, token-of-today"}}
+        api.get("http://api.example/cdn_api/purge/x", json={"token-of-today": said})
+        live = Cdn("http://api.example", login, environ={}, clock=Clock()).live("x", is_prefetch=False, timeout=5)
+    assert live.providers == (ProviderSaid("***", "pending", "***, ***"),)
+
+
+@pytest.mark.parametrize(
+    ("fault", "failure"),
+    [
+        pytest.param(Fault("reset", path="/cdn_api/purge/"), Failure.UNREACHABLE, id="reset"),
+        pytest.param(Fault("hang", seconds=30, path="/cdn_api/purge/"), Failure.TIMEOUT, id="no answer"),
+    ],
+)
+def test_no_answer_to_a_live_question_is_an_error(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
+    cdn.add_faults(fault)
+    with pytest.raises(ApiError) as caught:
+        client(cdn.api_url, token).live("x", is_prefetch=False, timeout=0.5)
+    assert caught.value.failure is failure
+
+
+def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:
+    hands = Hands()
+    heard: list[str] = []
+    login = Login(username="name", password="pass word")
+    with Sandbox(
+        tmp_path,
+        hosts=("static.example.com",),
+        username="name",
+        password="pass word",
+        token_lifetime=60,
+        propagation=100,
+        clock=hands,
+    ) as sandbox:
+        api = Cdn(sandbox.api_url, login, environ={}, clock=Clock(), on_token=heard.append)
+        req_id = api.purge(BATCH, 5).req_id
+        states = [api.status(req_id, 5).state]
+        hands.time += 100
+        states += [api.status(req_id, 5).state, api.status(req_id, 5).state]
+        api.prefetch(PREFETCH, 5)
+        paths = [call.path.removeprefix("/cdn_api/").partition("/")[0] for call in sandbox.calls]
+    assert states == ["pending", "done", "done"]
+    assert len(set(heard)) == 2
+    assert paths == ["tokens", "purge", "req_status", "req_status", "tokens", "req_status", "req_status", "prefetch"]

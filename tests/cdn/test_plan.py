@@ -1,0 +1,239 @@
+"""A plan sends nothing twice, nothing that a directory covers, and no more than the API takes in a call."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ztpurge.cdn.plan import Batch, Folded, Plan, make_plan, plan_prefetch, raise_if_too_many
+from ztpurge.errors import ZtpurgeError
+from ztpurge.site.urls import host_of
+
+A = "http://a.example"
+B = "http://b.example"
+
+
+def urls(*names: str, origin: str = A, host: str = "a.example") -> Batch:
+    return Batch("urls", host, tuple(f"{origin}/{name}" for name in names))
+
+
+@pytest.mark.parametrize(
+    ("given_urls", "given_dirs", "plan"),
+    [
+        pytest.param([], [], Plan(), id="nothing"),
+        pytest.param([f"{A}/1"], [], Plan((urls("1"),)), id="one"),
+        pytest.param([f"{A}/2", f"{A}/1", f"{A}/2"], [], Plan((urls("2", "1"),)), id="each once, order kept"),
+        pytest.param(
+            [f"{A}/{number}" for number in range(10)], [], Plan((urls(*map(str, range(10))),)), id="ten are one call"
+        ),
+        pytest.param(
+            [f"{A}/{number}" for number in range(21)],
+            [],
+            Plan((urls(*map(str, range(10))), urls(*map(str, range(10, 20))), urls("20"))),
+            id="twenty-one are three calls",
+        ),
+        pytest.param(
+            [f"{B}/1", f"{A}/1", f"{B}/2"],
+            [],
+            Plan((urls("1", "2", origin=B, host="b.example"), urls("1"))),
+            id="a call for each host, as they first come",
+        ),
+        pytest.param(
+            [f"{A}/1", "https://a.example/1", f"{A}:8080/1"],
+            [],
+            Plan((Batch("urls", "a.example", (f"{A}/1", "https://a.example/1", f"{A}:8080/1")),)),
+            id="schemes and ports of a host in one call",
+        ),
+        pytest.param(
+            [f"{A}/1", f"{B}/1"],
+            [f"{A}/d/", f"{B}/d/"],
+            Plan(
+                (
+                    urls("1"),
+                    Batch("dirs", "a.example", (f"{A}/d/",)),
+                    urls("1", origin=B, host="b.example"),
+                    Batch("dirs", "b.example", (f"{B}/d/",)),
+                )
+            ),
+            id="URLs and directories apart",
+        ),
+        pytest.param(
+            [],
+            [f"{A}/{number}/" for number in range(11)],
+            Plan(
+                (
+                    Batch("dirs", "a.example", tuple(f"{A}/{number}/" for number in range(10))),
+                    Batch("dirs", "a.example", (f"{A}/10/",)),
+                )
+            ),
+            id="eleven directories are two calls",
+        ),
+        pytest.param(
+            [f"{A}/d/1", f"{A}/d/e/2?x", f"{A}/e/3"],
+            [f"{A}/d/"],
+            Plan(
+                (urls("e/3"), Batch("dirs", "a.example", (f"{A}/d/",))),
+                (Folded(f"{A}/d/1", f"{A}/d/"), Folded(f"{A}/d/e/2?x", f"{A}/d/")),
+            ),
+            id="what a directory covers is folded",
+        ),
+        pytest.param(
+            [f"{A}/d/", f"{A}/d"],
+            [f"{A}/d/"],
+            Plan((urls("d"), Batch("dirs", "a.example", (f"{A}/d/",))), (Folded(f"{A}/d/", f"{A}/d/"),)),
+            id="the directory's own URL is folded, the one without a slash is not",
+        ),
+        pytest.param(
+            [f"{A}/d/e/f/1"],
+            [f"{A}/d/e/f/", f"{A}/d/", f"{A}/d/e/", f"{A}/d/"],
+            Plan(
+                (Batch("dirs", "a.example", (f"{A}/d/",)),),
+                (
+                    Folded(f"{A}/d/e/f/1", f"{A}/d/"),
+                    Folded(f"{A}/d/e/f/", f"{A}/d/"),
+                    Folded(f"{A}/d/e/", f"{A}/d/"),
+                ),
+            ),
+            id="directories in directories",
+        ),
+        pytest.param(
+            [f"{A}/", f"{A}/1", f"{A}?/2"],
+            [f"{A}/"],
+            Plan(
+                (Batch("urls", "a.example", (f"{A}?/2",)), Batch("dirs", "a.example", (f"{A}/",))),
+                (Folded(f"{A}/", f"{A}/"), Folded(f"{A}/1", f"{A}/")),
+            ),
+            id="a whole host",
+        ),
+        pytest.param(
+            [f"{A}/x?from=/d/1", f"{A}/x?{A}/d/1"],
+            [f"{A}/d/"],
+            Plan((urls("x?from=/d/1", f"x?{A}/d/1"), Batch("dirs", "a.example", (f"{A}/d/",)))),
+            id="slashes in a query are no folders",
+        ),
+        pytest.param(
+            ["https://a.example/d/1", f"{A}:8080/d/1", f"{B}/d/1", f"{A}/D/1", f"{A}/d%2F1", f"{A}/dd/1"],
+            [f"{A}/d/"],
+            Plan(
+                (
+                    Batch(
+                        "urls",
+                        "a.example",
+                        ("https://a.example/d/1", f"{A}:8080/d/1", f"{A}/D/1", f"{A}/d%2F1", f"{A}/dd/1"),
+                    ),
+                    Batch("dirs", "a.example", (f"{A}/d/",)),
+                    urls("d/1", origin=B, host="b.example"),
+                )
+            ),
+            id="another scheme, port, host, case or name is not covered",
+        ),
+    ],
+)
+def test_a_plan(given_urls: list[str], given_dirs: list[str], plan: Plan) -> None:
+    assert make_plan(given_urls, given_dirs) == plan
+
+
+def test_inputs_may_be_read_only_once() -> None:
+    assert make_plan(iter([f"{A}/d/1", f"{A}/2"]), iter([f"{A}/d/"])) == Plan(
+        (urls("2"), Batch("dirs", "a.example", (f"{A}/d/",))), (Folded(f"{A}/d/1", f"{A}/d/"),)
+    )
+
+
+ORIGINS = st.sampled_from([A, "https://a.example", f"{A}:8080", B])
+FOLDERS = st.lists(st.sampled_from(["a/", "b/"]), max_size=4).map("".join)
+DIRS = st.builds("{}/{}".format, ORIGINS, FOLDERS)
+URLS = st.builds("{}{}".format, DIRS, st.sampled_from(["", "a", "b", "c?a/b/", *(str(n) for n in range(30))]))
+
+
+@given(given_urls=st.lists(URLS, max_size=60), given_dirs=st.lists(DIRS, max_size=15))
+@settings(deadline=None)
+def test_everything_is_purged_once(given_urls: list[str], given_dirs: list[str]) -> None:
+    plan = make_plan(given_urls, given_dirs)
+    assert plan == make_plan(given_urls, given_dirs)
+    sent = [(batch.kind, entry) for batch in plan.batches for entry in batch.entries]
+    assert len(sent) == len(set(sent)) == plan.size
+    assert all(1 <= len(batch.entries) <= 10 for batch in plan.batches)
+    assert all({batch.host} == set(map(host_of, batch.entries)) for batch in plan.batches)
+    directories = {entry for kind, entry in sent if kind == "dirs"}
+    assert all(folded.directory in directories and folded.url.startswith(folded.directory) for folded in plan.folded)
+    assert {entry for _, entry in sent} | {folded.url for folded in plan.folded} == {*given_urls, *given_dirs}
+    sent_urls = {entry for kind, entry in sent if kind == "urls"}
+    assert not any(url.startswith(directory) for url in sent_urls for directory in directories)
+    assert sent_urls <= set(given_urls)
+    assert directories <= set(given_dirs)
+    assert not any(other != one and other.startswith(one) for one in directories for other in directories)
+    # one list for each host and kind, cut into tens: only its last batch may be short
+    short = [(batch.kind, batch.host) for batch in plan.batches if len(batch.entries) < 10]
+    assert len(short) == len(set(short))
+
+
+@given(given_urls=st.lists(URLS, unique=True, max_size=60))
+@settings(deadline=None)
+def test_order_is_kept_within_a_host(given_urls: list[str]) -> None:
+    plan = make_plan(given_urls, [])
+    hosts = list(dict.fromkeys(map(host_of, given_urls)))
+    assert [entry for batch in plan.batches for entry in batch.entries] == sorted(
+        given_urls, key=lambda url: hosts.index(host_of(url))
+    )
+
+
+def test_size_counts_what_is_sent() -> None:
+    assert make_plan([f"{A}/d/1", f"{A}/2", f"{B}/3"], [f"{A}/d/"]).size == 3
+    assert Plan().size == 0
+
+
+@pytest.mark.parametrize(("size", "most"), [(0, 1), (1, 1), (10_000, 10_000)])
+def test_a_plan_up_to_the_limit_passes(size: int, most: int) -> None:
+    raise_if_too_many(make_plan((f"{A}/{number}" for number in range(size)), []), most)
+
+
+def test_a_plan_over_the_limit_is_refused() -> None:
+    plan = make_plan([f"{A}/1", f"{A}/2", f"{A}/d/3"], [f"{A}/d/"])
+    with pytest.raises(
+        ZtpurgeError, match=re.escape("3 URLs and directories would be purged, more than the 2")
+    ) as raised:
+        raise_if_too_many(plan, 2)
+    assert raised.value.place == "max-urls"
+    assert "raise `max-urls`" in raised.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("given_urls", "batches"),
+    [
+        pytest.param([], (), id="nothing"),
+        pytest.param(
+            [f"{A}/2", f"{A}/d/", f"{A}/d/1", f"{A}/2"],
+            (Batch("prefetch", "a.example", (f"{A}/2", f"{A}/d/", f"{A}/d/1")),),
+            id="each once, nothing folded",
+        ),
+        pytest.param(
+            [f"{A}/{number}" for number in range(11)],
+            (
+                Batch("prefetch", "a.example", tuple(f"{A}/{number}" for number in range(10))),
+                Batch("prefetch", "a.example", (f"{A}/10",)),
+            ),
+            id="eleven are two calls",
+        ),
+        pytest.param(
+            [f"{B}/1", f"{A}/1", f"{B}/2"],
+            (Batch("prefetch", "b.example", (f"{B}/1", f"{B}/2")), Batch("prefetch", "a.example", (f"{A}/1",))),
+            id="a call for each host",
+        ),
+    ],
+)
+def test_a_prefetch_is_planned_by_the_same_limits(given_urls: list[str], batches: tuple[Batch, ...]) -> None:
+    assert plan_prefetch(iter(given_urls)) == Plan(batches)
+
+
+@given(given_urls=st.lists(URLS, max_size=60))
+@settings(deadline=None)
+def test_everything_is_prefetched_once(given_urls: list[str]) -> None:
+    plan = plan_prefetch(given_urls)
+    sent = [entry for batch in plan.batches for entry in batch.entries]
+    assert sorted(sent) == sorted(set(given_urls))
+    assert plan.folded == ()
+    assert all(batch.kind == "prefetch" and 1 <= len(batch.entries) <= 10 for batch in plan.batches)
+    assert all({batch.host} == set(map(host_of, batch.entries)) for batch in plan.batches)

@@ -1,0 +1,617 @@
+"""What an edge serves is compared byte by byte, however it is sent, and asked for as a browser would."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import socket
+import subprocess
+import threading
+import time
+import tracemalloc
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import Headers, Reply
+from sandbox.listener import Listener
+from sandbox.wire import read_request, render
+from tests.standins.repositories import Repository
+from ztpurge.changes.contents import MOST_BYTES_UNKNOWN, Content
+from ztpurge.edge.fetch import Edges, Look
+from ztpurge.errors import ApiError, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from sandbox.wire import Request
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CLOSE = b"Connection: close\r\n\r\n"
+MIB = 1 << 20
+
+
+@pytest.fixture(autouse=True)
+def no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@dataclass
+class Edge:
+    """An edge that sends the same pieces to everybody and notes who asked, and how much it could send."""
+
+    pieces: Callable[[], Iterable[bytes]]
+    url: str = ""
+    asked: list[Request] = field(default_factory=list)
+    sent: int = 0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def serve(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as stream:
+            try:
+                while request := read_request(stream):
+                    self.asked.append(request)
+                    for piece in self.pieces():
+                        connection.sendall(piece)
+                        self.sent += len(piece)
+                    if b"keep-alive" not in self.first:
+                        return
+            finally:
+                self.ended.set()
+
+    @property
+    def first(self) -> bytes:
+        return next(iter(self.pieces()), b"")
+
+    @property
+    def targets(self) -> list[bytes]:
+        return [request.target for request in self.asked]
+
+
+@contextmanager
+def edge(*pieces: bytes, stream: Callable[[], Iterable[bytes]] | None = None) -> Iterator[Edge]:
+    served = Edge(stream or (lambda: pieces))
+    with Listener(served.serve, bind="127.0.0.1", port=0) as listener:
+        served.url = listener.url
+        yield served
+
+
+def answer(body: bytes = b"", *headers: tuple[str, str], status: int = 200) -> bytes:
+    return render(Reply(status, headers=Headers(headers), body=body))
+
+
+def look(sent: bytes, expected: Content | None, *, timeout: float = 10) -> Look:
+    with edge(sent) as served:
+        return Edges({}).look(f"{served.url}/a", expected, timeout)
+
+
+def plain(data: bytes) -> Content:
+    return Content(hashlib.sha256(data).hexdigest(), len(data))
+
+
+def blob(data: bytes, algorithm: str = "sha1") -> Content:
+    digest = hashlib.new(algorithm, b"blob %d\0" % len(data) + data).hexdigest()
+    return Content(digest, len(data), is_blob=True)
+
+
+def of_unknown_size(data: bytes) -> Content:
+    return Content(blob(data).digest, None, is_blob=True)
+
+
+def sha256_blob(data: bytes) -> Content:
+    return blob(data, "sha256")
+
+
+def encoded(encoding: str, body: bytes) -> bytes:
+    return answer(body, ("Content-Encoding", encoding))
+
+
+def chunked(body: bytes, size: int = 1000, head: bytes = b"") -> bytes:
+    chunks = [body[start : start + size] for start in range(0, len(body), size)]
+    framed = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in [*chunks, b""])
+    return OK + head + b"Transfer-Encoding: chunked\r\n" + CLOSE + framed
+
+
+def raw_deflate(data: bytes) -> bytes:
+    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+def members(data: bytes) -> bytes:
+    return b"".join(gzip.compress(data[start : start + 5000]) for start in range(0, len(data), 5000)) or gzip.compress(
+        data
+    )
+
+
+KINDS = {"SHA-256": plain, "blob": blob, "SHA-256 blob": sha256_blob, "size unknown": of_unknown_size}
+TRANSFERS: dict[str, Callable[[bytes], bytes]] = {
+    "Content-Length": answer,
+    "until the connection closes": lambda data: OK + CLOSE + data,
+    "HTTP 1.0": lambda data: b"HTTP/1.0 200 OK\r\n\r\n" + data,
+    "chunked": chunked,
+    "identity": lambda data: encoded("identity", data),
+    "Identity twice": lambda data: encoded("identity ,, Identity", data),
+    "gzip, identity": lambda data: encoded("gzip, identity", gzip.compress(data)),
+    "IDENTITY ,GZIP": lambda data: encoded("IDENTITY ,GZIP", gzip.compress(data)),
+    "identity, deflate": lambda data: encoded("identity,\tdeflate", zlib.compress(data)),
+    "chunked beside a length": lambda data: chunked(data, head=b"Content-Length: 7\r\n"),
+    "chunked beside an unreadable length": lambda data: chunked(data, head=b"Content-Length: 1, 2\r\n"),
+    "gzip chunked beside a length": lambda data: chunked(
+        gzip.compress(data), head=b"Content-Encoding: gzip\r\nContent-Length: 7\r\n"
+    ),
+    "gzip": lambda data: encoded("gzip", gzip.compress(data)),
+    "x-gzip": lambda data: encoded("x-gzip", gzip.compress(data)),
+    "GZIP": lambda data: encoded(" GZIP ", gzip.compress(data)),
+    "gzip chunked": lambda data: chunked(gzip.compress(data), 7, b"Content-Encoding: gzip\r\n"),
+    "gzip in members": lambda data: encoded("gzip", members(data)),
+    "gzip without a length": lambda data: OK + b"Content-Encoding: gzip\r\n" + CLOSE + gzip.compress(data),
+    "deflate": lambda data: encoded("deflate", zlib.compress(data)),
+    "deflate chunked": lambda data: chunked(zlib.compress(data), 1, b"Content-Encoding: deflate\r\n"),
+    "raw deflate": lambda data: encoded("deflate", raw_deflate(data)),
+    "raw deflate chunked": lambda data: chunked(raw_deflate(data), 1, b"Content-Encoding: deflate\r\n"),
+}
+BODIES = {"a page": b"<p>caf\xc3\xa9</p>\n" * 2000, "one byte": b"x", "empty": b""}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("transfer", TRANSFERS.values(), ids=TRANSFERS)
+def test_the_content_is_known_however_it_is_sent(
+    transfer: Callable[[bytes], bytes], kind: Callable[[bytes], Content], body: bytes
+) -> None:
+    seen = look(transfer(body), kind(body))
+    assert (seen.status, seen.is_match, seen.unread) == (200, True, "")
+
+
+OTHERS = {
+    "a byte changed": lambda body: body[:-1] + b"!",
+    "a byte longer": lambda body: body + b"!",
+    "a byte shorter": lambda body: body[:-1],
+    "empty": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("transfer", TRANSFERS.values(), ids=TRANSFERS)
+def test_other_content_is_other_content_however_it_is_sent(
+    transfer: Callable[[bytes], bytes], kind: Callable[[bytes], Content], other: Callable[[bytes], bytes]
+) -> None:
+    body = BODIES["a page"]
+    assert not look(transfer(other(body)), kind(body)).is_match
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+@pytest.mark.parametrize("body", [b"", b"x\r\n", bytes(range(256)) * 400], ids=["empty", "CRLF", "binary"])
+def test_ids_are_those_that_git_gives(tmp_path: Path, algorithm: str, body: bytes) -> None:
+    repository = Repository(tmp_path, init=False)
+    repository.git("init", "--quiet", f"--object-format={algorithm}")
+    sha = repository.git("hash-object", "--stdin", data=body)
+    assert look(answer(body), Content(sha, len(body), is_blob=True)).is_match
+    assert look(answer(body), Content(sha, None, is_blob=True)).is_match
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_file_that_is_stored_compressed_is_compared_as_it_is_sent(kind: Callable[[bytes], Content]) -> None:
+    stored = gzip.compress(b"text" * 1000)
+    assert look(encoded("gzip", stored), kind(stored)).is_match
+    assert look(encoded("gzip", stored), kind(b"text" * 1000)).is_match
+    assert not look(encoded("gzip", stored), kind(b"TEXT" * 1000)).is_match
+
+
+def test_a_member_of_gzip_may_end_where_a_piece_of_the_inflated_body_does() -> None:
+    first, second = bytes(MIB), b"the rest"
+    assert look(encoded("gzip", gzip.compress(first) + gzip.compress(second)), plain(first + second)).is_match
+
+
+@pytest.mark.parametrize(
+    ("encoding", "unread"),
+    [
+        pytest.param("br", "br", id="br"),
+        pytest.param("zstd", "zstd", id="zstd"),
+        pytest.param("gzip, br", "gzip, br", id="two"),
+        pytest.param("Gzip , gzip", "gzip, gzip", id="the same twice"),
+        pytest.param("identity, br", "br", id="one, and none"),
+        pytest.param("##[error]x", "#\\#[error]x", id="a command to the runner"),
+        pytest.param("x" * 99, f"{'x' * 40}... (99 characters)", id="long"),
+    ],
+)
+def test_compression_that_cannot_be_undone_is_named(encoding: str, unread: str) -> None:
+    seen = look(encoded(encoding, b"\x0b\x02\x80body\x03"), plain(b"body"))
+    assert (seen.is_match, seen.unread) == (False, unread)
+
+
+def test_a_file_that_is_stored_in_brotli_is_compared_as_it_is_sent() -> None:
+    assert look(encoded("br", b"\x0b\x02\x80body\x03"), plain(b"\x0b\x02\x80body\x03")).is_match
+
+
+@pytest.mark.parametrize("expected", [b"", b"a", b"garbags"], ids=["empty", "a byte", "as long"])
+@pytest.mark.parametrize(
+    ("encoding", "garbage"),
+    [
+        pytest.param("gzip", b"garbage", id="gzip"),
+        pytest.param("gzip", b"\x1f\x8b\x08\x00", id="gzip cut off in its head"),
+        pytest.param("gzip", gzip.compress(b"")[:-8], id="gzip cut off before its check sum"),
+        pytest.param("deflate", b"\xff\xffgarbage", id="deflate"),
+        pytest.param("deflate", b"\x78", id="deflate cut off"),
+    ],
+)
+def test_what_only_claims_to_be_compressed_is_other_content(encoding: str, garbage: bytes, expected: bytes) -> None:
+    assert not look(encoded(encoding, garbage), plain(expected)).is_match
+    assert not look(encoded(encoding, garbage), of_unknown_size(expected)).is_match
+
+
+def test_garbage_behind_a_compressed_body_is_ignored_as_browsers_do() -> None:
+    assert look(encoded("gzip", gzip.compress(b"body") + b"garbage"), plain(b"body")).is_match
+
+
+@pytest.mark.parametrize(
+    ("expected", "most"),
+    [
+        pytest.param(Content("a" * 64, 10), 8 * MIB, id="a few bytes"),
+        pytest.param(Content("a" * 64, 40 * MIB), 8 * MIB, id="some more, of which nothing is kept"),
+        pytest.param(Content("a" * 40, None, is_blob=True), 3 * MOST_BYTES_UNKNOWN, id="size unknown"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_a_bomb_is_left_before_it_fills_the_memory(expected: Content, most: int, encoding: str) -> None:
+    compressor = zlib.compressobj(wbits=31 if encoding == "gzip" else 15)
+    bomb = b"".join(compressor.compress(bytes(MIB)) for _ in range(256)) + compressor.flush()
+    tracemalloc.start()
+    try:
+        assert not look(encoded(encoding, bomb), expected).is_match
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()
+
+
+def endless(head: bytes, piece: bytes = bytes(65536)) -> Callable[[], Iterator[bytes]]:
+    def stream() -> Iterator[bytes]:
+        yield head
+        while True:
+            yield piece
+
+    return stream
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n" + CLOSE
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "most"),
+    [
+        pytest.param(OK + CLOSE, bytes(65536), 16 * MIB, id="without a length"),
+        pytest.param(OK + CHUNKED, b"10000\r\n" + bytes(65536) + b"\r\n", 16 * MIB, id="chunked"),
+        pytest.param(OK + b"Content-Length: 999999999999\r\n" + CLOSE, bytes(65536), 16 * MIB, id="another length"),
+        pytest.param(OK + b"Content-Encoding: gzip\r\n" + CLOSE, bytes(65536), 16 * MIB, id="no gzip at all"),
+        pytest.param(b"HTTP/1.1 404 Not Found\r\n" + CLOSE, bytes(65536), 16 * MIB, id="not found"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /b\r\n" + CLOSE, bytes(65536), 16 * MIB, id="redirect"),
+    ],
+)
+def test_a_body_is_left_as_soon_as_it_cannot_be_the_one_expected(head: bytes, piece: bytes, most: int) -> None:
+    with edge(stream=endless(head, piece)) as served:
+        assert not Edges({}).look(f"{served.url}/a", plain(b"0123456789"), 30).is_match
+        assert served.ended.wait(10)
+        assert served.sent < most  # what the sockets' buffers hold
+
+
+def test_a_body_of_unknown_size_is_kept_up_to_a_limit() -> None:
+    with edge(stream=endless(OK + CLOSE)) as served:
+        assert not Edges({}).look(f"{served.url}/a", of_unknown_size(b"x"), 30).is_match
+        assert served.ended.wait(10)
+        assert MOST_BYTES_UNKNOWN <= served.sent < 2 * MOST_BYTES_UNKNOWN
+    whole = bytes(MOST_BYTES_UNKNOWN)
+    assert look(answer(whole), of_unknown_size(whole), timeout=30).is_match
+
+
+def test_nothing_is_read_where_the_status_alone_counts() -> None:
+    with edge(stream=endless(OK + CLOSE)) as served:
+        assert Edges({}).look(f"{served.url}/a", None, 30) == Look(200)
+        assert served.ended.wait(10)
+        assert served.sent < 16 * MIB
+
+
+@pytest.mark.parametrize(("length", "is_small"), [(0, True), (1, True), (1023, True), (1024, False)])
+def test_small_bodies_that_match_are_handed_over(length: int, is_small: bool) -> None:
+    body = b"p" * length
+    small = body if is_small else b""
+    assert look(answer(body), blob(body)).small == small
+    assert look(answer(body), of_unknown_size(body)).small == small
+    assert look(encoded("gzip", gzip.compress(body)), blob(body)).small == small
+    assert look(answer(b"q" * length), blob(body)).small == b""
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_reported_and_not_followed(status: int) -> None:
+    with edge(answer(b"moved", ("Location", "/b?c#d"), status=status)) as served:
+        seen = Edges({}).look(f"{served.url}/a", plain(b"moved"), 10)
+    assert (seen.status, seen.location, seen.is_match) == (status, "/b?c#d", False)
+    assert served.targets == [b"/a"]
+
+
+def test_only_a_redirect_points_elsewhere() -> None:
+    assert look(answer(b"body", ("Location", "/b")), plain(b"body")).location == ""
+    assert look(answer(b"", ("Location", "/b"), status=404), None).location == ""
+    assert look(answer(b"", status=302), None).location == ""
+
+
+def test_a_location_outside_ascii_is_read_as_browsers_do() -> None:
+    sent = b"HTTP/1.1 301 Moved\r\nContent-Length: 0\r\nLocation: /caf\xc3\xa9/\r\n" + CLOSE
+    assert look(sent, None).location == "/caf\u00e9/"
+
+
+@pytest.mark.parametrize("status", [201, 203, 206, 304, 403, 404, 410, 429, 500, 503])
+def test_only_a_whole_answer_can_match(status: int) -> None:
+    with_body = b"" if status == 304 else b"body"
+    seen = look(answer(with_body, status=status), plain(with_body))
+    assert (seen.status, seen.is_match) == (status, False)
+
+
+def test_retry_after_is_handed_on() -> None:
+    assert look(answer(b"", ("Retry-After", "7"), status=503), None).retry_after == "7"
+
+
+@pytest.mark.parametrize(
+    ("sent", "age"),
+    [
+        pytest.param("0", 0, id="just now"),
+        pytest.param("86400", 86400, id="a day"),
+        pytest.param("-1", None, id="in the future"),
+        pytest.param("1, 2", None, id="twice"),
+        pytest.param("\u00b2", None, id="no ASCII"),
+        pytest.param("9" * 5000, None, id="for ever"),
+    ],
+)
+def test_the_age_of_a_copy_is_read(sent: str, age: int | None) -> None:
+    assert look(answer(b"", ("Age", sent)), None).age == age
+
+
+def drip(data: bytes, head: bytes = b"") -> Callable[[], Iterator[bytes]]:
+    def stream() -> Iterator[bytes]:
+        yield head
+        for byte in data:
+            yield bytes((byte,))
+            time.sleep(0.02)
+
+    return stream
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(drip(answer(b"x" * 500)), id="head byte by byte"),
+        pytest.param(drip(bytes(500), OK + b"Content-Length: 500\r\n\r\n"), id="body byte by byte"),
+        pytest.param(drip(chunked(bytes(500), 1)), id="chunk by chunk"),
+    ],
+)
+def test_a_server_that_drips_is_left_when_the_time_is_up(stream: Callable[[], Iterable[bytes]]) -> None:
+    began = time.monotonic()
+    with edge(stream=stream) as served, pytest.raises(ApiError) as caught:
+        Edges({}).look(f"{served.url}/a", Content("a" * 64, 500), 0.3)
+    assert caught.value.failure is Failure.TIMEOUT
+    assert time.monotonic() - began < 5
+
+
+def test_the_time_that_a_server_dripped_counts_when_it_falls_silent() -> None:
+    ended = threading.Event()
+
+    def stream() -> Iterator[bytes]:
+        yield OK
+        time.sleep(0.7)
+        yield b"Content-Length: 9\r\n\r\n"
+        ended.wait(20)
+
+    began = time.monotonic()
+    with edge(stream=stream) as served:
+        with pytest.raises(ApiError):
+            Edges({}).look(f"{served.url}/a", plain(bytes(9)), 0.8)
+        ended.set()
+    assert time.monotonic() - began < 1.3
+
+
+def test_a_server_that_says_nothing_is_left_when_the_time_is_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ApiError) as caught:
+        Edges({}).look(f"http://127.0.0.1:{silent.getsockname()[1]}/", plain(b""), 0.1)
+    assert caught.value.failure is Failure.TIMEOUT
+
+
+def test_an_address_where_nobody_listens_is_an_error() -> None:
+    with pytest.raises(ApiError, match="refused") as caught:
+        Edges({}).look("http://127.0.0.1:1/", plain(b""), 5)
+    assert caught.value.failure is Failure.AWAY
+
+
+BODY = b"body" * 100
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(answer(BODY)[:-1], id="in the body"),
+        pytest.param(encoded("gzip", gzip.compress(BODY))[:-1], id="in the compressed body"),
+        pytest.param(chunked(BODY)[:-200], id="in a chunk"),
+        pytest.param(chunked(BODY)[: -len(b"0\r\n\r\n")], id="before the last chunk"),
+        pytest.param(b"\x15\x03\x01\x00\x02\x02\x46", id="something else than HTTP"),
+        pytest.param(OK + CHUNKED + b"zz\r\nbody\r\n", id="a chunk of no size"),
+    ],
+)
+def test_an_answer_that_is_cut_off_is_an_error(sent: bytes) -> None:
+    with pytest.raises(ApiError) as caught:
+        look(sent, plain(BODY))
+    assert caught.value.failure in {Failure.UNREACHABLE, Failure.UNREADABLE}
+
+
+@pytest.mark.parametrize("sent", [b"HTTP/1.1 200", OK + b"Content-Le"], ids=["in the status line", "in a header"])
+def test_an_answer_that_is_cut_off_in_its_head_is_no_match(sent: bytes) -> None:
+    assert not look(sent, plain(BODY)).is_match
+
+
+def test_an_answer_may_be_cut_off_behind_what_cannot_match() -> None:
+    assert not look(answer(b"x" * 1000)[:-1], plain(b"y")).is_match
+
+
+def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login user password secret")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    keep = (b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody",)
+    with edge(*keep) as served:
+        edges = Edges({"INPUT_TOKEN": "secret", "GITHUB_TOKEN": "secret"})
+        for _ in range(2):
+            assert edges.look(f"{served.url}/a", plain(b"body"), 10).is_match
+        assert edges.look(f"{served.url}/a", plain(b"other"), 10).is_match is False
+    assert len(served.asked) == 3
+    for request in served.asked:
+        assert request.method == "GET"
+        assert set(request.headers) == {"Host", "User-Agent", "Accept", "Accept-Encoding", "Connection"}
+        assert request.headers["User-Agent"].startswith("Mozilla/5.0 (compatible; ztpurge/")
+        assert request.headers["Accept-Encoding"] == "gzip, deflate"
+        assert request.headers["Accept"].startswith("text/html")
+        assert f"http://{request.headers['Host']}" == served.url
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/a%20b",
+        "/caf%C3%A9",
+        "/caf%c3%a9",
+        "/%FF",
+        "/100%25",
+        "/100%",
+        "/%zz",
+        "/%7Ea",
+        "/%41",
+        "/a%2Fb",
+        "/a%2eb",
+        "//a",
+        "/a//b",
+        "//",
+        "/a;b=c",
+        "/!$&'()*+,;=:@",
+        "/~a",
+        "/[id].js",
+        "/a|b.css",
+        "/x^y.css",
+        '/{}`"<>\\',
+        "/a/../b",
+        "/%2e%2e%2fa",
+        "/a/%2E%2E/b",
+        "/a?b=c&d=%20",
+        "/a?b/c?d",
+        "/a?[b]|^`{}",
+        "/a?",
+        "/?",
+        "/a?b=http://c/d",
+    ],
+)
+def test_a_url_is_asked_for_in_its_very_bytes(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with edge(answer(b"body")) as served:
+        assert Edges({}).look(served.url + target, plain(b"body"), 10).is_match
+        assert served.targets == [target.encode()]
+        monkeypatch.setenv("http_proxy", served.url)
+        assert Edges({}).look(f"http://static.example.com{target}", plain(b"body"), 10).is_match
+        assert served.targets[1:] == [b"http://static.example.com" + target.encode()]
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#"), max_size=20)
+
+
+@given(st.lists(PRINTABLE, min_size=1, max_size=5))
+@settings(deadline=None, max_examples=25)
+def test_any_urls_are_asked_for_in_their_very_bytes_one_after_another(targets: list[str]) -> None:
+    with edge(b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n") as served:
+        edges = Edges({})
+        for target in targets:
+            edges.look(f"{served.url}/{target}", None, 10)
+    assert served.targets == [f"/{target}".encode() for target in targets]
+
+
+def test_the_edge_s_word_is_kept_as_evidence_made_safe_to_show() -> None:
+    headers = (
+        ("LAST-MODIFIED", "Mon, 01 Jan 2026 00:00:00 GMT"),
+        ("Via", f"1.1 {'x' * 200}"),
+        ("Age", "##[error]17"),
+        ("X-Cache", "::error::HIT \x1b[31m\x01"),
+        ("ETag", '"abc"'),
+        ("Server", "nginx"),
+        ("Set-Cookie", "a=b"),
+    )
+    assert look(answer(b"old", *headers), plain(b"new")).said == (
+        ("Age", "#\\#[error]17"),
+        ("X-Cache", "\\::error::HIT \\x1b[31m\\x01"),
+        ("Via", f"1.1 {'x' * 96}... (204 characters)"),
+        ("ETag", '"abc"'),
+        ("Last-Modified", "Mon, 01 Jan 2026 00:00:00 GMT"),
+    )
+
+
+def test_an_edge_may_say_nothing_of_itself() -> None:
+    assert look(answer(b"old"), plain(b"new")).said == ()
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with edge(answer(b"body")) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert Edges({}).look("http://static.example.com/a%20b", plain(b"body"), 10).is_match
+    assert proxy.targets == [b"http://static.example.com/a%20b"]
+
+
+def test_a_host_that_the_environment_excepts_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with edge(answer(b"body")) as served:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        assert Edges({}).look(f"{served.url}/a", plain(b"body"), 10).is_match
+
+
+def test_a_connection_is_used_again_for_the_same_host() -> None:
+    peers = set()
+    data = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody"
+
+    def serve(connection: socket.socket) -> None:
+        peers.add(connection.getpeername())
+        with connection.makefile("rb") as stream:
+            while read_request(stream):
+                connection.sendall(data)
+
+    with Listener(serve, bind="127.0.0.1", port=0) as listener:
+        edges = Edges({})
+        assert all(edges.look(f"{listener.url}/{number}", plain(b"body"), 10).is_match for number in range(5))
+    assert len(peers) == 1
+
+
+def test_many_threads_may_look_at_once() -> None:
+    seen = []
+    with edge(answer(b"body")) as served:
+        edges = Edges({})
+        threads = [
+            threading.Thread(target=lambda: seen.append(edges.look(f"{served.url}/a", plain(b"body"), 10).is_match))
+            for _ in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert seen == [True] * 8
+
+
+def test_git_alone_is_the_judge_of_a_large_file(tmp_path: Path) -> None:
+    body = os.urandom(3 * MIB)
+    (tmp_path / "large").write_bytes(body)
+    sha = subprocess.run(
+        ["git", "hash-object", "large"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    expected = Content(sha, len(body), is_blob=True)
+    assert look(answer(body), expected).is_match
+    assert look(encoded("gzip", gzip.compress(body, 1)), expected).is_match
+    assert not look(answer(body[:-1] + bytes([body[-1] ^ 1])), expected).is_match

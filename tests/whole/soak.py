@@ -1,0 +1,499 @@
+"""A random history of pushes to a site behind the CDN, each purged by a whole run, and a judge of edge and origin.
+
+After a green run no URL is stale; after a red or killed one each stale URL was named, or the next run deals with it.
+`python -m tests.soak` plays longer histories than the test does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from sandbox import Fault, Provider, Sandbox, Service
+from sandbox.github import GitHubApi, Run
+from sandbox.runner import ENTRYPOINT, read_outputs, step_environ
+from sandbox.varnish import EDGES, EdgeKind, find_varnishd
+from tests.standins.repositories import Repository
+from ztpurge.changes.manifest import parse_manifest
+from ztpurge.site.urls import spell_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Mode = Literal["last-success", "manifest"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+HOST, TOKEN = "127.0.0.1", "soak-token"
+NAMES = (
+    "index.html",
+    "about.html",
+    "a/index.html",
+    "a/b/index.html",
+    "css/site.css",
+    "js/a+b&c=d.js",
+    "100%.css",
+    "\u6625/\u590f.html",
+    "\u00e9/\u00fc \u00fc.txt",
+    "\u6625/index.html",
+    "q?x=1.html",
+    "h#y.html",
+    "[slug].html",
+    "[x^y]/a|b.html",
+    "x'y\".txt",
+    "tilde~/a b.html",
+    "semi;colon,comma.html",
+    "UPPER.html",
+    "upper.html",
+    "back\\slash.txt",
+    "raw\udcff.bin",
+    "\U0001f600.html",
+    "two\nlines.txt",
+    "a|b.css",
+    "x^y.css",
+    "swap",
+    "swap/index.html",
+    "big.bin",
+    "empty.txt",
+)
+VENDOR = "vendor"  # a submodule
+WAYS = (
+    {"wait": "true"},
+    {"verify": "true"},
+    {"wait": "true", "verify": "true"},
+    {"wait": "true", "verify": "true", "prefetch": "true"},
+)
+PURGE, STATUS = "/cdn_api/purge", "/cdn_api/req_status"
+NO_PAUSE = (("Retry-After", "0"),)
+FAULTS = (
+    Fault("status", status=503, headers=NO_PAUSE, times=2),
+    Fault("status", status=500, body="<html>oops</html>", times=6),
+    Fault("status", status=400, body=json.dumps({"error": "bad url", "successRate": 50.0}), match="a+b"),
+    Fault("status", status=400, body=json.dumps({"error": "invalid token"})),
+    Fault("status", status=403, body=json.dumps({"error": "not yours or not ready"})),
+    Fault("bad-status-line", times=2),
+    Fault("reset", times=6),
+    Fault("reset-after", times=3),
+    Fault("hang", seconds=5),
+    Fault("truncated", times=2),
+    Fault("html", times=2),
+    Fault("no-reqid"),
+    Fault("ret", times=6),
+    Fault("partial"),
+    Fault("task-failure"),
+    Fault("task-failure", match="index"),
+    Fault("task-stuck"),
+    Fault("status", status=500, path=STATUS, times=3),
+    Fault("status", status=404, body=json.dumps({"error": "task id can not found"}), path=STATUS),
+    Fault("reset", path=STATUS, times=4),
+    Fault("html", path=STATUS, times=2),
+    Fault("status", status=500, path="/cdn_api/prefetch", times=4),
+    Fault("html", path="/cdn_api/purge/"),  # as where providers cannot be asked
+    Fault("reset", path="/cdn_api/purge/", times=4),
+)
+SERVICES = (Service(), Service(tasks_end=False, providers=(Provider("ws_api"), Provider("yy_api", late_by=0.3))))
+LIMITS = {
+    "retries": "1",
+    "request-timeout": "2",
+    "timeout": "30",
+    "wait-timeout": "4",
+    "verify-timeout": "4",
+    "concurrency": "3",
+}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened in a history, and what should not have."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: its exit code (negative if a signal ended it at once) and what it named."""
+
+    exit_code: int
+    outputs: dict[str, str]
+    log: str
+
+    def named(self, *names: str) -> set[str]:
+        """Return the URLs of some outputs."""
+        return {url for name in names for url in json.loads(self.outputs.get(name) or "[]")}
+
+
+class History:
+    """One site with its repository, its CDN and its workflow."""
+
+    def __init__(self, folder: Path, *, seed: int, mode: Mode, cdn: Sandbox, served: Path) -> None:
+        self.tally = Tally()
+        self._dice = random.Random(seed)  # noqa: S311 - the same history each time
+        self._mode = mode
+        self._cdn = cdn
+        self._served = served
+        self._folder = folder
+        self._site = Repository(folder / "site")
+        (folder / "site/.git/info/exclude").write_text("/dist/\n/.ztpurge/\n")  # the build, and what is kept of it
+        self._head = ""
+        self._runs: list[Run] = []  # by their numbers, which count from 1
+        self._events: dict[int, str] = {}  # the commit before each push
+        self._started = datetime(2026, 1, 1, tzinfo=UTC)
+        self._number = 0
+        self._deployed: set[str] = set()
+        self._names: set[str] = set()  # every file that was ever served
+        self._lost: set[str] = set()  # files of deployments since the last manifest that was kept
+        self._unknowable: set[str] = set()  # of them those that are deleted now: a warning says so
+        self._owed: set[str] = set()  # stale URLs that no run has named
+        self._vendor_seen = ""  # the submodule as the last green run knew it
+
+    def play(self, pushes: int) -> Tally:
+        """Push so many times."""
+        for number in range(pushes):
+            self._push(calm=number == 0)
+        return self.tally
+
+    def _push(self, *, calm: bool) -> None:
+        if not calm and self._dice.random() < 0.15:
+            self._run_again()
+            return
+        before = self._head
+        self._edit(calm=calm)
+        self._number += 1
+        self._runs.append(Run(self._head, status="in_progress", conclusion=None, run_id=self._number))
+        self._events[self._number] = before
+        self._run(self._number, calm=calm, may_be_lost=True)
+
+    def _run_again(self) -> None:
+        """Run the workflow of one of the last pushes once more, which deploys its commit once more."""
+        last = range(max(1, self._number - 3), self._number + 1)
+        failed = [number for number in last if self._runs[number - 1].conclusion == "failure"]
+        # "Re-run failed jobs": the one that purges, while the deployment stands as it is
+        is_job = self._mode == "last-success" and bool(failed) and self._dice.random() < 0.6
+        number = self._dice.choice(failed if is_job else last)
+        self._site.git("checkout", "--quiet", "--detach", self._runs[number - 1].head_sha)
+        self.tally.counts["runs: failed jobs again"] += is_job
+        # of what an older run again deployed before it died a manifest tells only with the API's help
+        self._run(number, calm=False, may_be_lost=self._mode == "last-success", deploys=not is_job)
+        self._site.git("checkout", "--quiet", "main")
+
+    def _run(self, number: int, *, calm: bool, may_be_lost: bool, deploys: bool = True) -> None:
+        run = self._runs[number - 1]
+        attempt = 1 if run.status == "in_progress" else run.attempt + 1
+        self._started += timedelta(minutes=1)
+        started = self._started.strftime("%Y-%m-%dT%H:%M:%SZ")
+        created = run.created_at or started
+        run = replace(
+            run, status="in_progress", conclusion=None, attempt=attempt, created_at=created, started_at=started
+        )
+        self._runs[number - 1] = run
+        self._visit(6)
+        if deploys:
+            self._deploy()
+            self._visit(6)
+        if may_be_lost and not calm and self._dice.random() < 0.1:
+            self._note(run, "never began", conclusion="cancelled")
+            self._lost |= self._deployed
+            return
+        forgotten = self._lost - self._deployed - self._read_manifest()[1] if self._mode == "manifest" else set()
+        self.tally.counts["deleted files that no manifest knew"] += len(forgotten - self._unknowable)
+        self._unknowable |= forgotten
+        self._lost.clear()
+        ended, how = self._purge(run, calm=calm)
+        if self._mode == "manifest" and self._read_manifest()[0] != (run.run_id, run.attempt):
+            self._lost |= self._deployed
+        else:
+            self._unknowable -= self._deployed
+        self._judge(run, ended, how, is_whole=deploys)
+
+    def _edit(self, *, calm: bool) -> None:
+        """Change the sources and commit; sometimes go back to an earlier commit first, as a force push does."""
+        dice = self._dice
+        public = self._site.folder / "public"
+        if calm:
+            for name in dice.sample(NAMES, 18):
+                self._write(name)
+        elif dice.random() < 0.15:
+            self._site.git("reset", "--quiet", "--hard", f"HEAD~{min(dice.randrange(1, 5), self._depth())}")
+            self.tally.counts["force pushes"] += 1
+        for _ in range(0 if calm else dice.randrange(5)):
+            there = sorted(name for name in NAMES if (public / name).is_file())
+            match dice.randrange(4):
+                case 0 if there:
+                    (public / dice.choice(there)).unlink()
+                    self.tally.counts["deletes"] += 1
+                case 1 if there:
+                    old, new = dice.choice(there), dice.choice(NAMES)
+                    data = (public / old).read_bytes()
+                    (public / old).unlink()
+                    self._write(new, data)
+                    self.tally.counts["renames"] += 1
+                case _:
+                    self._write(dice.choice(NAMES))
+                    self.tally.counts["edits"] += 1
+        self._site.write({"layout.txt": str(dice.randrange(3))})
+        if self._mode == "last-success" and dice.random() < 0.15:
+            (public / VENDOR).mkdir(parents=True, exist_ok=True)
+            pointer = f"160000,{dice.choice('abc') * 40},public/{VENDOR}"
+            self._site.git("update-index", "--add", "--cacheinfo", pointer)
+            self.tally.counts["submodules moved"] += 1
+        self._head = self._site.commit()
+
+    def _depth(self) -> int:
+        return int(self._site.git("rev-list", "--count", "HEAD")) - 1
+
+    def _write(self, name: str, data: bytes | None = None) -> None:
+        path = self._site.folder / "public" / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        if path.parent.is_file():
+            path.parent.unlink()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if data is None:  # few different contents, so that files often go back to what they were
+            data = b"" if name == "empty.txt" else f"{name!a} {self._dice.randrange(3)}\n".encode()
+            data *= 20_000 if name == "big.bin" else 1
+        path.write_bytes(data)
+
+    def _deploy(self) -> None:
+        """Serve what the commit holds, or what is built of it: pages with the layout around them."""
+        public, dist = self._site.folder / "public", self._site.folder / "dist"
+        shutil.rmtree(dist, ignore_errors=True)
+        dist.mkdir()
+        if public.is_dir():
+            shutil.copytree(public, dist, dirs_exist_ok=True)
+        if self._mode == "manifest":
+            layout = (self._site.folder / "layout.txt").read_bytes()
+            for page in dist.rglob("*.html"):
+                page.write_bytes(page.read_bytes() + layout)
+        for left in self._served.iterdir():
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+        shutil.copytree(dist, self._served, dirs_exist_ok=True)
+        self._deployed = {os.fsdecode(path.relative_to(dist)) for path in dist.rglob("*") if path.is_file()}
+        self._names |= self._deployed
+
+    def _purge(self, run: Run, *, calm: bool) -> tuple[Ended, str]:
+        dice = self._dice
+        how = "undisturbed"
+        self._cdn.clear_faults()
+        if not calm and dice.random() < 0.45:
+            how = "faults"
+            self._cdn.add_faults(*dice.sample(FAULTS, dice.randrange(1, 4)))
+            if dice.random() < 0.4:  # the edge stays as it is, though the purge was accepted
+                self._cdn.add_faults(Fault("task-failure"))
+        end = None
+        if not calm and dice.random() < 0.2:
+            how = f"{how}, cancelled"
+            end = (dice.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]), dice.random() * 1.5)
+        inputs = {"token": TOKEN, "api-url": self._cdn.api_url, "base-url": self._base, **LIMITS, **dice.choice(WAYS)}
+        if self._mode == "manifest":
+            inputs |= {"root": "dist", "manifest": ".ztpurge/manifest.json", "github-token": "gh-token"}
+        else:
+            inputs |= {"root": "public", "since": "last-success", "github-token": "gh-token"}
+        kept = self._manifest.read_bytes() if self._manifest.exists() else None
+        with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
+            ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
+        if self._mode == "manifest" and kept and not calm and dice.random() < 0.1:
+            how = f"{how}, manifest not saved"
+            self._manifest.write_bytes(kept)
+        conclusion = "success" if ended.exit_code == 0 else "cancelled" if end else "failure"
+        self._note(run, how, conclusion=conclusion)
+        return ended, how
+
+    def _note(self, run: Run, how: str, *, conclusion: str) -> None:
+        self._runs[run.run_id - 1] = replace(run, status="completed", conclusion=conclusion)
+        for what in how.split(", "):
+            self.tally.counts[f"runs: {what}"] += 1
+        self.tally.counts["pushes" if run.attempt == 1 else "runs: again"] += 1
+
+    def _event(self, run: Run) -> dict[str, str]:
+        event = self._folder / "event.json"
+        event.write_text(json.dumps({"before": self._events[run.run_id] or "0" * 40, "after": run.head_sha}))
+        return {
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_EVENT_PATH": str(event),
+            "GITHUB_SHA": run.head_sha,
+            "GITHUB_REPOSITORY": "owner/site",
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_RUN_ID": str(run.run_id),
+            "GITHUB_RUN_NUMBER": str(run.run_id),
+            "GITHUB_RUN_ATTEMPT": str(run.attempt),
+            "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
+        }
+
+    def _judge(self, run: Run, ended: Ended, how: str, *, is_whole: bool) -> None:
+        """Compare edge and origin for every URL that there ever was; `is_whole`: the run's commit was deployed."""
+        stale = {url for url in self._urls() if not self._is_fresh(url)}
+        green = ended.exit_code == 0
+        self.tally.counts["green" if green else "red"] += 1
+        self.tally.counts["stale URLs after red runs"] += 0 if green else len(stale)
+        if not is_whole:  # it owes only what its own commit changed; the rest stays for the next
+            self._owed |= stale - ended.named("failed-urls", "stale-urls")
+            return
+        self._judge_submodule(run, ended, how)
+        dealt_with = ended.named("purged-urls", "failed-urls", "stale-urls")
+        if ended.outputs:
+            unpaid = self._owed & stale - dealt_with
+            self._complain(unpaid, "neither named by the red run before nor dealt with by this one", run, how, ended)
+        if green:
+            self._complain(stale, "stale after a green run", run, how, ended)
+            self._owed = set()
+        elif ended.outputs:
+            self._owed = stale - ended.named("failed-urls", "stale-urls")
+        else:
+            self._owed |= stale
+        if ended.exit_code not in {0, 1} and not how.endswith(("cancelled", "manifest not saved")):
+            self._complain({"-"}, f"exit code {ended.exit_code}", run, how, ended)
+
+    def _judge_submodule(self, run: Run, ended: Ended, how: str) -> None:
+        """A submodule has no files here: that it moved must be said, since what is served of it may be stale."""
+        vendor = self._site.git("ls-tree", run.head_sha, f"public/{VENDOR}")
+        if ended.exit_code == 0:
+            if vendor != self._vendor_seen and f"public/{VENDOR}" not in ended.log:
+                self._complain({VENDOR}, "moved, and a green run did not say so", run, how, ended)
+            self._vendor_seen = vendor
+
+    def _complain(self, urls: set[str], what: str, run: Run, how: str, ended: Ended) -> None:
+        if urls:
+            which = f"run {run.run_id}, attempt {run.attempt} ({how})"
+            self.tally.violations.append(f"{which}: {sorted(urls)} {what}\n{ended.log}")
+
+    @property
+    def _base(self) -> str:
+        return f"{self._cdn.edge_url}/"
+
+    @property
+    def _manifest(self) -> Path:
+        return self._site.folder / ".ztpurge" / "manifest.json"
+
+    def _read_manifest(self) -> tuple[tuple[int, int], set[str]]:
+        """Return which run and attempt wrote the manifest, and the files it knows."""
+        if self._mode != "manifest" or not self._manifest.exists():
+            return (0, 0), set()
+        manifest = parse_manifest(self._manifest.read_bytes())
+        return (manifest.run, manifest.attempt), {*manifest.files}
+
+    def _urls(self) -> Iterator[str]:
+        """Yield each URL that ever served a file, folders of index files included."""
+        for name in sorted(self._names - self._unknowable):
+            for path in spell_path(name):
+                yield self._base + path
+                if path == "index.html" or path.endswith("/index.html"):
+                    yield self._base + path.removesuffix("index.html")
+
+    def _is_fresh(self, url: str) -> bool:
+        edge, origin = self._cdn.get(url), self._cdn.get_from_origin(url)
+        return (edge.status, edge.body) == (origin.status, origin.body)
+
+    def _visit(self, times: int) -> None:
+        urls = list(self._urls())
+        for _ in range(times if urls else 0):
+            self._cdn.get(self._dice.choice(urls))
+
+    @contextlib.contextmanager
+    def _visitors(self) -> Iterator[None]:
+        """Have somebody ask for pages all the while."""
+        over = threading.Event()
+        urls = list(self._urls())
+        dice = random.Random(self._dice.random())  # noqa: S311 - the same
+
+        def visit() -> None:
+            while not over.wait(0.01):
+                self._cdn.get(dice.choice(urls))
+
+        thread = threading.Thread(target=visit)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def run_step(
+    workspace: Path, inputs: dict[str, str], environ: dict[str, str], end: tuple[signal.Signals, float] | None
+) -> Ended:
+    """Run the entrypoint as the runner does; `end`: a signal that it gets after so many seconds."""
+    with tempfile.TemporaryDirectory(prefix="runner-") as folder:
+        output = Path(folder, "output")
+        output.touch()
+        with subprocess.Popen(
+            [sys.executable, "-I", str(ENTRYPOINT)],
+            cwd=workspace,
+            env=step_environ(workspace, inputs) | environ | {"GITHUB_OUTPUT": str(output)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        ) as process:
+            timer = threading.Timer(end[1], process.send_signal, [end[0]]) if end else None
+            if timer:
+                timer.start()
+            log, _ = process.communicate(timeout=120)
+            if timer:
+                timer.cancel()
+        return Ended(process.returncode, read_outputs(output.read_bytes()), log.decode("utf-8", "replace"))
+
+
+def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
+    """Play one history on a CDN of its own."""
+    with tempfile.TemporaryDirectory(prefix="ztpurge-soak-") as name:
+        folder = Path(name)
+        served = folder / "served"
+        served.mkdir()
+        propagation = (0.0, 0.2, 0.7)[seed % 3]
+        service = SERVICES[seed // 2 % len(SERVICES)]
+        with Sandbox(served, hosts=(HOST,), token=TOKEN, propagation=propagation, edge=edge, service=service) as cdn:
+            return History(folder, seed=seed, mode=mode, cdn=cdn, served=served).play(pushes)
+
+
+def play_side_by_side(*, seed: int, edges: Sequence[EdgeKind], histories: int, pushes: int) -> Tally:
+    """Play histories of so many pushes each, over both ways to know what changed and the edges in turn."""
+    kinds = [(mode, edge) for edge in edges for mode in MODES]
+    total = Tally()
+
+    def one(number: int) -> Tally:
+        mode, edge = kinds[number % len(kinds)]
+        return play(seed=seed + number, mode=mode, edge=edge, pushes=pushes)
+
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:  # they mostly wait
+        for number, tally in enumerate(pool.map(one, range(histories))):
+            total.counts += tally.counts
+            mode, edge = kinds[number % len(kinds)]
+            total.violations += [f"history {seed + number} ({mode}, {edge}), {what}" for what in tally.violations]
+    return total
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play histories, print what happened, and return 1 if anything was violated."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--pushes", type=int, default=1000, help="pushes in all (default: %(default)s)")
+    parser.add_argument("--histories", type=int, default=20, help="that many histories (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    edges = EDGES if find_varnishd() else EDGES[:1]
+    began = time.monotonic()
+    print(f"{options.histories} histories, edges: {', '.join(edges)}", flush=True)
+    total = play_side_by_side(
+        seed=options.seed, edges=edges, histories=options.histories, pushes=options.pushes // options.histories
+    )
+    for what, number in sorted(total.counts.items()):
+        print(f"{what:40} {number:7,}")
+    print(f"{'violations':40} {len(total.violations):7,}   in {time.monotonic() - began:.0f} s")
+    print("\n\n".join(total.violations))
+    return 1 if total.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

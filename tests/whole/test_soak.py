@@ -1,0 +1,18 @@
+"""Random histories with a fixed seed: green means fresh, red means named or made up for; `make soak` plays longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.whole.soak import play_side_by_side
+
+if TYPE_CHECKING:
+    from sandbox.varnish import EdgeKind
+
+
+def test_pushes_leave_nothing_stale_that_is_not_named_or_made_up_for(edge_kind: EdgeKind) -> None:
+    tally = play_side_by_side(seed=4, edges=(edge_kind,), histories=4, pushes=12)
+    assert tally.violations == []
+    assert tally.counts["pushes"] + tally.counts["runs: again"] == 48
+    happened = ("green", "red", "stale URLs after red runs", "force pushes", "deletes", "renames", "runs: cancelled")
+    assert [what for what in (*happened, "runs: faults", "runs: never began") if not tally.counts[what]] == []

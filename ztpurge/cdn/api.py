@@ -1,0 +1,192 @@
+"""Door to the CDN's API: one method a call, every failure an ApiError.
+
+What an answer means is read in `answers.py`, whether to ask again decided in `retry.py`; both get answers without
+secrets. Importing it costs 100 ms.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from ztpurge.calls.redaction import Secrets
+from ztpurge.calls.transport import exchange, make_session
+from ztpurge.cdn.answers import Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
+from ztpurge.cdn.tokens import Tokens
+from ztpurge.errors import ApiError, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from ztpurge.calls.clock import Clock
+    from ztpurge.calls.transport import Answer
+    from ztpurge.cdn.plan import Batch
+
+T = TypeVar("T")
+_MAX_ANSWER = 256 * 1024  # bytes; the longest documented answer has under 200
+# what an answer is understood by; to show such a word gives nobody's password away
+# fmt: off
+_PROTOCOL = frozenset({
+    "0", "1", "2", "Could not find token", "OK", "Unauthorized", "access", "can not found sp", "code", "delete", "dirs",
+    "error", "failure", "id", "init", "invalid token", "message", "msg", "path", "prepare", "rate", "reqId", "result",
+    "ret", "run", "status", "success", "successRate", "success_rate", "task", "taskContent", "taskId", "taskStatus",
+    "taskType", "title", "token", "unknow", "urls", "wait", "ws_api", "yy_api", "zt_api",
+})
+# fmt: on
+_REFUSALS = frozenset({Failure.AUTH, Failure.REJECTED})
+_REMEDIES = {
+    Failure.TIMEOUT: "If that lasts, raise `request-timeout`: the service asks each provider behind the host in turn",
+    Failure.UNREACHABLE: "Check that the runner can reach `api-url`",
+    Failure.AWAY: "Check that the service is up and the runner can reach `api-url`, then run the job again",
+    Failure.NO_NAME: "Check the host in `api-url`",
+}
+_SENT = {Failure.TIMEOUT, Failure.UNREACHABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """How to be let in: a token, or a name and a password to get one with."""
+
+    token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+class Cdn:
+    """The API of one account."""
+
+    def __init__(  # noqa: PLR0913 - each a thing that tests replace
+        self,
+        api_url: str,
+        login: Login,
+        *,
+        environ: Mapping[str, str],
+        clock: Clock,
+        secrets: Secrets | None = None,
+        on_token: Callable[[str], None] = lambda _token: None,
+    ) -> None:
+        self._api_url = api_url
+        self._login = login
+        self._clock = clock
+        self._secrets = secrets or Secrets()
+        self._secrets.add(login.token)
+        self._secrets.add_login(login.username, login.password)
+        self._on_token = on_token
+        self._session = make_session(api_url, environ)
+        self._tokens = Tokens(login.token, log_in=self._log_in if login.username else None)
+
+    def purge(self, batch: Batch, timeout: float) -> Receipt:
+        """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError."""
+        return self._submit("/cdn_api/purge", {batch.kind: batch.entries}, timeout)
+
+    def prefetch(self, batch: Batch, timeout: float) -> Receipt:
+        """Have the edges fetch the URLs of a batch anew; as `purge` otherwise."""
+        return self._submit("/cdn_api/prefetch", {"urls": batch.entries}, timeout)
+
+    def status(self, req_id: str, timeout: float) -> Task:
+        """Ask what became of a purge or prefetch, within `timeout` seconds; raise ApiError."""
+        path = f"/cdn_api/req_status/{quote(req_id, safe='')}"
+
+        def ask(token: str, seconds: float) -> Task:
+            answer = self._shown(self._exchange("GET", path, seconds, token=token))
+            return read_task(answer, req_id, now=self._clock.wall())
+
+        return self._with_token(ask, timeout)
+
+    def live(self, req_id: str, *, is_prefetch: bool, timeout: float) -> Live:
+        """Ask what each provider behind the service says of a reqId now; raise ApiError if there is no answer."""
+        path = f"/cdn_api/{'prefetch' if is_prefetch else 'purge'}/{quote(req_id, safe='')}"
+        token = self._tokens.get(timeout)  # that of the question for the task, which sees to it that it is good
+        return read_live(self._shown(self._exchange("GET", path, timeout, token=token)))
+
+    def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
+        def submit(token: str, seconds: float) -> Receipt:
+            try:
+                answer = self._shown(self._exchange("POST", path, seconds, body=body, token=token))
+            except ApiError as error:
+                error.maybe_accepted = seconds > 0 and error.failure in _SENT
+                raise
+            return read_receipt(answer, now=self._clock.wall())
+
+        return self._with_token(submit, timeout)
+
+    def _with_token(self, call: Callable[[str, float], T], timeout: float) -> T:
+        """Call with the token; one that was refused is replaced once, where there is a password to get another with."""
+        end = self._clock.now() + timeout
+        token = self._tokens.get(timeout)
+        try:
+            return call(token, end - self._clock.now())
+        except ApiError as error:
+            another = self._tokens.replace(token, timeout) if error.failure is Failure.AUTH else None
+            if another is None:
+                raise
+        return call(another, end - self._clock.now())
+
+    def _log_in(self, timeout: float) -> str:
+        """Get a token; a name or password that the service's own JSON would break is sent escaped if it was refused."""
+        end = self._clock.now() + timeout
+        name, password = self._login.username, self._login.password
+        escaped = json.dumps(name)[1:-1], json.dumps(password)[1:-1]
+        try:
+            return self._log_in_as(name, password, timeout)
+        except ApiError as error:
+            if error.failure not in _REFUSALS or escaped == (name, password):
+                raise
+        try:
+            return self._log_in_as(*escaped, end - self._clock.now())
+        except ApiError as error:
+            if error.failure not in _REFUSALS:
+                raise
+            kinds = " and ".join(_odd_kinds(name + password))
+            remedy = (
+                f"Check the secrets behind `username` and `password`; they hold {kinds}, which the service may not "
+                "take: try a password without"
+            )
+            raise ApiError(error.failure, error.cause, remedy=remedy, status=error.status) from None
+
+    def _log_in_as(self, name: str, password: str, timeout: float) -> str:
+        """Get a token with these flat fields; one body serves both of the documented forms."""
+        credentials = {"username": self._login.username, "password": self._login.password}
+        body = {"username": name, "password": password, "auth": {"passwordCredentials": credentials}}
+        answer = self._exchange("POST", "/cdn_api/tokens", timeout, body=body)
+        token = find_token(answer)
+        if token is None:
+            refuse_login(self._shown(answer), now=self._clock.wall())
+        self._secrets.add(token)
+        self._on_token(token)
+        return token
+
+    def _shown(self, answer: Answer) -> Answer:
+        """Return an answer as everybody may read it."""
+        return replace(answer, body=self._secrets.redact_body(answer.body, public=_PROTOCOL))
+
+    def _exchange(
+        self, method: str, path: str, timeout: float, *, body: Mapping[str, object] | None = None, token: str = ""
+    ) -> Answer:
+        if timeout <= 0:
+            raise ApiError(Failure.TIMEOUT, "no time was left for the call")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            return exchange(
+                self._session,
+                method,
+                self._api_url + path,
+                data=None if body is None else json.dumps(body, separators=(",", ":")),
+                headers=headers | ({"X-Auth-Token": token} if token else {}),
+                timeout=timeout,
+                most=_MAX_ANSWER,
+                secrets=self._secrets,
+            )
+        except ApiError as error:
+            raise ApiError(error.failure, error.cause, remedy=_REMEDIES.get(error.failure, "")) from error
+
+
+def _odd_kinds(text: str) -> Iterator[str]:
+    """Name the kinds of characters that the service's own JSON does not take as they are."""
+    yield from (["a quotation mark"] if '"' in text else [])
+    yield from (["a backslash"] if "\\" in text else [])
+    yield from (["a character that is not ASCII"] if not text.isascii() else [])
+    yield from (["a control character"] if re.search(r"[\x00-\x1f]", text) else [])

@@ -1,0 +1,104 @@
+"""What to purge -> the calls that purge it: no URL twice, folded into directories, in batches that the API takes.
+
+Pure, so that a dry run shows exactly what a real run does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from ztpurge.errors import ZtpurgeError
+from ztpurge.site.urls import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Kind = Literal["urls", "dirs", "prefetch"]
+BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one domain
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One call: up to ten URLs (to purge or to prefetch) or directories of one host."""
+
+    kind: Kind
+    host: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A URL or directory that needs no entry, because `directory` above it is purged anyway."""
+
+    url: str
+    directory: str
+    kind: Kind = field(default="urls", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The calls of a run in their order, and what was folded away."""
+
+    batches: tuple[Batch, ...] = ()
+    folded: tuple[Folded, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """The number of URLs and directories that are sent."""
+        return sum(len(batch.entries) for batch in self.batches)
+
+
+def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
+    """Plan the purge of URLs and directories as `urls.py` spells them; hosts and entries keep their given order."""
+    directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
+    folded: list[Folded] = []
+    entries: list[tuple[Kind, str]] = []
+    for kind, entry in [*_each("urls", dict.fromkeys(urls)), *_each("dirs", dirs)]:
+        above = _directory_above(entry, directories, itself=kind == "urls")
+        if above:
+            folded.append(Folded(entry, above, kind))
+        else:
+            entries.append((kind, entry))
+    return Plan(_batches(entries), tuple(folded))
+
+
+def plan_prefetch(urls: Iterable[str]) -> Plan:
+    """Plan the prefetch of URLs, by the same limits."""
+    return Plan(_batches(_each("prefetch", dict.fromkeys(urls))))
+
+
+def _batches(entries: Iterable[tuple[Kind, str]]) -> tuple[Batch, ...]:
+    by_host: dict[str, dict[Kind, list[str]]] = {}
+    for kind, entry in entries:
+        by_host.setdefault(host_of(entry), {"urls": [], "dirs": [], "prefetch": []})[kind].append(entry)
+    return tuple(
+        Batch(kind, host, tuple(listed[start : start + BATCH_SIZE]))
+        for host, kinds in by_host.items()
+        for kind, listed in kinds.items()
+        for start in range(0, len(listed), BATCH_SIZE)
+    )
+
+
+def raise_if_too_many(plan: Plan, max_urls: int) -> None:
+    """Raise ZtpurgeError if the plan sends more than `max_urls` entries."""
+    if plan.size > max_urls:
+        raise ZtpurgeError(
+            f"{plan.size} URLs and directories would be purged, more than the {max_urls} of max-urls",
+            remedy="If that is meant, raise `max-urls`; else purge a whole directory with `dirs`, or narrow `include`",
+            place="max-urls",
+        )
+
+
+def _each(kind: Kind, entries: Iterable[str]) -> Iterator[tuple[Kind, str]]:
+    return ((kind, entry) for entry in entries)
+
+
+def _directory_above(url: str, directories: frozenset[str], *, itself: bool) -> str | None:
+    """Return the topmost of `directories` that holds `url`; the URL of the directory itself counts if `itself`."""
+    end = url.find("/", url.find("://") + 3) + 1
+    while directories and 0 < end < len(url) + itself:
+        if url[:end] in directories:
+            return url[:end]
+        end = url.find("/", end) + 1
+    return None

@@ -1,0 +1,135 @@
+"""What was seen of a purged URL against what it must serve -> fresh, stale or unverified, and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from ztpurge.changes.contents import MOST_BYTES, Content, Unknown, parse_pointer
+from ztpurge.edge.expected import Gone
+from ztpurge.errors import ApiError, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ztpurge.cdn.purge import Outcome
+    from ztpurge.edge.expected import Expected
+    from ztpurge.edge.fetch import Look
+
+Freshness = Literal["fresh", "stale", "unverified"]
+Served = Literal["", "other content", "no file"]
+Blame = Literal["", "origin", "edge", "address"]
+_NO_FILE = frozenset({404, 410})
+_IS_POINTER = "serves the pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was seen of a URL: its state, why it is not fresh (or by which redirects it is), and after how many looks.
+
+    `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all. `served`: what stands for
+    the site's state, if anything does. `blame`: where it is stale, the origin, whose old file this edge fetched after
+    the purge, the edge, which kept a copy from before it, or the address, at which there is none of the files.
+    """
+
+    url: str
+    state: Freshness
+    reason: str = ""
+    said: tuple[tuple[str, str], ...] = ()
+    looks: int = 0
+    is_seen: bool = True
+    served: Served = ""
+    blame: Blame = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether looking again cannot change it for the better."""
+        return self.state != "stale"
+
+
+def judge_unseen(url: str, what: Expected) -> Verdict | None:
+    """Return the verdict on a URL that need not be looked at, None for the others."""
+    if isinstance(what, Unknown):
+        return Verdict(url, "unverified", what.reason)
+    if isinstance(what, Content) and (what.size or 0) > MOST_BYTES:
+        return Verdict(url, "unverified", f"larger than {MOST_BYTES >> 20} MiB")
+    return None
+
+
+def judge(url: str, what: Expected, seen: Look, since_purge: tuple[float, float]) -> Verdict:
+    """Return the verdict on a URL by what it served; asked for, and served, so many seconds after the purge began."""
+    if seen.status == 400 and not set("[]|^").isdisjoint(url.split("/", 3)[-1]):
+        return Verdict(url, "unverified", "answers 400, as a server may to `[`, `]`, `|` and `^` (RFC 3986)", seen.said)
+    verdict = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
+    if verdict.state == "fresh":
+        return verdict
+    blame = _blame(seen.age, *since_purge) if verdict.served else ""
+    return replace(verdict, said=seen.said, blame=blame)
+
+
+def _judge_absence(url: str, what: Gone, seen: Look) -> Verdict:
+    if seen.status in _NO_FILE:
+        return Verdict(url, "fresh")
+    if seen.status == 403 and what.is_folder:
+        return Verdict(url, "unverified", "answers 403, as servers do for a folder without an index")
+    served: Served = "other content" if seen.status == 200 else ""
+    return Verdict(url, "stale", f"answers {seen.status}, but the file is deleted", served=served)
+
+
+def _judge_content(url: str, what: Content | Unknown, seen: Look) -> Verdict:
+    if seen.status != 200:
+        return Verdict(url, "stale", f"answers {seen.status}", served="no file" if seen.status in _NO_FILE else "")
+    if seen.is_match and isinstance(what, Content) and what.may_be_pointer and parse_pointer(seen.small):
+        return Verdict(url, "stale", _IS_POINTER)
+    if seen.is_match:
+        return Verdict(url, "fresh")
+    # what the edge itself keeps from being compared is no reason to believe it
+    if seen.unread:
+        return Verdict(
+            url, "stale", f"served compressed with {seen.unread}, which was not asked for and cannot be undone here"
+        )
+    if seen.is_too_long:
+        return Verdict(url, "stale", "too long to compare, since the checkout lacks the file and nobody tells its size")
+    return Verdict(url, "stale", "serves other content", served="other content")
+
+
+def _blame(age: int | None, asked: float, served: float) -> Blame:
+    """Tell by its Age, in whole seconds, whether an edge fetched a stale copy after the purge or kept it.
+
+    RFC 9111 5.1: Age is how long ago the origin gave or confirmed the copy. In the very second of the purge it may be
+    either.
+    """
+    if age is None:
+        return ""
+    return "origin" if asked >= age + 1 else "edge" if served < age else ""
+
+
+def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:
+    """Say of what is not settled why it was not looked at any longer."""
+    if verdict is not None and verdict.is_settled:
+        return verdict
+    over = "the run was cancelled" if stopped else "no time was left (`verify-timeout`, or `timeout` before that)"
+    if verdict is None or not verdict.looks:
+        return Verdict(url, "stale", f"not looked at: {over}", is_seen=False)
+    times = "1 look" if verdict.looks == 1 else f"{verdict.looks} looks"
+    end = "; the run was cancelled" if stopped else ""
+    return replace(verdict, reason=f"{verdict.reason} ({times} in {seconds:.0f} s{end})")
+
+
+def confirm_by_sight(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict]) -> tuple[Outcome, ...]:
+    """Return the outcomes with those as purged whose reqId is under way, but whose every URL was seen to be fresh.
+
+    They keep an error, which says what the CDN reports.
+    """
+    fresh = frozenset(verdict.url for verdict in verdicts if verdict.state == "fresh")
+    return tuple(
+        _seen(outcome) if outcome.status == "pending" and fresh.issuperset(outcome.batch.entries) else outcome
+        for outcome in outcomes
+    )
+
+
+def _seen(outcome: Outcome) -> Outcome:
+    cause = outcome.error.cause if outcome.error else "still under way"
+    remedy = "If this CDN never reports an end, do without `wait`: `verify` sees for itself"
+    error = ApiError(Failure.TIMEOUT, f"{cause}, but each of its URLs was seen fresh", remedy=remedy)
+    return replace(outcome, status="purged", error=error)

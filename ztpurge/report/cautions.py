@@ -1,0 +1,180 @@
+"""What a run is about to do -> what may leave something stale though all goes well, in sentences for warnings.
+
+Pure. What can never be meant is refused in `inputs.py` and `sources.py`; here is what somebody may have meant.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ztpurge.changes.paths import Change
+from ztpurge.report.sentences import count
+from ztpurge.site.mapping import map_changes
+from ztpurge.untrusted import for_log
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ztpurge.cdn.plan import Plan
+    from ztpurge.inputs import Inputs
+    from ztpurge.site.mapping import Mapped, Site
+    from ztpurge.site.patterns import Patterns
+
+_SHOWN = 3
+_SHOWN_STALE = 50  # of what no output names; a message is cut at 4,000 characters, so they come last
+# files and folders that a site generator reads, and that no server hands out
+_SOURCE = re.compile(
+    r"(?:.*/)?(?:_posts/.*|_config\.ya?ml|hugo\.(?:toml|ya?ml|json)|mkdocs\.ya?ml|\.eleventy\.c?js|gatsby-config\.[jt]s"
+    r"|(?:astro|docusaurus|eleventy|next|nuxt)\.config\.[cm]?[jt]s)",
+    re.DOTALL,
+)
+_WRITTEN_BY_HAND = frozenset({"auto", "json", "space", "csv"})  # by people, too; `auto` takes patterns in JSON alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the runner tells of a run: its event, whether that merged a pull request, the run's attempt.
+
+    `top_files`: the names of the files in the folder `root` of the workspace.
+    """
+
+    event: str = ""
+    is_merged: bool = False
+    attempt: int = 1
+    top_files: tuple[str, ...] = ()
+
+
+def find_cautions(inputs: Inputs, site: Site, mapped: Mapped, plan: Plan, around: Surroundings) -> tuple[str, ...]:
+    """Return what to warn of before a plan is carried out, each in a sentence or two, the graver first."""
+    return tuple(
+        filter(
+            None,
+            (
+                _half_purged(inputs, plan),
+                _older_push(inputs, around),
+                _pull_request(inputs, plan, around),
+                _sources_as_pages(inputs, site, mapped, around),
+                *_repeated_root(inputs, mapped),
+                _root_as_pattern(inputs, mapped),
+                _patterns_as_names(inputs, mapped),
+                _backslashes(inputs, mapped),
+            ),
+        )
+    )
+
+
+def patterns_that_repeat(root: str, patterns: Patterns | None) -> tuple[str, ...]:
+    """Return the patterns that begin with the root itself, and so are about a folder of that name below it."""
+    start = f"{root}/"
+    return tuple(
+        line
+        for line in (patterns.lines if patterns and root else ())
+        if (bare := line.removeprefix("!").removeprefix("/")).startswith(start) and bare != start
+    )
+
+
+def _half_purged(inputs: Inputs, plan: Plan) -> str:
+    # seen in the service's code: two of its three providers get URLs joined by commas, one of them ends a URL at `&`
+    unseen = [batch for batch in plan.batches if inputs.verify == "off" or batch.kind == "dirs"]
+    entries = [entry for batch in unseen for entry in batch.entries if "," in entry or "&" in entry]
+    if not entries:
+        return ""
+    return (
+        f"{count(len(entries), 'entry')} with a comma or `&`, where some of the CDN's providers cut a URL: they purge "
+        "nothing and report success, so it may stay stale. Purge the folder above with `dirs`, or set `verify: true` "
+        f"to see whether a URL is fresh: {_first(entries, shown=_SHOWN_STALE)}"
+    )
+
+
+def _older_push(inputs: Inputs, around: Surroundings) -> str:
+    if around.event != "push" or around.attempt < 2 or not _compares_the_event(inputs):
+        return ""
+    return (
+        f"attempt {around.attempt} of this run may deploy older files than later runs did, and what those changed is "
+        "not in the range of its push, so it may stay stale. Set `since: last-success`, which takes it in"
+    )
+
+
+def _pull_request(inputs: Inputs, plan: Plan, around: Surroundings) -> str:
+    is_one = around.event in {"pull_request", "pull_request_target"} and not around.is_merged
+    if not is_one or inputs.dry_run or not plan.size:
+        return ""
+    return (
+        f"{around.event}: what is purged is what a pull request would change, before it is merged and deployed. Set "
+        "`dry-run: true` for pull requests, and purge once the files are deployed; a preview's own address is fine"
+    )
+
+
+def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Surroundings) -> str:
+    if inputs.manifest or not mapped.targets:
+        return ""
+    top = [posixpath.join(site.root, name) for name in around.top_files]
+    there = map_changes(site, [Change(path) for path in top if _SOURCE.fullmatch(path)])
+    paths = dict.fromkeys(target.path for target in (*mapped.targets, *there.targets))
+    found = [path for path in paths if _SOURCE.fullmatch(path)]
+    if not found:
+        return ""
+    return (
+        f"{_first(found)}: sources of a site that is built are taken for files that are served; the pages made of them "
+        "stay stale. Build before this step, give the folder of the build's output in `root`, and a `manifest`"
+    )
+
+
+def _repeated_root(inputs: Inputs, mapped: Mapped) -> Iterator[str]:
+    within = f"{inputs.root}/{inputs.root}/"
+    if any(path.startswith(within) for path in _paths(mapped)):
+        return
+    for name, patterns in (("include", inputs.include), ("exclude", inputs.exclude)):
+        repeated = patterns_that_repeat(inputs.root, patterns)
+        if repeated:
+            yield (
+                f"{name}: {_first(repeated)} is about {for_log(within, limit=200)}, since patterns are over paths "
+                "below `root`. Take `root` off its beginning if that is not meant"
+            )
+
+
+def _root_as_pattern(inputs: Inputs, mapped: Mapped) -> str:
+    root, lines = inputs.root, inputs.include.lines if inputs.include else ()
+    found = [line for line in lines if root and line.strip("/") == root]
+    if not found or mapped.targets or not any(path.startswith(f"{root}/") for path in _paths(mapped)):
+        return ""
+    return (
+        f"include: {_first(found)} is `root` itself, and patterns are over paths below it, so that it matches nothing "
+        "that changed. Take it out to purge all files below `root`"
+    )
+
+
+def _patterns_as_names(inputs: Inputs, mapped: Mapped) -> str:
+    names = [path for path in _paths(mapped) if "*" in path]
+    if not names or not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
+        return ""
+    return (
+        f"{_first(names)} was taken for a file's name, since a list has names, not patterns; what it may match stays "
+        "stale. Give patterns to `include`"
+    )
+
+
+def _backslashes(inputs: Inputs, mapped: Mapped) -> str:
+    names = [path for path in _paths(mapped) if "\\" in path and "/" not in path]
+    if not names or not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
+        return ""
+    return (
+        f"{_first(names)}: a backslash is part of a file's name here, not what stands between folders; if the list was "
+        "written on Windows, its files stay stale. Write it with `/`"
+    )
+
+
+def _compares_the_event(inputs: Inputs) -> bool:
+    return bool(inputs.base_url) and inputs.since == "event" and not (inputs.has_list or inputs.manifest)
+
+
+def _paths(mapped: Mapped) -> Sequence[str]:
+    return tuple(dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)]))
+
+
+def _first(names: Sequence[str], *, shown: int = _SHOWN) -> str:
+    first = ", ".join(for_log(name, limit=300) for name in names[:shown])
+    return f"{first} and {len(names) - shown:,} more" if len(names) > shown else first

@@ -1,0 +1,275 @@
+"""A report in sentences: the lines of the log and the headline. Pure; annotations have a room of their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from ztpurge.errors import Failure
+from ztpurge.untrusted import for_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ztpurge.cdn.plan import Batch, Plan
+    from ztpurge.cdn.purge import Outcome
+    from ztpurge.cdn.wait import Progress
+    from ztpurge.changes.since import Found
+    from ztpurge.edge.judge import Blame, Verdict
+    from ztpurge.errors import ApiError
+    from ztpurge.report.values import Report
+    from ztpurge.site.mapping import Mapped
+
+NO_BASE_URL = "base-url is empty, so changed files are not looked at"
+SPLIT_AT_BLANKS = (
+    "the list separates names by blanks, so a name that holds a blank was read as several, and its URL stays stale; "
+    "if such names may come, have the list written as JSON or one name a line"
+)
+_NOT_KNOWN = (
+    "what was deployed meanwhile and is deleted now is not known: if there is any, purge its folder once with `dirs`"
+)
+NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
+OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
+MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
+_BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
+_ADVICE: dict[Blame, str] = {
+    "": (
+        "What answered does not tell whether the origin or the edge is late: deploy before this step, or raise "
+        "`delay`; set `wait`, or raise `verify-timeout`; a site that is built takes `manifest`."
+    ),
+    "origin": (
+        "The edge fetched that after the purge, so the origin (or a cache in between) still served it: deploy before "
+        "this step, or raise `delay`; a site that is built takes `manifest`."
+    ),
+    "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
+    "address": "None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?",
+}
+NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 file`, `2 files`, `3 directories`."""
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def range_line(event: str, found: Found) -> str:
+    """Return which commits were compared, and where."""
+    if found.range is None:
+        return f"{event}: the branch or tag was deleted"
+    head = found.range.head[:12]
+    bases = ", ".join(base[:12] for base in found.range.bases)
+    compared = f"from {bases} to {head}" if bases else f"to {head}"
+    if found.range.has_all_files:
+        compared = f"all files of {head}" + (f", and what is gone since {bases}" if bases else "")
+    return f"{event}: {compared}, by {found.place}"
+
+
+def plan_line(report: Report, changes: int) -> str:
+    """Return what a run is about to do, in one sentence."""
+    skipped = f", {len(report.mapped.skipped):,} skipped" if report.mapped.skipped else ""
+    planned = f"{_things(report.plan) or 'nothing'} to purge in {count(len(report.plan.batches), 'call')}"
+    folded = f", {len(report.plan.folded):,} more by a directory above" if report.plan.folded else ""
+    return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
+
+
+def manifest_line(root: str, *, files: int, changed: int, gone: int) -> str:
+    """Return what the build output was compared with."""
+    left = f", {count(gone, 'file')} gone" if gone else ""
+    return f"manifest: {count(files, 'file')} in {root or 'the workspace'}, {changed:,} not as last purged{left}"
+
+
+def lost_runs(numbers: Sequence[int], *, are_known: bool) -> str:
+    """Return why a manifest that some runs did not write is not trusted; `are_known`: they were runs of this branch.
+
+    Without numbers it is a re-run, before which any later run may have deployed.
+    """
+    shown = "" if not numbers else f" ({numbers[0]})" if len(numbers) == 1 else f" ({numbers[0]} to {numbers[-1]})"
+    which = count(len(numbers), "run") if numbers else "runs that came after the one that is run again here, if any,"
+    runs = f"{which} of this workflow{shown} left no manifest and may have deployed"
+    remedy = "" if are_known else " Give the job the permission `actions: read`, to tell runs of other branches apart."
+    return f"{runs}, so all files count as changed; {_NOT_KNOWN}.{remedy}"
+
+
+def below_root(root: str, path: str) -> str:
+    """Return what to warn of where a list's names seem to begin at `root`."""
+    there = for_log(f"{root}/{path}", limit=300)
+    return (
+        f"nothing in the list is below `root`, so it purges nothing; but {there} is there. Do the names begin at "
+        "`root`? A list has paths from the repository's top folder on"
+    )
+
+
+def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
+    """Return what makes the log line of a call that ended, aligned with those of the other calls of the plan."""
+    total = len(plan.batches)
+    digits = len(str(total))
+    width = max((len(batch.host) for batch in plan.batches), default=0)
+
+    def line(outcome: Outcome) -> str:
+        start = f"[{outcome.number:{digits}}/{total}] {outcome.batch.host:{width}}"
+        return f"{start}  {size_of(outcome.batch):>7}  {_ending(outcome)}"
+
+    return line
+
+
+def away_line(error: ApiError | None) -> str:
+    """Return what to say when the API takes no connection any more and, without an error, when it does again."""
+    return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"
+
+
+def progress_line(progress: Progress, outcome: Outcome) -> str:
+    """Return the log line of a reqId that has ended, or was asked after once."""
+    more = " (the service lists no more)" if outcome.is_cut else ""
+    what = f"  {outcome.batch.host}  {size_of(outcome.batch)}{more}" if outcome.batch.entries else ""
+    why = str(progress.error or ", ".join(progress.late if progress.state == "pending" else ()))
+    state = progress.state.upper() if progress.error else progress.state
+    return f"{state:6}  reqId {progress.req_id}{what}{f'  {why}' if why else ''}"
+
+
+def path_of(url: str) -> str:
+    """Return a URL's path as people write it, nothing if that is how it is spelled."""
+    path = url.partition("://")[2].partition("/")[2]
+    name = unquote(path, errors="surrogateescape")
+    return "" if name == path else name
+
+
+def url_line(url: str) -> str:
+    """Return a URL and, where that differs, its path as people write it."""
+    return "  ".join(filter(None, (url, for_log(path_of(url)))))
+
+
+def verdict_line(verdict: Verdict) -> str:
+    """Return a URL with what was seen of it and what the edge said of itself."""
+    why = "; ".join(filter(None, (for_log(verdict.reason), evidence(verdict))))
+    return f"{url_line(verdict.url)}  ({why})" if why else url_line(verdict.url)
+
+
+def evidence(verdict: Verdict) -> str:
+    """Return what an edge said of itself, and what follows from that."""
+    said = ", ".join(f"{name}: {value}" for name, value in verdict.said)
+    return "; ".join(filter(None, (_BLAMED.get(verdict.blame), said)))
+
+
+def advice(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
+    """Return what to do about stale URLs, as far as what was seen tells."""
+    blames = Counter(verdict.blame for verdict in verdicts if verdict.served or verdict.blame)
+    told = [blame for blame, _ in blames.most_common() if blame]
+    return tuple(_ADVICE[blame] for blame in told or blames)
+
+
+def stale_title(verdicts: Iterable[Verdict]) -> str:
+    """Return the heading of the list of URLs that were not seen to be fresh."""
+    return f"Purged, but not {'fresh' if any(verdict.is_seen for verdict in verdicts) else 'seen to be fresh'}"
+
+
+def verdict_counts(verdicts: Sequence[Verdict]) -> str:
+    """Return `19 seen fresh, 1 STILL STALE, 2 not verified`."""
+    found = Counter[str](verdict.state for verdict in verdicts)
+    found["unseen"] = sum(verdict.state == "stale" and not verdict.is_seen for verdict in verdicts)
+    found["stale"] -= found["unseen"]
+    words = {
+        "fresh": "seen fresh",
+        "stale": "STILL STALE",
+        "unseen": "NOT SEEN",
+        "unverified": "not verified",
+    }
+    return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
+
+
+def size_of(batch: Batch) -> str:
+    """Return `10 urls` or `1 dir`."""
+    word = "urls" if batch.kind == "prefetch" else batch.kind
+    return f"{len(batch.entries)} {word if len(batch.entries) != 1 else word[:-1]}"
+
+
+def _ending(outcome: Outcome) -> str:
+    if outcome.status == "dry-run":
+        return "dry run: not sent"
+    tries = f"  {count(outcome.attempts, 'try')}" if outcome.attempts > 1 else ""
+    time = f"{outcome.seconds:.2f} s"
+    if outcome.error is None:
+        return f"reqId {outcome.req_id}{tries}  {time}"
+    if outcome.attempts == 0 and not outcome.is_doubtful:
+        return f"NOT SENT  {outcome.error}"
+    done = "PREFETCHED" if outcome.batch.kind == "prefetch" else "PURGED"
+    refused = f"MAY HAVE BEEN {done}" if outcome.is_doubtful else f"NOT {done}"
+    head = f"PARTIAL  reqId {outcome.req_id}" if outcome.req_id else refused
+    return f"{head}{tries}  {time}  {outcome.error}"
+
+
+def headline(report: Report, *, with_reasons: bool = True) -> str:
+    """Return the run in one sentence; only the reasons to skip files are not our own words."""
+    if report.is_status:
+        return _status_headline(report)
+    if report.refusal:
+        return f"Nothing was purged{f'; {_things(report.plan)} may be stale' if report.plan.batches else ''}"
+    if report.result == "nothing":
+        return f"Nothing to purge{_why_nothing(report.mapped, with_reasons=with_reasons)}"
+    hosts = count(len({batch.host for batch in report.plan.batches}), "host")
+    calls = count(len(report.plan.batches), "call")
+    if report.result == "dry-run":
+        return f"Dry run: {_things(report.plan)} on {hosts} would be purged in {calls}; nothing was sent"
+    seen = f"; {verdict_counts(report.verdicts)}" if report.verdicts else ""
+    if not report.failures:
+        done = " and reported done" if report.waited and not report.unreported else ""
+        return f"{_things(report.plan)} purged{done} on {hosts}, in {calls}{seen}"
+    kinds = {batch.kind for batch in report.plan.batches}
+    noun = NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
+    is_open = all(outcome.status == "pending" or outcome.is_doubtful for outcome in report.failures)
+    way = "NOT confirmed as purged" if is_open else "NOT purged"
+    return f"{len(report.failed_entries):,} of {count(report.plan.size, noun)} {way} and maybe stale{seen}"
+
+
+def _status_headline(report: Report) -> str:
+    if not report.outcomes:
+        return "No reqIds to ask after"
+    states = Counter[str](
+        "refused" if outcome.error and outcome.error.failure is Failure.AUTH else outcome.status
+        for outcome in report.outcomes
+    )
+    words = {"failed": "FAILED", "refused": "NOT TOLD", "pending": "still under way", "done": "done"}
+    found = ", ".join(f"{states[status]:,} {word}" for status, word in words.items() if states[status])
+    return f"{count(len(report.outcomes), 'reqId')} asked after: {found}"
+
+
+def maybe_stale_title(report: Report) -> str:
+    """Return the heading of the list of URLs that may be stale."""
+    is_open = any(outcome.status == "pending" or outcome.is_doubtful for outcome in report.outcomes)
+    return "Not purged or not confirmed, maybe stale" if is_open else "Not purged, maybe stale"
+
+
+def maybe_stale_lines(report: Report) -> tuple[str, ...]:
+    """Return each URL that may be stale, with what was seen of it if it was looked at."""
+    seen = {verdict.url: verdict for verdict in report.verdicts}
+    return tuple(verdict_line(seen[url]) if url in seen else url_line(url) for url in report.maybe_stale)
+
+
+def cut_message(report: Report) -> str:
+    """Return what to note where the service lists less than was sent, nothing if it lists all."""
+    cut = [outcome for outcome in report.outcomes if outcome.is_cut]
+    if not cut:
+        return ""
+    listed = sum(len(outcome.batch.entries) for outcome in cut)
+    some = f"only the first {listed:,} of what was sent" if listed else "nothing of what was sent in full"
+    lists = f"of {count(len(cut), 'reqId')} the service lists {some}"
+    return f"The lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"
+
+
+def skip_counts(mapped: Mapped) -> str:
+    """Return how many files were skipped for which reason, the most frequent first."""
+    reasons = Counter(skip.reason for skip in mapped.skipped)
+    return ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+
+
+def _things(plan: Plan) -> str:
+    sizes = {kind: sum(len(batch.entries) for batch in plan.batches if batch.kind == kind) for kind in NOUNS}
+    return " and ".join(count(size, NOUNS[kind]) for kind, size in sizes.items() if size)
+
+
+def _why_nothing(mapped: Mapped, *, with_reasons: bool) -> str:
+    if not mapped.skipped:
+        return ": no file changed, and no urls or dirs were given"
+    reasons = f" ({skip_counts(mapped)})" if with_reasons else ""
+    return f": {count(len(mapped.skipped), 'changed file')} skipped{reasons}"

@@ -1,0 +1,245 @@
+"""Door to the runner: its files, its log commands and standard output.
+
+What is said is decided elsewhere; here it is escaped, so that no text from outside can speak to the runner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import secrets
+import select
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+from urllib.parse import quote, quote_plus
+
+from ztpurge.errors import ZtpurgeError
+from ztpurge.untrusted import for_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+Level = Literal["error", "warning", "notice"]
+_MAX_LIST = 64 << 20  # bytes; a million names
+_MAX_MANIFEST = 256 << 20  # bytes; two million files
+_SHOWN = 200  # characters of a name that is no path
+_MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
+
+_PATIENCE = 5.0  # seconds without a byte taken
+_PATIENCE_AT_STOP = 2.0  # seconds in all: the report is to be written before the runner kills the run
+_GLANCE = 100  # milliseconds between two looks at whether the run is to stop
+_PIECE = 4096  # bytes: PIPE_BUF of Linux, which a pipe that is ready takes without making its writer wait
+
+
+def open_log(number: int, is_stopped: Callable[[], bool]) -> io.TextIOWrapper:
+    """Return a text stream to a file descriptor, which stays open; writing raises OSError if nobody takes it."""
+    raw = io.BufferedWriter(_PatientWriter(number, is_stopped))
+    return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+class _PatientWriter(io.RawIOBase):
+    """Writes to a descriptor when that is ready, and waits only so long for it: a full pipe would block for ever."""
+
+    def __init__(self, number: int, is_stopped: Callable[[], bool]) -> None:
+        self._number = number
+        self._is_stopped = is_stopped
+        self._left = _PATIENCE
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._number
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - as io.RawIOBase has it
+        ready = select.poll()
+        ready.register(self._number, select.POLLOUT)
+        while not ready.poll(0):
+            if self._is_stopped():
+                self._left = min(self._left, _PATIENCE_AT_STOP)
+            if self._left <= 0:
+                raise TimeoutError("nobody reads the log")
+            began = time.monotonic()
+            ready.poll(_GLANCE)
+            self._left -= time.monotonic() - began
+        if not self._is_stopped():
+            self._left = _PATIENCE
+        return os.write(self._number, memoryview(data)[:_PIECE])
+
+
+class Runner:
+    """The runner that started this step, as its environment describes it."""
+
+    def __init__(self, environ: Mapping[str, str], out: TextIO) -> None:
+        self._environ = environ
+        self._out = out
+        self._lock = threading.Lock()  # a token is masked by the worker that got it
+
+    def mask(self, secret: str) -> None:
+        """Have the runner blot out a secret, line by line and URL-encoded too, in all that is printed from here on.
+
+        Only where there is a runner (act, Gitea and Forgejo say so, too): elsewhere this would print the secret.
+        """
+        if self._environ.get("GITHUB_ACTIONS") != "true":
+            return
+        for line in filter(None, map(str.strip, secret.splitlines())):
+            data = line.encode("utf-8", "surrogateescape")
+            for spelling in dict.fromkeys((line, quote(data, safe=""), quote_plus(data))):
+                self._write(f"::add-mask::{_escape(spelling)}")
+
+    def say(self, text: str = "") -> None:
+        """Print one line of the log."""
+        self._write(for_log(text))
+
+    def detail(self, text: str) -> None:
+        """Print a line that is shown when debug logging is on."""
+        if self._environ.get("RUNNER_DEBUG") == "1":
+            self._write(f"::debug::{_escape(for_log(text))}")
+
+    @contextlib.contextmanager
+    def group(self, title: str) -> Iterator[None]:
+        """Fold the lines that are printed meanwhile away under a title."""
+        self._write(f"::group::{_escape(for_log(title))}")
+        try:
+            yield
+        finally:
+            self._write("::endgroup::")
+
+    def annotate(self, level: Level, title: str, message: str) -> None:
+        """Put a message on the run's page; the runner keeps ten of a level."""
+        title = _escape(for_log(title)).replace(":", "%3A").replace(",", "%2C")
+        self._write(f"::{level} title={title}::{_escape(for_log(message, limit=_MAX_MESSAGE))}")
+
+    def set_outputs(self, outputs: Mapping[str, str]) -> None:
+        """Hand values to later steps; without GITHUB_OUTPUT there is nobody to hand them to.
+
+        One write of `name<<delimiter` entries without blank lines between them, which act and Forgejo need too.
+        """
+        entries = []
+        for name, value in outputs.items():
+            delimiter = f"ztpurge-{secrets.token_hex(16)}"
+            if delimiter in value or any(mark in name for mark in ("=", "<<", "\n")):
+                raise ValueError(name)
+            entries.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
+        self._append("GITHUB_OUTPUT", "".join(entries))
+
+    def write_summary(self, markdown: str) -> None:
+        """Show Markdown on the run's page, where there is a GITHUB_STEP_SUMMARY."""
+        self._append("GITHUB_STEP_SUMMARY", markdown)
+
+    def list_file(self, name: str) -> Path:
+        """Return the path of a list, under the workspace or RUNNER_TEMP; raise ZtpurgeError if it cannot be read."""
+        temporary = self._environ.get("RUNNER_TEMP")
+        path = self._inside(name, "workspace or RUNNER_TEMP", self.workspace, *([Path(temporary)] if temporary else []))
+        if not path.is_file():
+            raise ZtpurgeError(
+                f"there is no file {name!r}",
+                remedy="Write its path relative to the workspace; the container does not see the runner's own folders",
+            )
+        return path
+
+    def read_list(self, name: str) -> bytes:
+        """Return what a list file holds; raise ZtpurgeError if it cannot be read."""
+        try:
+            return _read(self.list_file(name), _MAX_LIST)
+        except OSError as error:
+            raise ZtpurgeError(f"{name!r} cannot be read ({error.strerror})") from error
+
+    def file_to_write(self, name: str) -> Path:
+        """Return the path of a file that may be written, under the workspace; raise ZtpurgeError if it may not."""
+        path = self._inside(name, "workspace", self.workspace)
+        if path.is_dir() or path == self.workspace:
+            raise ZtpurgeError(f"{name!r} is a folder", remedy="Name a file")
+        if ".git" in path.relative_to(self.workspace).parts:
+            raise ZtpurgeError(f"{name!r} is git's", remedy="Name another file")
+        return path
+
+    def write_file(self, name: str, text: str) -> None:
+        """Write a file whole or not at all; raise ZtpurgeError if that fails."""
+        path = self.file_to_write(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent, prefix=".ztpurge-") as folder:
+                part = Path(folder, "part")
+                part.write_text(text, encoding="utf-8")
+                part.replace(path)
+        except OSError as error:
+            raise ZtpurgeError(f"{name!r} cannot be written ({error.strerror})") from error
+
+    def read_manifest(self, name: str) -> bytes | None:
+        """Return what a manifest holds, None if there is none yet; raise ZtpurgeError if it cannot be read."""
+        path = self.file_to_write(name)
+        try:
+            if path.exists() and not path.is_file():
+                raise ZtpurgeError(f"{name!r} is not a file", remedy="Name a file")
+            return _read(path, _MAX_MANIFEST) if path.exists() else None
+        except OSError as error:
+            raise ZtpurgeError(f"{name!r} cannot be read ({error.strerror})") from error
+
+    def read_event(self) -> dict[str, Any]:
+        """Return the payload of the event, empty if the runner gives none; raise ZtpurgeError if it cannot be read."""
+        name = self._environ.get("GITHUB_EVENT_PATH")
+        if not name:
+            return {}
+        try:
+            payload = json.loads(Path(name).read_bytes())
+        except (OSError, ValueError, RecursionError) as error:
+            raise ZtpurgeError(f"the event's payload cannot be read ({error})", place="GITHUB_EVENT_PATH") from error
+        return payload if isinstance(payload, dict) else {}
+
+    @property
+    def workspace(self) -> Path:
+        """The folder that the runner checks repositories out into."""
+        return Path(self._environ.get("GITHUB_WORKSPACE") or Path.cwd()).resolve()
+
+    def _inside(self, name: str, where: str, *folders: Path) -> Path:
+        try:
+            name.encode()  # outputs and reports, which name it, are UTF-8
+            path = (self.workspace / name).resolve()
+            # the file system itself says which names it cannot have, those of folders to be made too
+            for place in (path, *(self.workspace / part for part in path.parts[1:])):
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    place.lstat()
+        except (OSError, ValueError, RuntimeError) as error:
+            why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+            raise ZtpurgeError(f"{_cut(name)} is not a path{why}", remedy="Name a file in the workspace") from error
+        if not any(path.is_relative_to(folder.resolve()) for folder in folders):
+            raise ZtpurgeError(f"{name!r} is outside the {where}", remedy="Name a file inside it")
+        return path
+
+    def _append(self, variable: str, text: str) -> None:
+        name = self._environ.get(variable)
+        if not name or not text:
+            return
+        try:
+            with Path(name).open("a", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            self.annotate("warning", "ztpurge", f"{variable} cannot be written ({error.strerror}); the run goes on")
+
+    def _write(self, line: str) -> None:
+        # a log that nobody takes any more (a full disk, a reader that has left) is no reason to lose the outputs
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._out.write(f"{line}\n")
+            self._out.flush()
+
+
+def _cut(name: str) -> str:
+    return repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}... ({len(name)} characters)"
+
+
+def _read(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ZtpurgeError(f"{path.name!r} is longer than {most >> 20} MiB", remedy="Is it the right file?")
+    return data
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
