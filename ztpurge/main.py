@@ -124,8 +124,7 @@ def _carry_out(step: Step, story: _Story, source: Source, site: Site) -> None:
 
 def _tell_status(step: Step) -> int:
     outcomes = stages.ask_for_status(step)
-    plan = Plan(tuple(outcome.batch for outcome in outcomes))
-    report = Report(plan=plan, outcomes=outcomes, seconds=step.clock.now() - step.began, is_status=True)
+    report = Report(outcomes=outcomes, seconds=step.clock.now() - step.began, is_status=True)
     return announce(report, step.inputs, step.runner)
 
 
@@ -149,6 +148,6 @@ def _site(inputs: Inputs) -> Site:
 
 
 def _pretend(plan: Plan, runner: Runner) -> tuple[Outcome, ...]:
-    outcomes = tuple(Outcome(number, batch, "dry-run") for number, batch in enumerate(plan.batches, start=1))
+    outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, start=1))
     announce_dry_run(outcomes, plan, runner)
     return outcomes

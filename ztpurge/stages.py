@@ -11,7 +11,7 @@ from ztpurge.changes.contents import Unknown
 from ztpurge.edge.expected import Gone, expect, paths_behind
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
-from ztpurge.report.values import accepted_directories, accepted_urls
+from ztpurge.report.values import WORDS, accepted_directories, accepted_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
     """
     from ztpurge.cdn.wait import confirm  # noqa: PLC0415 - for runs that wait
 
-    by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.status == "purged"}
+    by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.state == "accepted"}
     if not by_id:
         return outcomes
     is_verified = step.inputs.verify != "off"
@@ -208,8 +208,8 @@ def _call(
     def tell(outcome: Outcome) -> None:
         on_outcome(outcome)
         step.runner.say(line(outcome))
-        for entry in outcome.batch.entries:
-            step.runner.detail(f"{outcome.status} {entry}")
+        for entry in outcome.entries:
+            step.runner.detail(f"{WORDS.get(outcome.state, outcome.state)} {entry}")
 
     return purge(
         plan,

@@ -55,8 +55,8 @@ def accept(batch: Batch, _timeout: float) -> Receipt:
 @pytest.mark.parametrize("concurrency", [1, 2, 9])
 def test_outcomes_come_in_plan_order(submit: Submit, told: list[Outcome], concurrency: int) -> None:
     outcomes = submit(accept, concurrency=concurrency)
-    assert [(outcome.number, outcome.batch, outcome.status, outcome.req_id) for outcome in outcomes] == [
-        (number, batch, "purged", f"id-{number - 1}") for number, batch in enumerate(PLAN.batches, start=1)
+    assert [(outcome.number, outcome.entries, outcome.state, outcome.req_id) for outcome in outcomes] == [
+        (number, batch.entries, "accepted", f"id-{number - 1}") for number, batch in enumerate(PLAN.batches, start=1)
     ]
     assert sorted(told, key=lambda outcome: outcome.number) == list(outcomes)
 
@@ -68,7 +68,7 @@ def test_one_failure_hides_no_other(submit: Submit) -> None:
         return accept(batch, timeout)
 
     outcomes = submit(call)
-    assert [outcome.status for outcome in outcomes] == ["purged", "failed", "purged", "failed", "purged"]
+    assert [outcome.state for outcome in outcomes] == ["accepted", "failed", "accepted", "failed", "accepted"]
     assert [str(outcome.error) for outcome in outcomes if outcome.error] == [
         "no to http://a.example/1",
         "no to http://a.example/3",
@@ -77,7 +77,7 @@ def test_one_failure_hides_no_other(submit: Submit) -> None:
 
 def test_a_call_that_not_all_providers_took_is_partial(submit: Submit) -> None:
     outcomes = submit(lambda batch, timeout: Receipt(accept(batch, timeout).req_id, success_rate=50.0))
-    assert {(outcome.status, outcome.req_id is None, outcome.attempts) for outcome in outcomes} == {
+    assert {(outcome.state, outcome.req_id is None, outcome.attempts) for outcome in outcomes} == {
         ("partial", False, 1)
     }
     assert "only 50 %" in str(outcomes[0].error)
@@ -112,7 +112,7 @@ def test_what_did_not_get_its_turn_in_time_is_named(submit: Submit, clock: FakeC
         return accept(batch, timeout)
 
     outcomes = submit(call, timeout=100)
-    assert [(outcome.status, outcome.attempts) for outcome in outcomes] == [("purged", 1)] * 3 + [("failed", 0)] * 2
+    assert [(outcome.state, outcome.attempts) for outcome in outcomes] == [("accepted", 1)] * 3 + [("failed", 0)] * 2
     assert "not sent: the run's `timeout`" in str(outcomes[-1].error)
     assert len(told) == 5
 
@@ -172,8 +172,8 @@ def test_what_a_split_batch_brought_until_the_end_is_kept(clock: FakeClock, told
         on_outcome=told.append,
     )
     released.set()
-    assert [(outcome.status, outcome.req_id, outcome.batch.entries) for outcome in outcomes] == [
-        ("purged", "first-half", entries[:2]),
+    assert [(outcome.state, outcome.req_id, outcome.entries) for outcome in outcomes] == [
+        ("accepted", "first-half", entries[:2]),
         ("failed", None, entries[2:]),
     ]
     assert "may have been accepted or not" in str(outcomes[1].error)
@@ -187,7 +187,7 @@ def test_a_run_that_was_told_to_stop_starts_no_call(submit: Submit, clock: FakeC
         return accept(batch, timeout)
 
     outcomes = submit(call)
-    assert [outcome.status for outcome in outcomes] == ["purged"] * 2 + ["failed"] * 3
+    assert [outcome.state for outcome in outcomes] == ["accepted"] * 2 + ["failed"] * 3
     assert {str(outcome.error) for outcome in outcomes[2:]} == {"not sent: the run was cancelled"}
 
 
@@ -217,7 +217,7 @@ def test_an_outage_of_two_minutes_fails_nothing(clock: FakeClock, concurrency: i
         jitter=lambda: 0.5,
         on_outcome=lambda _outcome: None,
     )
-    assert {(outcome.status, outcome.attempts) for outcome in outcomes} == {("purged", 1)}
+    assert {(outcome.state, outcome.attempts) for outcome in outcomes} == {("accepted", 1)}
     assert heard == ["no connection", "back"]
     assert len(tried) <= 20 + concurrency
 
@@ -230,7 +230,7 @@ def test_a_host_without_an_address_is_given_up_for_all(submit: Submit, clock: Fa
         raise ApiError(Failure.NO_NAME, "no address")
 
     outcomes = submit(call)
-    assert {(outcome.status, str(outcome.error)) for outcome in outcomes} == {("failed", "no address")}
+    assert {(outcome.state, str(outcome.error)) for outcome in outcomes} == {("failed", "no address")}
     assert len(calls) == 3
     assert clock.now() < 1010
 
@@ -240,7 +240,7 @@ def test_a_req_id_for_two_calls_is_believed_of_neither(submit: Submit, told: lis
         return Receipt("one") if batch.entries[0].endswith(("1", "3")) else accept(batch, timeout)
 
     outcomes = submit(call)
-    assert [outcome.status for outcome in outcomes] == ["purged", "partial", "purged", "partial", "purged"]
+    assert [outcome.state for outcome in outcomes] == ["accepted", "partial", "accepted", "partial", "accepted"]
     assert [outcome.req_id for outcome in outcomes] == ["id-0", "one", "id-2", "one", "id-4"]
     assert {str(outcome.error) for outcome in outcomes if outcome.error} == {
         "the API gave this reqId for 2 calls, so it is not known which it took. Run the job again"
@@ -250,7 +250,7 @@ def test_a_req_id_for_two_calls_is_believed_of_neither(submit: Submit, told: lis
 
 def test_what_an_answer_contradicts_is_named(submit: Submit) -> None:
     outcomes = submit(lambda batch, timeout: Receipt(accept(batch, timeout).req_id, None, "the API answered 500: oops"))
-    assert {(outcome.status, outcome.req_id is None) for outcome in outcomes} == {("partial", False)}
+    assert {(outcome.state, outcome.req_id is None) for outcome in outcomes} == {("partial", False)}
     assert str(outcomes[0].error) == "it got a reqId, but the API answered 500: oops. Run the job again"
 
 
@@ -269,7 +269,7 @@ def test_what_was_sent_without_an_answer_is_doubtful(submit: Submit, error: ApiE
 
     outcomes = submit(call)
     assert [outcome.is_doubtful for outcome in outcomes] == [False, is_doubtful, False, False, False]
-    assert outcomes[1].status == "failed"
+    assert outcomes[1].state == "failed"
 
 
 class WatchedClock(FakeClock):
@@ -316,5 +316,5 @@ def test_a_batch_that_waits_to_be_taken_apart_was_refused() -> None:
         on_outcome=lambda _outcome: None,
     )
     released.set()
-    assert {(outcome.is_doubtful, outcome.status) for outcome in outcomes} == {(True, "failed"), (False, "failed")}
+    assert {(outcome.is_doubtful, outcome.state) for outcome in outcomes} == {(True, "failed"), (False, "failed")}
     assert "no" in {str(outcome.error) for outcome in outcomes}

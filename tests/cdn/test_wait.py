@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from hypothesis import given
@@ -23,8 +23,8 @@ from ztpurge.errors import ApiError, Failure
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ztpurge.cdn.answers import State, TaskKind
-    from ztpurge.cdn.purge import Status
+    from ztpurge.cdn.answers import TaskKind
+    from ztpurge.cdn.purge import State
 
 A, REMEDY = "http://a.example", "Wait longer"
 RUN, DONE, FAILED = Task("pending", "run"), Task("done", "success"), Task("failed", "failure")
@@ -67,7 +67,7 @@ class Service:
 
 
 def said(*words: str) -> Live:
-    states: dict[str, State] = {"success": "done", "failure": "failed"}
+    states: dict[str, Literal["done", "failed"]] = {"success": "done", "failure": "failed"}
     return Live(tuple(Provider(f"{n}_api", states.get(word, "pending"), word) for n, word in enumerate(words)))
 
 
@@ -487,17 +487,17 @@ def test_done_is_only_what_the_service_calls_done(
     assert clock.now() <= 1000 + seconds
 
 
-def outcome(status: Status = "purged", req_id: str | None = "x", error: ApiError | None = None) -> Outcome:
-    return Outcome(1, Batch("urls", "a.example", (f"{A}/1",)), status, req_id, 1, 0.5, error)
+def outcome(status: State = "accepted", req_id: str | None = "x", error: ApiError | None = None) -> Outcome:
+    return Outcome.of(1, Batch("urls", "a.example", (f"{A}/1",)), status, req_id, 1, 0.5, error)
 
 
 @pytest.mark.parametrize(
     ("before", "progress", "status", "error"),
     [
-        pytest.param(outcome(), Progress("x", "done"), "purged", None, id="done"),
+        pytest.param(outcome(), Progress("x", "done"), "done", None, id="done"),
         pytest.param(outcome(), Progress("x", "failed", error=OOPS), "failed", OOPS, id="failed"),
         pytest.param(outcome(), Progress("x", "pending", error=OOPS), "pending", OOPS, id="pending"),
-        pytest.param(outcome(), Progress("y", "failed", error=OOPS), "purged", None, id="another reqId"),
+        pytest.param(outcome(), Progress("y", "failed", error=OOPS), "accepted", None, id="another reqId"),
         pytest.param(outcome("partial", error=UNKNOWN), Progress("x", "done"), "partial", UNKNOWN, id="partial, done"),
         pytest.param(
             outcome("partial", error=UNKNOWN), Progress("x", "failed", error=OOPS), "partial", UNKNOWN, id="partial"
@@ -505,17 +505,17 @@ def outcome(status: Status = "purged", req_id: str | None = "x", error: ApiError
         pytest.param(
             outcome("failed", None, OOPS), Progress("", "failed", error=UNKNOWN), "failed", OOPS, id="failed before"
         ),
-        pytest.param(outcome("dry-run", None), Progress("", "failed", error=OOPS), "dry-run", None, id="dry run"),
+        pytest.param(outcome("planned", None), Progress("", "failed", error=OOPS), "planned", None, id="dry run"),
     ],
 )
 def test_only_what_was_purged_is_confirmed_or_not(
-    before: Outcome, progress: Progress, status: Status, error: ApiError | None
+    before: Outcome, progress: Progress, status: State, error: ApiError | None
 ) -> None:
     (after,) = confirm([before], [progress])
-    assert (after.status, after.error) == (status, error)
-    assert (after.number, after.batch, after.req_id, after.attempts) == (
+    assert (after.state, after.error) == (status, error)
+    assert (after.number, after.entries, after.req_id, after.attempts) == (
         1,
-        before.batch,
+        before.entries,
         before.req_id,
         before.attempts,
     )
@@ -524,23 +524,23 @@ def test_only_what_was_purged_is_confirmed_or_not(
 @pytest.mark.parametrize(
     ("before", "fresh", "status"),
     [
-        pytest.param(outcome("pending", error=OOPS), [f"{A}/1"], "purged", id="all seen fresh"),
+        pytest.param(outcome("pending", error=OOPS), [f"{A}/1"], "done", id="all seen fresh"),
         pytest.param(outcome("pending", error=OOPS), [f"{A}/2"], "pending", id="not all"),
         pytest.param(outcome("failed", error=OOPS), [f"{A}/1"], "failed", id="a failure stays one"),
         pytest.param(outcome("partial", error=OOPS), [f"{A}/1"], "partial", id="so does a part"),
     ],
 )
-def test_what_is_seen_confirms_only_what_is_under_way(before: Outcome, fresh: list[str], status: Status) -> None:
+def test_what_is_seen_confirms_only_what_is_under_way(before: Outcome, fresh: list[str], status: State) -> None:
     verdicts = [*(Verdict(url, "fresh") for url in fresh), Verdict(f"{A}/3", "stale")]
     (after,) = confirm_by_sight([before], verdicts)
-    seen = ", but each of its URLs was seen fresh" if status == "purged" else ""
-    assert (after.status, after.error and after.error.cause) == (status, f"{OOPS.cause}{seen}")
+    seen = ", but each of its URLs was seen fresh" if status == "done" else ""
+    assert (after.state, after.error and after.error.cause) == (status, f"{OOPS.cause}{seen}")
     assert confirm_by_sight([before], [Verdict(f"{A}/1", "unverified")]) == (before,)
 
 
 def test_outcomes_with_the_same_req_id_share_its_end() -> None:
     after = confirm([outcome(), outcome()], [Progress("x", "failed", error=OOPS)])
-    assert [ended.status for ended in after] == ["failed", "failed"]
+    assert [ended.state for ended in after] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize(
@@ -566,7 +566,7 @@ def test_outcomes_with_the_same_req_id_share_its_end() -> None:
 )
 def test_a_status_is_the_outcome_of_a_call(task: Task | None, batch: Batch) -> None:
     progress = Progress("x", "done", task, attempts=3, seconds=1.5)
-    assert as_outcome(7, progress) == Outcome(7, batch, "done", "x", 3, 1.5)
+    assert as_outcome(7, progress) == Outcome.of(7, batch, "done", "x", 3, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -583,7 +583,7 @@ def test_a_status_is_the_outcome_of_a_call(task: Task | None, batch: Batch) -> N
 )
 def test_a_host_that_is_none_is_not_shown_for_one(entry: str) -> None:
     made = as_outcome(1, Progress("x", "failed", Task("failed", "failure", "urls", (entry,)), OOPS))
-    assert made.batch.host == ""
+    assert made.host == ""
 
 
 @pytest.mark.parametrize("is_cut", [True, False])

@@ -23,7 +23,9 @@ from ztpurge.site.mapping import Mapped, Skip
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from ztpurge.cdn.purge import Status
+    from collections.abc import Iterable
+
+    from ztpurge.cdn.purge import State
 
 ALLOWED = {"details", "summary", "pre", "code", "br", "table", "tr", "th", "td", "ul", "li"}
 MEBIBYTE = 1 << 20  # GitHub shows nothing of a longer summary
@@ -53,6 +55,10 @@ class Tags(HTMLParser):
         (self.kept if is_code else self.worked_on).append(data)
 
 
+def batches_of(outcomes: Iterable[Outcome]) -> tuple[Batch, ...]:
+    return tuple(Batch(outcome.kind, outcome.host, outcome.entries) for outcome in outcomes)
+
+
 def rows_of(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("<tr><td>")]
 
@@ -64,12 +70,16 @@ def cells_of(row: str) -> list[str]:
 def outcome(number: int, *, error: str = "", host: str = "a.example", size: int = 1) -> Outcome:
     batch = Batch("urls", host, tuple(f"http://{host}/{number}/{entry}" for entry in range(size)))
     if error:
-        return Outcome(number, batch, "failed", attempts=5, seconds=7.0, error=ApiError(Failure.SERVER, error))
-    return Outcome(number, batch, "purged", f"id-{number}", 1, 0.25)
+        return Outcome.of(number, batch, "failed", attempts=5, seconds=7.0, error=ApiError(Failure.SERVER, error))
+    return Outcome.of(number, batch, "accepted", f"id-{number}", 1, 0.25)
 
 
 def run(*outcomes: Outcome, skipped: tuple[Skip, ...] = ()) -> Report:
-    return Report(Mapped(skipped=skipped), Plan(tuple(done.batch for done in outcomes)), outcomes)
+    return Report(
+        Mapped(skipped=skipped),
+        Plan(batches_of(outcomes)),
+        outcomes,
+    )
 
 
 def test_what_may_have_been_purged_is_told_from_what_was_not() -> None:
@@ -157,8 +167,8 @@ def test_stale_urls_are_a_table_with_what_the_edge_says() -> None:
 
 def test_prefetches_are_a_folded_list() -> None:
     prefetched = (
-        Outcome(1, Batch("prefetch", "a.example", ("http://a.example/1",)), "purged", "pre-1", 1),
-        Outcome(
+        Outcome.of(1, Batch("prefetch", "a.example", ("http://a.example/1",)), "accepted", "pre-1", 1),
+        Outcome.of(
             2, Batch("prefetch", "a.example", ("x", "y")), "failed", None, 5, error=ApiError(Failure.SERVER, "<oops>")
         ),
     )
@@ -186,11 +196,11 @@ def test_prefetches_are_a_folded_list() -> None:
         pytest.param((), True, "### ✅ ztpurge: No reqIds to ask after", id="nothing asked"),
     ],
 )
-def test_a_headline_has_its_icon(statuses: tuple[Status, ...], is_status: bool, start: str) -> None:
+def test_a_headline_has_its_icon(statuses: tuple[State, ...], is_status: bool, start: str) -> None:
     ended = tuple(
         replace(
             outcome(number),
-            status=status,
+            state=status,
             error=None if status == "done" or (is_status and status == "pending") else ApiError(Failure.SERVER, "x"),
         )
         for number, status in enumerate(statuses, start=1)
@@ -199,8 +209,8 @@ def test_a_headline_has_its_icon(statuses: tuple[Status, ...], is_status: bool, 
 
 
 def test_a_req_id_of_which_nothing_is_listed_has_empty_cells() -> None:
-    unknown = Outcome(1, Batch("urls", "", ()), "done", "id-1", 1, 0.25)
-    text = render_summary(Report(plan=Plan((unknown.batch,)), outcomes=(unknown,), is_status=True))
+    unknown = Outcome.of(1, Batch("urls", "", ()), "done", "id-1", 1, 0.25)
+    text = render_summary(Report(plan=Plan(), outcomes=(unknown,), is_status=True))
     (row,) = rows_of(text)
     assert cells_of(row) == ["1", "", "", "✅ done", "<code>id-1</code>", "1", "0.25&nbsp;s"]
 
@@ -209,7 +219,7 @@ def test_names_are_shown_as_people_write_them() -> None:
     stale, failed, unverified = (f"http://a.example/{number}/%E6%98%A5%20%3Cb%3E.html" for number in range(3))
     batch = Batch("urls", "a.example", (failed,))
     verdicts = (replace(STALE, url=stale), replace(UNVERIFIED, url=unverified))
-    text = render_summary(replace(run(replace(outcome(1, error="oops"), batch=batch)), verdicts=verdicts))
+    text = render_summary(replace(run(replace(outcome(1, error="oops"), entries=batch.entries)), verdicts=verdicts))
     assert f"<td><code>{stale}</code><br><code>0/\u6625 &lt;b&gt;.html</code></td>" in text
     assert f"<pre>{failed}  1/\u6625 &lt;b&gt;.html</pre>" in text
     assert f"<pre>{unverified}  2/\u6625 &lt;b&gt;.html  (larger than 1024 MiB)</pre>" in text
@@ -251,12 +261,16 @@ def everything(text: str) -> tuple[str, ...]:
     """Render summaries that show a text wherever one from outside is shown."""
     server = ApiError(Failure.SERVER, text, remedy=text)
     batch = Batch("urls", "a.example", (text,))
-    listed = Outcome(1, batch, "pending", "i", 1, error=server)
+    listed = Outcome.of(1, batch, "pending", "i", 1, error=server)
     report = Report(
         mapped=Mapped(skipped=(Skip(text, f"outside root {text}"),)),
         plan=Plan((batch,), (Folded(text, text),)),
-        outcomes=(listed, Outcome(1, batch, "purged", "i"), Outcome(1, replace(batch, kind="dirs"), "purged", "i")),
-        prefetched=(replace(listed, batch=Batch("prefetch", "a.example", (text,))),),
+        outcomes=(
+            listed,
+            Outcome.of(1, batch, "accepted", "i"),
+            Outcome.of(1, replace(batch, kind="dirs"), "accepted", "i"),
+        ),
+        prefetched=(replace(listed, kind="prefetch"),),
         verdicts=(
             Verdict(text, "stale", text, (("Via", text),), blame="origin"),
             Verdict(f"{text}1", "stale", text, (("Via", text),), blame="origin"),
@@ -264,7 +278,7 @@ def everything(text: str) -> tuple[str, ...]:
             Verdict(f"{text}2", "unverified", text, (("Via", text),)),
         ),
     )
-    dry = Report(plan=report.plan, outcomes=(Outcome(1, batch, "dry-run"),))
+    dry = Report(plan=report.plan, outcomes=(Outcome.of(1, batch, "planned"),))
     return (
         render_summary(report),
         render_summary(dry),
@@ -298,6 +312,9 @@ def test_all_that_is_not_ours_is_kept_as_it_is() -> None:
             assert "Q" not in block or first.startswith(("<table>", "<pre>", "<ul>", "<details>"))
 
 
+STATES: tuple[State, ...] = ("accepted", "failed", "pending", "partial")
+
+
 @pytest.mark.parametrize(("word", "is_status"), [("x", False), ("|", True), ("<", False), ("\u202e", False)])
 def test_a_summary_of_everything_at_its_longest_fits(word: str, is_status: bool) -> None:
     count = 800  # of each: far more than fits
@@ -306,10 +323,10 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, is_status: bool)
     urls = [f"http://a.example/{number}/{'x' * 1500}" for number in range(count)]
     said = tuple((name, word * 100) for name in ("Age", "X-Cache", "Via", "ETag", "Last-Modified"))
     outcomes = tuple(
-        Outcome(
+        Outcome.of(
             number,
             Batch("urls" if number % 2 else "dirs", f"{'h' * 240}.example", tuple(urls[number : number + 10])),
-            ("purged", "failed", "pending", "partial")[number // 2 % 4],
+            STATES[number // 2 % 4],
             "i" * 128,
             5,
             900,
@@ -319,7 +336,10 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, is_status: bool)
     )
     report = Report(
         Mapped(skipped=tuple(Skip(f"{long}{number}", f"outside root {word * 200}") for number in range(count))),
-        Plan(tuple(done.batch for done in outcomes), tuple(Folded(url, url) for url in urls)),
+        Plan(
+            batches_of(outcomes),
+            tuple(Folded(url, url) for url in urls),
+        ),
         outcomes,
         verdicts=(
             *(Verdict(f"{url}/purged", "stale", long, said, 9) for url in urls),

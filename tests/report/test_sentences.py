@@ -43,10 +43,16 @@ from ztpurge.runner import Runner
 from ztpurge.site.mapping import Mapped, Skip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ztpurge.edge.judge import Blame, Freshness, Served
 
 ERROR = ApiError(Failure.SERVER, "the API answered 500: oops", remedy="Wait")
 NO_ANSWER = ApiError(Failure.TIMEOUT, "no answer within 100 s", remedy="Wait", maybe_accepted=True)
+
+
+def batches_of(outcomes: Iterable[Outcome]) -> tuple[Batch, ...]:
+    return tuple(Batch(outcome.kind, outcome.host, outcome.entries) for outcome in outcomes)
 
 
 def batch(size: int, kind: str = "urls", host: str = "a.example") -> Batch:
@@ -65,55 +71,55 @@ def test_counts_read_well(number: int, noun: str, text: str) -> None:
     ("outcome", "line"),
     [
         pytest.param(
-            Outcome(3, batch(10), "purged", "fa97", 1, 0.21),
+            Outcome.of(3, batch(10), "accepted", "fa97", 1, 0.21),
             "[ 3/12] a.example       10 urls  reqId fa97  0.21 s",
             id="purged",
         ),
         pytest.param(
-            Outcome(12, batch(1, "dirs"), "purged", "fa97", 3, 4.0),
+            Outcome.of(12, batch(1, "dirs"), "accepted", "fa97", 3, 4.0),
             "[12/12] a.example         1 dir  reqId fa97  3 tries  4.00 s",
             id="purged in the end",
         ),
         pytest.param(
-            Outcome(1, batch(2), "failed", None, 5, 9.5, ERROR),
+            Outcome.of(1, batch(2), "failed", None, 5, 9.5, ERROR),
             "[ 1/12] a.example        2 urls  NOT PURGED  5 tries  9.50 s  the API answered 500: oops. Wait",
             id="failed",
         ),
         pytest.param(
-            Outcome(1, batch(2), "partial", "fa97", 1, 0.1, ERROR),
+            Outcome.of(1, batch(2), "partial", "fa97", 1, 0.1, ERROR),
             "[ 1/12] a.example        2 urls  PARTIAL  reqId fa97  0.10 s  the API answered 500: oops. Wait",
             id="partial",
         ),
         pytest.param(
-            Outcome(1, batch(2), "dry-run"), "[ 1/12] a.example        2 urls  dry run: not sent", id="dry run"
+            Outcome.of(1, batch(2), "planned"), "[ 1/12] a.example        2 urls  dry run: not sent", id="dry run"
         ),
         pytest.param(
-            Outcome(1, batch(2), "failed", None, 0, 0.0, ERROR),
+            Outcome.of(1, batch(2), "failed", None, 0, 0.0, ERROR),
             "[ 1/12] a.example        2 urls  NOT SENT  the API answered 500: oops. Wait",
             id="not sent",
         ),
         pytest.param(
-            Outcome(2, batch(10, "prefetch"), "purged", "fa97", 1, 0.21),
+            Outcome.of(2, batch(10, "prefetch"), "accepted", "fa97", 1, 0.21),
             "[ 2/12] a.example       10 urls  reqId fa97  0.21 s",
             id="prefetched",
         ),
         pytest.param(
-            Outcome(2, batch(1, "prefetch"), "failed", None, 5, 9.5, ERROR),
+            Outcome.of(2, batch(1, "prefetch"), "failed", None, 5, 9.5, ERROR),
             "[ 2/12] a.example         1 url  NOT PREFETCHED  5 tries  9.50 s  the API answered 500: oops. Wait",
             id="not prefetched",
         ),
         pytest.param(
-            Outcome(1, batch(2), "failed", None, 5, 9.5, NO_ANSWER),
+            Outcome.of(1, batch(2), "failed", None, 5, 9.5, NO_ANSWER),
             "[ 1/12] a.example        2 urls  MAY HAVE BEEN PURGED  5 tries  9.50 s  no answer within 100 s. Wait",
             id="sent without an answer",
         ),
         pytest.param(
-            Outcome(1, batch(2), "failed", None, 0, 9.5, NO_ANSWER),
+            Outcome.of(1, batch(2), "failed", None, 0, 9.5, NO_ANSWER),
             "[ 1/12] a.example        2 urls  MAY HAVE BEEN PURGED  9.50 s  no answer within 100 s. Wait",
             id="under way at the end",
         ),
         pytest.param(
-            Outcome(1, batch(2, "prefetch"), "failed", None, 1, 9.5, NO_ANSWER),
+            Outcome.of(1, batch(2, "prefetch"), "failed", None, 1, 9.5, NO_ANSWER),
             "[ 1/12] a.example        2 urls  MAY HAVE BEEN PREFETCHED  9.50 s  no answer within 100 s. Wait",
             id="prefetch without an answer",
         ),
@@ -125,7 +131,11 @@ def test_a_call_is_one_aligned_line(outcome: Outcome, line: str) -> None:
 
 
 def run(*outcomes: Outcome, mapped: Mapped | None = None) -> Report:
-    return Report(mapped or Mapped(), Plan(tuple(outcome.batch for outcome in outcomes)), outcomes)
+    return Report(
+        mapped or Mapped(),
+        Plan(batches_of(outcomes)),
+        outcomes,
+    )
 
 
 @pytest.mark.parametrize(
@@ -138,17 +148,19 @@ def run(*outcomes: Outcome, mapped: Mapped | None = None) -> Report:
             id="all skipped",
         ),
         pytest.param(
-            run(Outcome(1, batch(3), "purged", "i"), Outcome(2, batch(1, "dirs", "b.example"), "purged", "j")),
+            run(
+                Outcome.of(1, batch(3), "accepted", "i"), Outcome.of(2, batch(1, "dirs", "b.example"), "accepted", "j")
+            ),
             "3 URLs and 1 directory purged on 2 hosts, in 2 calls",
             id="purged",
         ),
         pytest.param(
-            run(Outcome(1, batch(3), "purged", "i"), Outcome(2, batch(2), "failed", error=ERROR)),
+            run(Outcome.of(1, batch(3), "accepted", "i"), Outcome.of(2, batch(2), "failed", error=ERROR)),
             "2 of 5 URLs NOT purged and maybe stale",
             id="partial",
         ),
         pytest.param(
-            run(Outcome(1, batch(3), "dry-run")),
+            run(Outcome.of(1, batch(3), "planned")),
             "Dry run: 3 URLs on 1 host would be purged in 1 call; nothing was sent",
             id="dry run",
         ),
@@ -168,14 +180,14 @@ def test_a_plan_is_one_sentence() -> None:
 
 
 def test_what_may_have_been_purged_is_not_called_failed() -> None:
-    doubtful = Outcome(2, batch(3), "failed", None, 5, 9.5, NO_ANSWER)
-    report = run(Outcome(1, batch(10), "purged", "fa97", 1, 0.2), doubtful)
+    doubtful = Outcome.of(2, batch(3), "failed", None, 5, 9.5, NO_ANSWER)
+    report = run(Outcome.of(1, batch(10), "accepted", "fa97", 1, 0.2), doubtful)
     assert headline(report) == "3 of 13 URLs NOT confirmed as purged and maybe stale"
     assert maybe_stale_title(report) == "Not purged or not confirmed, maybe stale"
     (annotation,) = failure_messages(report)
     assert annotation.startswith("3 URLs of a.example may have been purged, which nobody confirmed (1 call): no answer")
     assert (report.is_red, len(report.failed_entries)) == (True, 3)
-    mixed = run(doubtful, Outcome(1, batch(1), "failed", None, 5, 9.5, ERROR))
+    mixed = run(doubtful, Outcome.of(1, batch(1), "failed", None, 5, 9.5, ERROR))
     assert headline(mixed) == "4 of 4 URLs NOT purged and maybe stale"
 
 
@@ -186,8 +198,8 @@ def test_the_outage_of_an_api_is_told_once_it_begins_and_ends() -> None:
 
 
 def test_failures_with_one_cause_are_one_annotation() -> None:
-    outcomes = [Outcome(number, batch(10), "failed", error=ERROR) for number in range(1, 31)]
-    rejected = Outcome(31, batch(1, "dirs"), "failed", error=ApiError(Failure.REJECTED, "bad"))
+    outcomes = [Outcome.of(number, batch(10), "failed", error=ERROR) for number in range(1, 31)]
+    rejected = Outcome.of(31, batch(1, "dirs"), "failed", error=ApiError(Failure.REJECTED, "bad"))
     assert failure_messages(run(rejected, *outcomes)) == (
         "300 URLs of a.example not purged (30 calls): the API answered 500: oops. Wait. First of them: http://a.example/0",
         "1 directory of a.example not purged (1 call): bad. First of them: http://a.example/0",
@@ -197,7 +209,7 @@ def test_failures_with_one_cause_are_one_annotation() -> None:
 @pytest.mark.parametrize(("causes", "annotations"), [(10, 10), (11, 10), (500, 10)])
 def test_there_are_ten_annotations_at_most(causes: int, annotations: int) -> None:
     outcomes = [
-        Outcome(number, batch(1), "failed", error=ApiError(Failure.SERVER, f"cause {number}"))
+        Outcome.of(number, batch(1), "failed", error=ApiError(Failure.SERVER, f"cause {number}"))
         for number in range(1, causes + 1)
     ]
     messages = failure_messages(run(*outcomes))
@@ -218,8 +230,8 @@ def seen(state: Freshness, number: int = 1, *, host: str = "a.example", reason: 
 
 
 def looked(*verdicts: Verdict, is_fine: bool = False, outcomes: tuple[Outcome, ...] = ()) -> Report:
-    outcomes = outcomes or (Outcome(1, batch(3), "purged", "i"),)
-    plan = Plan(tuple(outcome.batch for outcome in outcomes))
+    outcomes = outcomes or (Outcome.of(1, batch(3), "accepted", "i"),)
+    plan = Plan(batches_of(outcomes))
     return Report(plan=plan, outcomes=outcomes, verdicts=verdicts, stale_is_fine=is_fine)
 
 
@@ -228,15 +240,15 @@ def status_of(*outcomes: Outcome) -> Report:
 
 
 TIME_OVER = ApiError(Failure.TIMEOUT, "still under way (`run`) after 300 s", remedy="Ask again")
-PENDING = Outcome(1, batch(2), "pending", "i", 1, error=TIME_OVER)
-FAILED = Outcome(2, batch(1), "failed", "j", 1, error=ERROR)
+PENDING = Outcome.of(1, batch(2), "pending", "i", 1, error=TIME_OVER)
+FAILED = Outcome.of(2, batch(1), "failed", "j", 1, error=ERROR)
 
 
 @pytest.mark.parametrize(
     ("report", "text"),
     [
         pytest.param(
-            Report(plan=Plan((batch(3),)), outcomes=(Outcome(1, batch(3), "purged", "i"),), waited=True),
+            Report(plan=Plan((batch(3),)), outcomes=(Outcome.of(1, batch(3), "accepted", "i"),), waited=True),
             "3 URLs purged and reported done on 1 host, in 1 call",
             id="waited",
         ),
@@ -248,18 +260,18 @@ FAILED = Outcome(2, batch(1), "failed", "j", 1, error=ERROR)
             id="looked at",
         ),
         pytest.param(
-            looked(seen("fresh"), outcomes=(Outcome(1, batch(1), "purged", "i"), FAILED)),
+            looked(seen("fresh"), outcomes=(Outcome.of(1, batch(1), "accepted", "i"), FAILED)),
             "1 of 2 URLs NOT purged and maybe stale; 1 seen fresh",
             id="failed and looked at",
         ),
         pytest.param(status_of(), "No reqIds to ask after", id="status of nothing"),
         pytest.param(
-            status_of(Outcome(1, batch(1), "done", "h"), PENDING, FAILED),
+            status_of(Outcome.of(1, batch(1), "done", "h"), PENDING, FAILED),
             "3 reqIds asked after: 1 FAILED, 1 still under way, 1 done",
             id="status",
         ),
         pytest.param(
-            status_of(Outcome(1, batch(0), "done", "h")),
+            status_of(Outcome.of(1, batch(0), "done", "h")),
             "1 reqId asked after: 1 done",
             id="status of one without a list",
         ),
@@ -285,31 +297,31 @@ def test_the_list_of_what_may_be_stale_has_a_title(report: Report, title: str) -
     [
         pytest.param(
             Progress("fa97", "done"),
-            Outcome(1, batch(10), "purged"),
+            Outcome.of(1, batch(10), "accepted"),
             "done    reqId fa97  a.example  10 urls",
             id="done",
         ),
         pytest.param(
             Progress("fa97", "failed", error=ERROR),
-            Outcome(1, batch(1, "dirs"), "purged"),
+            Outcome.of(1, batch(1, "dirs"), "accepted"),
             "FAILED  reqId fa97  a.example  1 dir  the API answered 500: oops. Wait",
             id="failed",
         ),
         pytest.param(
             Progress("fa97", "pending", Task("pending", "run")),
-            Outcome(1, batch(0), "pending"),
+            Outcome.of(1, batch(0), "pending"),
             "pending  reqId fa97",
             id="under way, of which nothing is listed",
         ),
         pytest.param(
             Progress("fa97", "pending", Task("pending", "run"), live=Live((Provider("ws_api"),))),
-            Outcome(1, batch(2), "pending", is_cut=True),
+            Outcome.of(1, batch(2), "pending", is_cut=True),
             "pending  reqId fa97  a.example  2 urls (the service lists no more)  `ws_api` does not answer",
             id="under way, since a provider is late",
         ),
         pytest.param(
             Progress("fa97", "pending", error=ERROR),
-            Outcome(1, batch(1, "prefetch"), "pending"),
+            Outcome.of(1, batch(1, "prefetch"), "pending"),
             "PENDING  reqId fa97  a.example  1 url  the API answered 500: oops. Wait",
             id="not told",
         ),
@@ -413,7 +425,7 @@ def test_the_most_frequent_advice_comes_first() -> None:
 
 def test_the_name_of_the_first_url_is_shown() -> None:
     url = "http://a.example/%E6%98%A5"
-    failed = Outcome(1, Batch("urls", "a.example", (url,)), "failed", error=ERROR)
+    failed = Outcome.of(1, Batch("urls", "a.example", (url,)), "failed", error=ERROR)
     verdict = replace(seen("unverified", reason="a link"), url=url)
     for message in (*failure_messages(looked(outcomes=(failed,))), unverified_message(looked(verdict))):
         assert message.endswith(f"First of them: {url}  \u6625")
@@ -529,14 +541,14 @@ def test_what_was_seen_fresh_but_not_reported_done_is_a_warning_and_not_called_d
     ],
 )
 def test_lists_that_the_service_cut_are_said_to_be_cut(cut: list[bool], message: str) -> None:
-    outcomes = [Outcome(1, batch(2), "failed", "i", error=ERROR, is_cut=is_cut) for is_cut in cut]
+    outcomes = [Outcome.of(1, batch(2), "failed", "i", error=ERROR, is_cut=is_cut) for is_cut in cut]
     text = cut_message(status_of(*outcomes))
     assert message in text
     assert bool(message) == bool(text)
 
 
 def test_a_list_of_which_nothing_is_whole_is_said_to_be_so() -> None:
-    outcome = Outcome(1, batch(0), "failed", "i", error=ERROR, is_cut=True)
+    outcome = Outcome.of(1, batch(0), "failed", "i", error=ERROR, is_cut=True)
     assert "of 1 reqId the service lists nothing of what was sent in full; " in cut_message(status_of(outcome))
 
 
@@ -549,8 +561,8 @@ def test_what_was_not_confirmed_is_not_said_to_be_not_purged() -> None:
 
 
 def test_a_prefetch_that_failed_is_a_warning() -> None:
-    failed = Outcome(1, batch(2, "prefetch"), "failed", error=ERROR)
-    made = Report(outcomes=(Outcome(1, batch(2), "purged", "i"),), prefetched=(failed, failed))
+    failed = Outcome.of(1, batch(2, "prefetch"), "failed", error=ERROR)
+    made = Report(outcomes=(Outcome.of(1, batch(2), "accepted", "i"),), prefetched=(failed, failed))
     assert failure_messages(made) == ()
     assert warning_messages(made) == (
         "4 URLs of a.example not prefetched (2 calls): the API answered 500: oops. Wait. First of them: http://a.example/0",
@@ -558,18 +570,18 @@ def test_a_prefetch_that_failed_is_a_warning() -> None:
 
 
 def test_a_prefetch_that_is_under_way_is_not_said_to_have_failed() -> None:
-    pending = Outcome(1, batch(2, "prefetch"), "pending", "i", error=TIME_OVER)
-    (message,) = warning_messages(Report(outcomes=(Outcome(1, batch(2), "purged", "i"),), prefetched=(pending,)))
+    pending = Outcome.of(1, batch(2, "prefetch"), "pending", "i", error=TIME_OVER)
+    (message,) = warning_messages(Report(outcomes=(Outcome.of(1, batch(2), "accepted", "i"),), prefetched=(pending,)))
     assert "not confirmed" in message
 
 
 def test_what_nobody_could_ask_after_is_not_said_to_be_under_way() -> None:
     refused = ApiError(Failure.AUTH, "the API answered 400: invalid token")
-    assert "still under way" not in headline(status_of(Outcome(1, batch(0), "pending", "i", 1, error=refused)))
+    assert "still under way" not in headline(status_of(Outcome.of(1, batch(0), "pending", "i", 1, error=refused)))
 
 
 def test_a_prefetch_that_another_step_asked_for_is_no_purge() -> None:
-    failed = Outcome(1, batch(2, "prefetch"), "failed", "i", 1, error=ERROR)
+    failed = Outcome.of(1, batch(2, "prefetch"), "failed", "i", 1, error=ERROR)
     (message,) = failure_messages(status_of(failed))
     assert "not purged" not in message
 
@@ -589,7 +601,7 @@ def test_what_providers_may_cut_and_nobody_can_compare_is_warned_of(url: str, st
 
 
 def test_a_req_id_of_which_nothing_is_listed_is_named() -> None:
-    failed = [Outcome(number, Batch("urls", "", ()), "failed", f"id-{number}", 1, error=ERROR) for number in (1, 2)]
+    failed = [Outcome.of(number, Batch("urls", "", ()), "failed", f"id-{number}", 1, error=ERROR) for number in (1, 2)]
     assert failure_messages(status_of(*failed)) == ("2 reqIds: the API answered 500: oops. Wait. First of them: id-1",)
 
 
@@ -646,10 +658,10 @@ OURS = re.compile(r"::(group|(error|warning|notice) title=ztpurge)::.|::endgroup
 def test_no_text_from_outside_speaks_to_the_runner(reason: str, said: str, error: str, entry: str) -> None:
     verdicts = tuple(Verdict(f"http://a.example/{state}", state, reason, (("Via", said),)) for state in STATES)
     server = ApiError(Failure.SERVER, error, remedy=error)
-    failed = Outcome(1, Batch("urls", "a.example", (entry,)), "failed", None, 1, error=server)
-    prefetched = Outcome(1, Batch("prefetch", "a.example", (entry,)), "pending", "i", 1, error=server)
+    failed = Outcome.of(1, Batch("urls", "a.example", (entry,)), "failed", None, 1, error=server)
+    prefetched = Outcome.of(1, Batch("prefetch", "a.example", (entry,)), "pending", "i", 1, error=server)
     status = Report(
-        outcomes=(Outcome(1, Batch("urls", "a.example", (entry,)), "failed", "i", error=server),), is_status=True
+        outcomes=(Outcome.of(1, Batch("urls", "a.example", (entry,)), "failed", "i", error=server),), is_status=True
     )
     for report in (Report(outcomes=(failed,), verdicts=verdicts, prefetched=(prefetched,)), status):
         lines = told(report)
@@ -661,9 +673,11 @@ def test_no_text_from_outside_speaks_to_the_runner(reason: str, said: str, error
 
 @pytest.mark.parametrize("fail_on_error", ["true", "false"])
 def test_no_level_has_more_annotations_than_the_runner_keeps(fail_on_error: str) -> None:
-    failed = tuple(Outcome(number, batch(1, host=f"{number}.example"), "failed", error=ERROR) for number in range(20))
+    failed = tuple(
+        Outcome.of(number, batch(1, host=f"{number}.example"), "failed", error=ERROR) for number in range(20)
+    )
     prefetched = tuple(
-        Outcome(number, batch(1, "prefetch", f"{number}.example"), "failed", error=ERROR) for number in range(20)
+        Outcome.of(number, batch(1, "prefetch", f"{number}.example"), "failed", error=ERROR) for number in range(20)
     )
     lines = told(Report(outcomes=failed, prefetched=prefetched), fail_on_error=fail_on_error)
     levels = [line.partition(" ")[0] for line in lines if line.startswith(("::error", "::warning", "::notice"))]

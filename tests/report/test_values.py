@@ -28,27 +28,37 @@ from ztpurge.report.values import (
 from ztpurge.site.mapping import Mapped, Skip, Target
 
 if TYPE_CHECKING:
-    from ztpurge.cdn.purge import Status
+    from collections.abc import Iterable
+
+    from ztpurge.cdn.purge import State
     from ztpurge.edge.judge import Freshness
 
 URLS = Batch("urls", "a.example", ("http://a.example/1", "http://a.example/2"))
 DIRS = Batch("dirs", "a.example", ("http://a.example/d/",))
+TWICE = ("accepted", "accepted")
 ERROR = ApiError(Failure.SERVER, "the API answered 500", remedy="Wait")
+
+
+def batches_of(outcomes: Iterable[Outcome]) -> tuple[Batch, ...]:
+    return tuple(Batch(outcome.kind, outcome.host, outcome.entries) for outcome in outcomes)
 
 
 def report(*statuses: str) -> Report:
     outcomes = tuple(
-        Outcome(
+        Outcome.of(
             number,
             batch,
             status,  # type: ignore[arg-type]
-            req_id=f"id-{number}" if status in {"purged", "partial"} else None,
-            attempts=0 if status == "dry-run" else 1,
+            req_id=f"id-{number}" if status in {"accepted", "partial"} else None,
+            attempts=0 if status == "planned" else 1,
             error=ERROR if status in {"failed", "partial"} else None,
         )
         for number, (batch, status) in enumerate(zip((URLS, DIRS), statuses, strict=False), start=1)
     )
-    plan = Plan(tuple(outcome.batch for outcome in outcomes), (Folded("http://a.example/d/x", "http://a.example/d/"),))
+    plan = Plan(
+        batches_of(outcomes),
+        (Folded("http://a.example/d/x", "http://a.example/d/"),),
+    )
     mapped = Mapped((Target("http://a.example/1", "1"),), (Skip("caf\udce9", "outside root x"),))
     return Report(mapped, plan, outcomes, seconds=1.5)
 
@@ -57,12 +67,12 @@ def report(*statuses: str) -> Report:
     ("statuses", "result", "code", "rate"),
     [
         pytest.param((), "nothing", 0, "100.0", id="no calls"),
-        pytest.param(("purged", "purged"), "purged", 0, "100.0", id="all purged"),
-        pytest.param(("purged", "failed"), "partial", 1, "66.6", id="one failed"),
-        pytest.param(("purged", "partial"), "partial", 1, "66.6", id="one partly accepted"),
+        pytest.param(("accepted", "accepted"), "purged", 0, "100.0", id="all purged"),
+        pytest.param(("accepted", "failed"), "partial", 1, "66.6", id="one failed"),
+        pytest.param(("accepted", "partial"), "partial", 1, "66.6", id="one partly accepted"),
         pytest.param(("failed", "failed"), "failed", 1, "0.0", id="all failed"),
         pytest.param(("partial",), "failed", 1, "0.0", id="partly accepted only"),
-        pytest.param(("dry-run", "dry-run"), "dry-run", 0, "0.0", id="dry run"),
+        pytest.param(("planned", "planned"), "dry-run", 0, "0.0", id="dry run"),
     ],
 )
 def test_a_run_in_one_word(statuses: tuple[str, ...], result: str, code: int, rate: str) -> None:
@@ -76,7 +86,7 @@ def test_a_run_in_one_word(statuses: tuple[str, ...], result: str, code: int, ra
     ("statuses", "expected"),
     [
         pytest.param(
-            ("purged", "failed"),
+            ("accepted", "failed"),
             {
                 "req-ids": ["id-1"],
                 "purged-urls": list(URLS.entries),
@@ -89,7 +99,7 @@ def test_a_run_in_one_word(statuses: tuple[str, ...], result: str, code: int, ra
             id="directory failed, with what was folded into it",
         ),
         pytest.param(
-            ("partial", "purged"),
+            ("partial", "accepted"),
             {
                 "req-ids": ["id-1", "id-2"],
                 "purged-urls": [],
@@ -102,7 +112,7 @@ def test_a_run_in_one_word(statuses: tuple[str, ...], result: str, code: int, ra
             id="partly accepted, with its reqId",
         ),
         pytest.param(
-            ("dry-run", "dry-run"),
+            ("planned", "planned"),
             {
                 "req-ids": [],
                 "purged-urls": [],
@@ -133,7 +143,7 @@ def test_only_lists_that_are_too_long_are_emptied(size: int, emptied: tuple[str,
 
 
 def test_the_json_report_is_ascii_and_whole() -> None:
-    text = render_json(report("purged", "failed"))
+    text = render_json(report("accepted", "failed"))
     assert text.isascii()
     document = json.loads(text)
     assert document["skipped"] == [{"path": "caf\\xe9", "reason": "outside root x"}]
@@ -152,37 +162,39 @@ ALL_STALE = tuple(Verdict(url, "stale", "serves other content") for url in URLS.
 TIME_OVER = ApiError(Failure.TIMEOUT, "still under way (`run`) after 300 s")
 
 
-def waited(status: Status, *, number: int = 1, batch: Batch = URLS) -> Outcome:
-    return Outcome(number, batch, status, f"id-{number}", 1, error=None if status in {"purged", "done"} else TIME_OVER)
+def waited(status: State, *, number: int = 1, batch: Batch = URLS) -> Outcome:
+    return Outcome.of(
+        number, batch, status, f"id-{number}", 1, error=None if status in {"accepted", "done"} else TIME_OVER
+    )
 
 
 @pytest.mark.parametrize(
     ("outcomes", "verdicts", "is_fine", "result", "code"),
     [
         pytest.param(("pending",), (), False, "failed", 1, id="none confirmed"),
-        pytest.param(("purged", "pending"), (), False, "partial", 1, id="one not confirmed"),
-        pytest.param(("purged", "failed"), (), False, "partial", 1, id="one failed on the way"),
-        pytest.param(("purged",), (FRESH,), False, "purged", 0, id="fresh"),
-        pytest.param(("purged",), (UNVERIFIED,), False, "purged", 0, id="not verified"),
-        pytest.param(("purged",), (STALE,), False, "partial", 1, id="one stale"),
-        pytest.param(("purged",), ALL_STALE, False, "failed", 1, id="all stale"),
-        pytest.param(("purged", "purged"), ALL_STALE, False, "partial", 1, id="all stale but a directory"),
-        pytest.param(("purged",), (STALE,), True, "purged", 0, id="one stale, which is fine"),
-        pytest.param(("purged",), ALL_STALE, True, "purged", 0, id="all stale, which is fine"),
+        pytest.param(("accepted", "pending"), (), False, "partial", 1, id="one not confirmed"),
+        pytest.param(("accepted", "failed"), (), False, "partial", 1, id="one failed on the way"),
+        pytest.param(("accepted",), (FRESH,), False, "purged", 0, id="fresh"),
+        pytest.param(("accepted",), (UNVERIFIED,), False, "purged", 0, id="not verified"),
+        pytest.param(("accepted",), (STALE,), False, "partial", 1, id="one stale"),
+        pytest.param(("accepted",), ALL_STALE, False, "failed", 1, id="all stale"),
+        pytest.param(("accepted", "accepted"), ALL_STALE, False, "partial", 1, id="all stale but a directory"),
+        pytest.param(("accepted",), (STALE,), True, "purged", 0, id="one stale, which is fine"),
+        pytest.param(("accepted",), ALL_STALE, True, "purged", 0, id="all stale, which is fine"),
         pytest.param(
-            ("purged", "failed"), ALL_STALE, True, "partial", 1, id="one failed, the rest stale, which is fine"
+            ("accepted", "failed"), ALL_STALE, True, "partial", 1, id="one failed, the rest stale, which is fine"
         ),
-        pytest.param(("pending", "purged"), (STALE,), True, "partial", 1, id="stale is fine, not confirmed is not"),
+        pytest.param(("pending", "accepted"), (STALE,), True, "partial", 1, id="stale is fine, not confirmed is not"),
     ],
 )
 def test_a_run_that_waited_or_looked_in_one_word(
-    outcomes: tuple[Status, ...], verdicts: tuple[Verdict, ...], is_fine: bool, result: str, code: int
+    outcomes: tuple[State, ...], verdicts: tuple[Verdict, ...], is_fine: bool, result: str, code: int
 ) -> None:
     ended = tuple(
         waited(status, number=number, batch=batch)
         for number, (status, batch) in enumerate(zip(outcomes, (URLS, DIRS), strict=False), start=1)
     )
-    plan = Plan(tuple(outcome.batch for outcome in ended))
+    plan = Plan(batches_of(ended))
     made = Report(plan=plan, outcomes=ended, waited=True, verdicts=verdicts, stale_is_fine=is_fine)
     assert (made.result, exit_code(made, fail_on_error=True)) == (result, code)
     assert exit_code(made, fail_on_error=False) == 0
@@ -193,9 +205,9 @@ def test_a_run_that_waited_or_looked_in_one_word(
 
 
 @pytest.mark.parametrize("status", ["failed", "partial", "pending"])
-def test_a_prefetch_that_failed_does_not_fail_the_run(status: Status) -> None:
-    prefetched = Outcome(1, Batch("prefetch", "a.example", URLS.entries), status, "pre-1", error=ERROR)
-    made = replace(report("purged", "purged"), prefetched=(prefetched,))
+def test_a_prefetch_that_failed_does_not_fail_the_run(status: State) -> None:
+    prefetched = Outcome.of(1, Batch("prefetch", "a.example", URLS.entries), status, "pre-1", error=ERROR)
+    made = replace(report("accepted", "accepted"), prefetched=(prefetched,))
     assert (made.result, exit_code(made, fail_on_error=True)) == ("purged", 0)
     assert json.loads(outputs(made)["prefetch-req-ids"]) == ["pre-1"]
     assert json.loads(outputs(made)["req-ids"]) == ["id-1", "id-2"]
@@ -211,12 +223,16 @@ def test_what_was_not_confirmed_is_failed_with_its_req_id() -> None:
     assert (values["purged-urls"], values["failed-count"], values["success-rate"]) == ("[]", "2", "0.0")
 
 
-def status_of(*statuses: Status, error: ApiError | None = None) -> Report:
+def status_of(*statuses: State, error: ApiError | None = None) -> Report:
     outcomes = tuple(
-        Outcome(number, Batch("urls", "a.example", ()), status, f"id-{number}", 1, error=error)
+        Outcome.of(number, Batch("urls", "a.example", ()), status, f"id-{number}", 1, error=error)
         for number, status in enumerate(statuses, start=1)
     )
-    return Report(plan=Plan(tuple(outcome.batch for outcome in outcomes)), outcomes=outcomes, is_status=True)
+    return Report(
+        plan=Plan(batches_of(outcomes)),
+        outcomes=outcomes,
+        is_status=True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,19 +278,23 @@ TARGETS = (
 @pytest.mark.parametrize(
     ("first", "last", "directory", "stale", "paths"),
     [
-        pytest.param("purged", "purged", "purged", (), ["src/1", "src/2", "src/d/x.html", "src/3"], id="all"),
-        pytest.param("failed", "purged", "purged", (), ["src/d/x.html"], id="URLs failed"),
-        pytest.param("pending", "purged", "purged", (), ["src/d/x.html"], id="URLs not confirmed"),
-        pytest.param("partial", "purged", "purged", (), ["src/d/x.html"], id="URLs partly accepted"),
+        pytest.param("accepted", "accepted", "accepted", (), ["src/1", "src/2", "src/d/x.html", "src/3"], id="all"),
+        pytest.param("failed", "accepted", "accepted", (), ["src/d/x.html"], id="URLs failed"),
+        pytest.param("pending", "accepted", "accepted", (), ["src/d/x.html"], id="URLs not confirmed"),
+        pytest.param("partial", "accepted", "accepted", (), ["src/d/x.html"], id="URLs partly accepted"),
         pytest.param(
-            "purged", "failed", "purged", (), ["src/2", "src/d/x.html", "src/3"], id="one of two hosts failed"
+            "accepted", "failed", "accepted", (), ["src/2", "src/d/x.html", "src/3"], id="one of two hosts failed"
         ),
-        pytest.param("purged", "purged", "failed", (), ["src/1", "src/2", "src/3"], id="the directory above failed"),
-        pytest.param("purged", "purged", "purged", (f"{A}/2",), ["src/1", "src/d/x.html", "src/3"], id="one stale"),
         pytest.param(
-            "purged",
-            "purged",
-            "purged",
+            "accepted", "accepted", "failed", (), ["src/1", "src/2", "src/3"], id="the directory above failed"
+        ),
+        pytest.param(
+            "accepted", "accepted", "accepted", (f"{A}/2",), ["src/1", "src/d/x.html", "src/3"], id="one stale"
+        ),
+        pytest.param(
+            "accepted",
+            "accepted",
+            "accepted",
             (f"{A}/d/x",),
             ["src/1", "src/2", "src/3"],
             id="one of two URLs of a file stale",
@@ -283,7 +303,7 @@ TARGETS = (
 )
 @pytest.mark.parametrize("is_fine", [True, False])
 def test_a_path_counts_as_purged_if_all_its_urls_do(
-    first: Status, last: Status, directory: Status, stale: tuple[str, ...], paths: list[str], is_fine: bool
+    first: State, last: State, directory: State, stale: tuple[str, ...], paths: list[str], is_fine: bool
 ) -> None:
     plan = make_plan([target.url for target in TARGETS], [f"{A}/d/"])
     assert [batch.kind + batch.host for batch in plan.batches] == ["urlsa.example", "dirsa.example", "urlsb.example"]
@@ -297,23 +317,23 @@ def test_a_path_counts_as_purged_if_all_its_urls_do(
 
 
 def test_what_could_not_be_verified_counts_as_purged() -> None:
-    made = Report(Mapped((TARGETS[0],)), Plan((URLS,)), (waited("purged"),), verdicts=(UNVERIFIED,))
+    made = Report(Mapped((TARGETS[0],)), Plan((URLS,)), (waited("accepted"),), verdicts=(UNVERIFIED,))
     assert made.purged_paths == ("src/1",)
 
 
 @pytest.mark.parametrize(
     ("urls", "directory", "purged", "directories"),
     [
-        pytest.param("purged", "purged", [f"{A}/1", f"{A}/d/x"], [f"{A}/d/"], id="all, folded ones too"),
-        pytest.param("purged", "failed", [f"{A}/1"], [], id="the directory failed"),
-        pytest.param("purged", "pending", [f"{A}/1", f"{A}/d/x"], [f"{A}/d/"], id="the directory is under way"),
+        pytest.param("accepted", "accepted", [f"{A}/1", f"{A}/d/x"], [f"{A}/d/"], id="all, folded ones too"),
+        pytest.param("accepted", "failed", [f"{A}/1"], [], id="the directory failed"),
+        pytest.param("accepted", "pending", [f"{A}/1", f"{A}/d/x"], [f"{A}/d/"], id="the directory is under way"),
         pytest.param("pending", "failed", [f"{A}/1"], [], id="the URLs are under way"),
-        pytest.param("partial", "purged", [f"{A}/d/x"], [f"{A}/d/"], id="the URLs were partly accepted"),
+        pytest.param("partial", "accepted", [f"{A}/d/x"], [f"{A}/d/"], id="the URLs were partly accepted"),
         pytest.param("failed", "failed", [], [], id="nothing"),
     ],
 )
 def test_what_was_accepted_includes_what_was_folded(
-    urls: Status, directory: Status, purged: list[str], directories: list[str]
+    urls: State, directory: State, purged: list[str], directories: list[str]
 ) -> None:
     plan = make_plan([f"{A}/1", f"{A}/d/x"], [f"{A}/d/"])
     outcomes = tuple(waited(status, batch=batch) for status, batch in zip((urls, directory), plan.batches, strict=True))
@@ -322,10 +342,10 @@ def test_what_was_accepted_includes_what_was_folded(
 
 def test_a_directory_that_was_folded_is_no_url_to_look_at() -> None:
     plan = make_plan([], [f"{A}/d/", f"{A}/d/e/"])
-    assert accepted_urls(plan, (waited("purged", batch=plan.batches[0]),)) == ()
+    assert accepted_urls(plan, (waited("accepted", batch=plan.batches[0]),)) == ()
 
 
-STATUSES: st.SearchStrategy[Status] = st.sampled_from(["purged", "failed", "partial", "pending"])
+STATUSES: st.SearchStrategy[State] = st.sampled_from(["accepted", "failed", "partial", "pending"])
 STATES: st.SearchStrategy[Freshness] = st.sampled_from(["fresh", "stale", "unverified"])
 
 
@@ -345,7 +365,7 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     outcomes = confirm_by_sight(before, verdicts)
     made = Report(mapped, plan, outcomes, verdicts=verdicts, stale_is_fine=is_fine)
     values = outputs(made)
-    purged = [outcome for outcome in before if outcome.status == "purged"]
+    purged = [outcome for outcome in before if outcome.state == "accepted"]
     seen = {verdict.url: verdict.state for verdict in verdicts}
     stale = {url for url in accepted_urls(plan, purged) if seen[url] == "stale"}
     good = {url for url in accepted_urls(plan, purged) if url not in stale} | made.fresh
@@ -354,7 +374,7 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     directories |= {folded.url for folded in plan.folded if folded.kind == "dirs" and folded.directory in directories}
     assert {*made.maybe_stale} == {*urls, *dirs} - good - stale - directories
     assert {f"path of {url}" for url in urls if url in good} == {*made.purged_paths}
-    in_doubt = {"failed", "partial", "pending"} & {outcome.status for outcome in outcomes}
+    in_doubt = {"failed", "partial", "pending"} & {outcome.state for outcome in outcomes}
     assert (exit_code(made, fail_on_error=True) == 1) == (bool(in_doubt) or (bool(stale) and not is_fine))
     assert made.is_red == (values["result"] in {"partial", "failed"})
     assert not {*made.purged("urls")} & {*made.maybe_stale}
@@ -366,7 +386,7 @@ TWO = Batch("urls", "a.example", (f"{A}/1", f"{A}/2"))
 
 
 def test_of_a_req_id_that_is_under_way_only_what_was_not_seen_fresh_may_be_stale() -> None:
-    pending = Outcome(1, TWO, "pending", "i", error=TIME_OVER)
+    pending = Outcome.of(1, TWO, "pending", "i", error=TIME_OVER)
     verdicts = (Verdict(f"{A}/1", "fresh"), Verdict(f"{A}/2", "stale", "answers 500"))
     made = Report(plan=Plan((TWO,)), outcomes=confirm_by_sight([pending], verdicts), verdicts=verdicts, waited=True)
     values = outputs(made)
@@ -376,7 +396,7 @@ def test_of_a_req_id_that_is_under_way_only_what_was_not_seen_fresh_may_be_stale
 
 
 def test_what_was_all_seen_fresh_is_purged_though_nobody_reports_it_done() -> None:
-    pending = Outcome(1, TWO, "pending", "i", error=TIME_OVER)
+    pending = Outcome.of(1, TWO, "pending", "i", error=TIME_OVER)
     verdicts = tuple(Verdict(url, "fresh") for url in TWO.entries)
     made = Report(plan=Plan((TWO,)), outcomes=confirm_by_sight([pending], verdicts), verdicts=verdicts, waited=True)
     values = outputs(made)
@@ -399,9 +419,9 @@ def test_refused_runs_promise_nothing() -> None:
 
 
 def test_the_json_report_tells_what_was_seen_and_prefetched() -> None:
-    prefetched = Outcome(1, Batch("prefetch", "a.example", URLS.entries), "failed", None, 5, error=ERROR)
+    prefetched = Outcome.of(1, Batch("prefetch", "a.example", URLS.entries), "failed", None, 5, error=ERROR)
     verdict = replace(STALE, reason="by way of 301 to \u202ex\udce9", said=(("Via", 'é"'),), blame="origin")
-    document = json.loads(render_json(replace(report("purged"), verdicts=(verdict,), prefetched=(prefetched,))))
+    document = json.loads(render_json(replace(report("accepted"), verdicts=(verdict,), prefetched=(prefetched,))))
     assert document["stale_urls"] == [URLS.entries[0]]
     seen = {"state": "stale", "reason": verdict.reason, "said": {"Via": 'é"'}, "looks": 3, "blame": "origin"}
     assert document["verified"] == [{"url": STALE.url, **seen}]

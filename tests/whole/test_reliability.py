@@ -105,7 +105,7 @@ def test_each_fault_at_each_stage_is_survived(tmp_path: Path, name: str, stage: 
         outcomes = submit(
             cdn.api_url, make_plan(urls(15), ()), Login(username=NAME, password=PASSWORD), request_timeout=limit
         )
-        assert [outcome.status for outcome in outcomes] == ["purged", "purged"]
+        assert [outcome.state for outcome in outcomes] == ["accepted", "accepted"]
         assert {outcome.req_id for outcome in outcomes} <= {call.req_id for call in cdn.purge_calls}
         assert cdn.repeated == ()
 
@@ -133,10 +133,8 @@ def test_a_storm(tmp_path: Path) -> None:
         outcomes = submit(cdn.api_url, make_plan(wanted, ()), login, concurrency=16, heard=tokens.append)
         calls = cdn.purge_calls
         repeated = cdn.repeated
-    purged = {
-        entry: outcome.req_id for outcome in outcomes if outcome.status == "purged" for entry in outcome.batch.entries
-    }
-    failed = [entry for outcome in outcomes if outcome.status != "purged" for entry in outcome.batch.entries]
+    purged = {entry: outcome.req_id for outcome in outcomes if outcome.state == "accepted" for entry in outcome.entries}
+    failed = [entry for outcome in outcomes if outcome.state != "accepted" for entry in outcome.entries]
     assert sorted([*purged, *failed]) == wanted
     assert set(failed) == bad
     confirmed = {(entry, call.req_id) for call in calls if call.accepted for entry in call.entries}
@@ -150,7 +148,7 @@ def test_a_storm(tmp_path: Path) -> None:
 def test_a_host_that_is_not_the_account_s_is_not_tried_batch_after_batch(cdn: Sandbox, token: str) -> None:
     plan = make_plan([f"https://other.example/{index}" for index in range(500)] + urls(20), ())
     outcomes = submit(cdn.api_url, plan, Login(token), concurrency=4)
-    assert [outcome.status for outcome in outcomes] == ["failed"] * 50 + ["purged"] * 2
+    assert [outcome.state for outcome in outcomes] == ["failed"] * 50 + ["accepted"] * 2
     assert len([call for call in cdn.purge_calls if call.status == 403]) <= 4
     assert {outcome.error.cause for outcome in outcomes if outcome.error} == {
         "the API answered 403: other.example is not yours or not ready"
@@ -159,7 +157,7 @@ def test_a_host_that_is_not_the_account_s_is_not_tried_batch_after_batch(cdn: Sa
 
 def test_a_token_that_is_refused_stops_the_calls(cdn: Sandbox) -> None:
     outcomes = submit(cdn.api_url, make_plan(urls(500), ()), Login("wrong"), concurrency=4)
-    assert {outcome.status for outcome in outcomes} == {"failed"}
+    assert {outcome.state for outcome in outcomes} == {"failed"}
     assert len(cdn.purge_calls) <= 4
 
 
@@ -193,7 +191,7 @@ def test_a_redirected_login_is_not_followed_nor_repeated(tmp_path: Path) -> None
     with Sandbox(tmp_path, hosts=(HOST,), username=NAME, password=PASSWORD) as cdn, Sandbox(tmp_path) as elsewhere:
         cdn.add_faults(Fault("redirect", location=f"{elsewhere.api_url}/cdn_api/tokens", path="/cdn_api/tokens"))
         (outcome,) = submit(cdn.api_url, make_plan(urls(1), ()), Login(username=NAME, password=PASSWORD))
-        assert (outcome.status, len(cdn.calls), elsewhere.calls) == ("failed", 1, ())
+        assert (outcome.state, len(cdn.calls), elsewhere.calls) == ("failed", 1, ())
     assert "pointed elsewhere" in str(outcome.error)
 
 
@@ -204,7 +202,7 @@ def test_a_login_purges(tmp_path: Path, lifetime: float) -> None:
         tmp_path, hosts=(HOST,), username=NAME, password=PASSWORD, token_lifetime=lifetime, clock=lambda: float(clock())
     ) as cdn:
         outcomes = submit(cdn.api_url, make_plan(urls(100), ()), Login(username=NAME, password=PASSWORD), concurrency=1)
-        assert {outcome.status for outcome in outcomes} == {"purged"}
+        assert {outcome.state for outcome in outcomes} == {"accepted"}
         assert {outcome.attempts for outcome in outcomes} == {1}
         bodies = [json.loads(call.body) for call in cdn.calls if call.path == "/cdn_api/tokens"]
     credentials = {"username": NAME, "password": PASSWORD}
@@ -295,7 +293,7 @@ def test_a_service_that_takes_one_call_at_a_time_is_not_flooded(tmp_path: Path, 
         outcomes = submit(
             cdn.api_url, plan, Login("secret-token"), concurrency=concurrency, retries=4, request_timeout=1
         )
-    assert {outcome.status for outcome in outcomes} == {"purged"}
+    assert {outcome.state for outcome in outcomes} == {"accepted"}
     accepted = [call for call in cdn.purge_calls if call.req_id]
     assert len(accepted) <= 8 + concurrency
     assert cdn.repeated == ()
@@ -328,7 +326,7 @@ def test_an_api_that_comes_back_finds_all_calls_waiting(tmp_path: Path) -> None:
 
         plan = make_plan(urls(300), ())
         outcomes = submit(f"http://127.0.0.1:{port}", plan, Login("secret-token"), retries=0, on_away=on_away)
-        assert {(outcome.status, outcome.attempts) for outcome in outcomes} == {("purged", 1)}
+        assert {(outcome.state, outcome.attempts) for outcome in outcomes} == {("accepted", 1)}
         assert (len(cdn.purge_calls), cdn.repeated, news) == (30, (), ["AWAY", "back"])
 
 

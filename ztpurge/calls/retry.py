@@ -30,7 +30,7 @@ _LONGEST_HOLD = 60.0
 def retry_after(text: str, *, now: float) -> float | None:
     """Read a Retry-After header (RFC 9110, 10.2.3), seconds or a date, as seconds from `now`; None if neither."""
     if _SECONDS.fullmatch(text.strip()):
-        return float(text)
+        return float(text.strip())
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms for what seldom comes
 
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ztpurge.calls.patience import Patience
 from ztpurge.calls.retry import Attempted, Limits, no_answer, out_of_time, persist
@@ -24,26 +24,28 @@ if TYPE_CHECKING:
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.pace import Pace
     from ztpurge.cdn.answers import Receipt
-    from ztpurge.cdn.plan import Batch, Plan
+    from ztpurge.cdn.plan import Batch, Kind, Plan
 
-Status = Literal["purged", "partial", "pending", "failed", "dry-run", "done"]
+State = Literal["planned", "failed", "partial", "accepted", "pending", "done"]
 _ALL = 100.0
 _EVERYBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch; `number` counts from 1 in plan order, `seconds` includes the pauses between tries.
+    """What became of the entries of a call; `number` counts from 1 in plan order, `seconds` includes all pauses.
 
-    `purged`: accepted and, if that was waited for, done. `partial`: accepted, but not by all providers behind the
-    service. `pending`: accepted, and still under way when the time for it was over. `failed`: not accepted, or the
-    service reports a failure of it. `done`: for a reqId of another step, of which the service may list less than was
-    sent (`is_cut`).
+    `planned`: nothing was sent. `failed`: not accepted, or the service reports a failure of it. `partial`: accepted,
+    but not by all providers behind the service. `accepted`: by all of them. `pending`: accepted, and still under way
+    when the time to wait was over. `done`: the service reports that, or each of its URLs was seen fresh.
+    For a reqId of another step the service tells the entries, and may list less than was sent (`is_cut`).
     """
 
     number: int
-    batch: Batch
-    status: Status
+    kind: Kind
+    host: str
+    entries: tuple[str, ...]
+    state: State
     req_id: str | None = None
     attempts: int = 0
     seconds: float = 0.0
@@ -53,7 +55,12 @@ class Outcome:
     @property
     def is_doubtful(self) -> bool:
         """Whether it was sent and nobody knows if it was accepted."""
-        return self.status == "failed" and self.error is not None and self.error.maybe_accepted
+        return self.state == "failed" and self.error is not None and self.error.maybe_accepted
+
+    @classmethod
+    def of(cls, number: int, batch: Batch, state: State, *facts: Any, **more: Any) -> Outcome:  # noqa: ANN401 - passed on
+        """Return what became of a whole batch."""
+        return cls(number, batch.kind, batch.host, batch.entries, state, *facts, **more)
 
 
 def purge(  # noqa: PLR0913 - each a thing that tests replace
@@ -98,9 +105,9 @@ def purge(  # noqa: PLR0913 - each a thing that tests replace
 
 def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: ApiError) -> tuple[Outcome, ...]:
     """Keep what the parts of a batch brought until the run had to end; the rest failed."""
-    done = sum(len(outcome.batch.entries) for outcome in ended)
+    done = sum(len(outcome.entries) for outcome in ended)
     rest = replace(batch, entries=batch.entries[done:])
-    return (*ended, Outcome(number, rest, "failed", error=error)) if rest.entries else ended
+    return (*ended, Outcome.of(number, rest, "failed", error=error)) if rest.entries else ended
 
 
 def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
@@ -111,7 +118,7 @@ def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outco
         if outcome.req_id and times[outcome.req_id] > 1:
             cause = f"the API gave this reqId for {times[outcome.req_id]} calls, so it is not known which it took"
             error = ApiError(Failure.SERVER, cause, remedy="Run the job again")
-            kept.append(replace(outcome, status="partial", error=error))
+            kept.append(replace(outcome, state="partial", error=error))
             on_outcome(kept[-1])
         else:
             kept.append(outcome)
@@ -147,12 +154,12 @@ class _Attempts:
 
 
 def _outcome(number: int, batch: Batch, ended: Attempted[Receipt]) -> Outcome:
-    status, error = _judge(ended.value, ended.error)
+    state, error = _judge(ended.value, ended.error)
     req_id = ended.value.req_id if ended.value else None
-    return Outcome(number, batch, status, req_id, ended.attempts, ended.seconds, error)
+    return Outcome.of(number, batch, state, req_id, ended.attempts, ended.seconds, error)
 
 
-def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, ApiError | None]:
+def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[State, ApiError | None]:
     if receipt is None:
         return "failed", error
     if receipt.success_rate is None or receipt.success_rate < _ALL:
@@ -160,4 +167,4 @@ def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[Status, Api
         doubt = f"it got a reqId, but {receipt.doubt}" if receipt.doubt else ""
         cause = doubt or f"{rate} of the providers behind the service took it"
         return "partial", ApiError(Failure.SERVER, cause, remedy="Run the job again")
-    return "purged", None
+    return "accepted", None

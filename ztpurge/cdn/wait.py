@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from ztpurge.calls.retry import persist
 from ztpurge.calls.rounds import Pauses, ask_in_rounds
-from ztpurge.cdn.plan import Batch
 from ztpurge.cdn.purge import Outcome
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.site.urls import host_of, parse_url
@@ -189,7 +188,9 @@ def as_outcome(number: int, progress: Progress) -> Outcome:
     entries = task.entries if task else ()
     return Outcome(
         number,
-        Batch(task.kind if task else "urls", _host(entries), entries),
+        task.kind if task else "urls",
+        _host(entries),
+        entries,
         progress.state,
         progress.req_id,
         progress.attempts,
@@ -208,9 +209,9 @@ def _host(entries: Sequence[str]) -> str:
 
 
 def _confirmed(outcome: Outcome, progress: Progress | None) -> Outcome:
-    if progress is None or outcome.status != "purged" or progress.state == "done":
+    if progress is None or outcome.state != "accepted":
         return outcome
-    return replace(outcome, status=progress.state, error=progress.error)
+    return replace(outcome, state=progress.state, error=progress.error)
 
 
 def _understand(now: Progress, task: Task | None, error: ApiError | None, *, most_misses: int) -> Progress:

@@ -123,7 +123,7 @@ def confirm_by_sight(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict]) -
     """
     fresh = frozenset(verdict.url for verdict in verdicts if verdict.state == "fresh")
     return tuple(
-        _seen(outcome) if outcome.status == "pending" and fresh.issuperset(outcome.batch.entries) else outcome
+        _seen(outcome) if outcome.state == "pending" and fresh.issuperset(outcome.entries) else outcome
         for outcome in outcomes
     )
 
@@ -132,4 +132,4 @@ def _seen(outcome: Outcome) -> Outcome:
     cause = outcome.error.cause if outcome.error else "still under way"
     remedy = "If this CDN never reports an end, do without `wait`: `verify` sees for itself"
     error = ApiError(Failure.TIMEOUT, f"{cause}, but each of its URLs was seen fresh", remedy=remedy)
-    return replace(outcome, status="purged", error=error)
+    return replace(outcome, state="done", error=error)

@@ -41,7 +41,7 @@ def warning_messages(report: Report) -> tuple[str, ...]:
     failed = tuple(outcome for outcome in report.prefetched if outcome.error)
     return at_most_ten(
         [
-            *_causes(report.unreported, {"purged": "not reported done"}),
+            *_causes(report.unreported, {"done": "not reported done"}),
             *_causes(failed, ways),
             *(_stale(report.seen("stale")) if report.stale_is_fine else []),
             *_half_purged(report),
@@ -94,8 +94,8 @@ def at_most_ten(messages: list[str]) -> tuple[str, ...]:
 def _causes(failures: Iterable[Outcome], ways: Mapping[str, str], *, fresh: frozenset[str] = frozenset()) -> list[str]:
     groups: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in failures:
-        way = _DOUBTFUL if outcome.is_doubtful and outcome.batch.kind != "prefetch" else ways[outcome.status]
-        groups.setdefault((outcome.batch.host, way, str(outcome.error)), []).append(outcome)
+        way = _DOUBTFUL if outcome.is_doubtful and outcome.kind != "prefetch" else ways[outcome.state]
+        groups.setdefault((outcome.host, way, str(outcome.error)), []).append(outcome)
     widest = sorted(groups.items(), key=lambda group: -len(group[1]))
     return [_failure_message(host, way, error, outcomes, fresh) for (host, way, error), outcomes in widest]
 
@@ -130,11 +130,11 @@ def problem_messages(error: InvalidInputs) -> tuple[str, ...]:
 
 
 def _failure_message(host: str, way: str, error: str, outcomes: list[Outcome], fresh: frozenset[str]) -> str:
-    entries = [entry for outcome in outcomes for entry in outcome.batch.entries if entry not in fresh]
+    entries = [entry for outcome in outcomes for entry in outcome.entries if entry not in fresh]
     req_ids = [outcome.req_id for outcome in outcomes if outcome.req_id]
     if not entries:
         return f"{count(len(req_ids), 'reqId')}: {error.rstrip('.')}. First of them: {req_ids[0]}"
-    kind = NOUNS[outcomes[0].batch.kind] if len({outcome.batch.kind for outcome in outcomes}) == 1 else "entry"
+    kind = NOUNS[outcomes[0].kind] if len({outcome.kind for outcome in outcomes}) == 1 else "entry"
     where = f"{count(len(entries), kind)} of {host} {way} ({count(len(outcomes), 'call')})"
     return f"{where}: {error.rstrip('.')}. First of them: {url_line(entries[0])}"
 

@@ -106,7 +106,7 @@ def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, runner: Runner) 
     line = sentences.outcome_lines(plan)
     for outcome in outcomes:
         with runner.group(line(outcome)):
-            for entry in outcome.batch.entries:
+            for entry in outcome.entries:
                 runner.say(f"  {sentences.url_line(entry)}")
 
 

@@ -6,6 +6,7 @@ mail address, and its filters make mentions of names, even where the characters 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.errors import BUG
@@ -47,7 +48,7 @@ _ICONS = {
     "failed": "❌",
     "dry-run": "📝",
 }
-_STATUS_ICONS = {"purged": "✅", "done": "✅", "partial": "⚠️", "pending": "⏳", "failed": "❌", "dry-run": "📝"}
+_STATUS_ICONS = {"planned": "📝", "failed": "❌", "partial": "⚠️", "accepted": "✅", "pending": "⏳", "done": "✅"}
 
 
 def render_summary(report: Report) -> str:
@@ -55,7 +56,7 @@ def render_summary(report: Report) -> str:
     parts = [
         f"### {_icon(report)} ztpurge: {headline(report, with_reasons=False)}\n",
         f"- {BUG}\n" if report.has_bug else "",
-        _items([problem_message(report.refusal)]) if report.refusal else _calls(report.outcomes),
+        _items([problem_message(report.refusal)]) if report.refusal else _calls(report),
         f"{cut_message(report)}\n" if cut_message(report) else "",
         _stale(report.seen("stale")),
         _folded(maybe_stale_title(report), maybe_stale_lines(report), is_open=True),
@@ -92,22 +93,23 @@ def _items(messages: Iterable[str]) -> str:
     return "\n".join(["<ul>", *(f"<li>{_code(message)}</li>" for message in messages), "</ul>\n"])
 
 
-def _calls(outcomes: Sequence[Outcome]) -> str:
-    if not outcomes:
+def _calls(report: Report) -> str:
+    if not report.outcomes:
         return ""
-    rows, left = _within(_row, sorted(outcomes, key=lambda outcome: outcome.error is None), _TABLE_BYTES)
+    row = partial(_row, report)
+    rows, left = _within(row, sorted(report.outcomes, key=lambda outcome: outcome.error is None), _TABLE_BYTES)
     more = f"\n… and {count(left, 'more call')}.\n" if left else ""
     return _table(("call", "host", "entries", "result", "reqId", "tries", "time"), rows) + more
 
 
-def _row(outcome: Outcome) -> str:
+def _row(report: Report, outcome: Outcome) -> str:
     error = f": {_code(outcome.error.cause, limit=300)}" if outcome.error else ""
     doubt = ", but may have been purged" if outcome.is_doubtful else ""
     return _cells(
         str(outcome.number),
-        _code(outcome.batch.host),
-        size_of(outcome.batch).replace(" ", "&nbsp;") if outcome.batch.entries else "",
-        f"{_STATUS_ICONS[outcome.status]} {outcome.status}{doubt}{error}",
+        _code(outcome.host),
+        size_of(outcome).replace(" ", "&nbsp;") if outcome.entries else "",
+        f"{_STATUS_ICONS[outcome.state]} {report.word_of(outcome)}{doubt}{error}",
         _code(outcome.req_id or ""),
         str(outcome.attempts),
         f"{outcome.seconds:.2f}&nbsp;s",
@@ -148,7 +150,7 @@ def _code(text: str, *, limit: int = 2000) -> str:
 
 def _prefetches(outcomes: Sequence[Outcome]) -> str:
     lines = [
-        f"{outcome.req_id or 'no reqId'}  {outcome.batch.host}  {size_of(outcome.batch)}"
+        f"{outcome.req_id or 'no reqId'}  {outcome.host}  {size_of(outcome)}"
         + (f"  ({outcome.error})" if outcome.error else "")
         for outcome in outcomes
     ]

@@ -108,8 +108,8 @@ def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
     width = max((len(batch.host) for batch in plan.batches), default=0)
 
     def line(outcome: Outcome) -> str:
-        start = f"[{outcome.number:{digits}}/{total}] {outcome.batch.host:{width}}"
-        return f"{start}  {size_of(outcome.batch):>7}  {_ending(outcome)}"
+        start = f"[{outcome.number:{digits}}/{total}] {outcome.host:{width}}"
+        return f"{start}  {size_of(outcome):>7}  {_ending(outcome)}"
 
     return line
 
@@ -122,7 +122,7 @@ def away_line(error: ApiError | None) -> str:
 def progress_line(progress: Progress, outcome: Outcome) -> str:
     """Return the log line of a reqId that has ended, or was asked after once."""
     more = " (the service lists no more)" if outcome.is_cut else ""
-    what = f"  {outcome.batch.host}  {size_of(outcome.batch)}{more}" if outcome.batch.entries else ""
+    what = f"  {outcome.host}  {size_of(outcome)}{more}" if outcome.entries else ""
     why = str(progress.error or ", ".join(progress.late if progress.state == "pending" else ()))
     state = progress.state.upper() if progress.error else progress.state
     return f"{state:6}  reqId {progress.req_id}{what}{f'  {why}' if why else ''}"
@@ -178,14 +178,14 @@ def verdict_counts(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
 
 
-def size_of(batch: Batch) -> str:
+def size_of(batch: Batch | Outcome) -> str:
     """Return `10 urls` or `1 dir`."""
     word = "urls" if batch.kind == "prefetch" else batch.kind
     return f"{len(batch.entries)} {word if len(batch.entries) != 1 else word[:-1]}"
 
 
 def _ending(outcome: Outcome) -> str:
-    if outcome.status == "dry-run":
+    if outcome.state == "planned":
         return "dry run: not sent"
     tries = f"  {count(outcome.attempts, 'try')}" if outcome.attempts > 1 else ""
     time = f"{outcome.seconds:.2f} s"
@@ -193,7 +193,7 @@ def _ending(outcome: Outcome) -> str:
         return f"reqId {outcome.req_id}{tries}  {time}"
     if outcome.attempts == 0 and not outcome.is_doubtful:
         return f"NOT SENT  {outcome.error}"
-    done = "PREFETCHED" if outcome.batch.kind == "prefetch" else "PURGED"
+    done = "PREFETCHED" if outcome.kind == "prefetch" else "PURGED"
     refused = f"MAY HAVE BEEN {done}" if outcome.is_doubtful else f"NOT {done}"
     head = f"PARTIAL  reqId {outcome.req_id}" if outcome.req_id else refused
     return f"{head}{tries}  {time}  {outcome.error}"
@@ -217,7 +217,7 @@ def headline(report: Report, *, with_reasons: bool = True) -> str:
         return f"{_things(report.plan)} purged{done} on {hosts}, in {calls}{seen}"
     kinds = {batch.kind for batch in report.plan.batches}
     noun = NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
-    is_open = all(outcome.status == "pending" or outcome.is_doubtful for outcome in report.failures)
+    is_open = all(outcome.state == "pending" or outcome.is_doubtful for outcome in report.failures)
     way = "NOT confirmed as purged" if is_open else "NOT purged"
     return f"{len(report.failed_entries):,} of {count(report.plan.size, noun)} {way} and maybe stale{seen}"
 
@@ -226,7 +226,7 @@ def _status_headline(report: Report) -> str:
     if not report.outcomes:
         return "No reqIds to ask after"
     states = Counter[str](
-        "refused" if outcome.error and outcome.error.failure is Failure.AUTH else outcome.status
+        "refused" if outcome.error and outcome.error.failure is Failure.AUTH else outcome.state
         for outcome in report.outcomes
     )
     words = {"failed": "FAILED", "refused": "NOT TOLD", "pending": "still under way", "done": "done"}
@@ -236,7 +236,7 @@ def _status_headline(report: Report) -> str:
 
 def maybe_stale_title(report: Report) -> str:
     """Return the heading of the list of URLs that may be stale."""
-    is_open = any(outcome.status == "pending" or outcome.is_doubtful for outcome in report.outcomes)
+    is_open = any(outcome.state == "pending" or outcome.is_doubtful for outcome in report.outcomes)
     return "Not purged or not confirmed, maybe stale" if is_open else "Not purged, maybe stale"
 
 
@@ -251,7 +251,7 @@ def cut_message(report: Report) -> str:
     cut = [outcome for outcome in report.outcomes if outcome.is_cut]
     if not cut:
         return ""
-    listed = sum(len(outcome.batch.entries) for outcome in cut)
+    listed = sum(len(outcome.entries) for outcome in cut)
     some = f"only the first {listed:,} of what was sent" if listed else "nothing of what was sent in full"
     lists = f"of {count(len(cut), 'reqId')} the service lists {some}"
     return f"The lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"

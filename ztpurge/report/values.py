@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ztpurge.errors import ZtpurgeError
 
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
+WORDS = {"planned": "dry-run", "accepted": "purged", "done": "purged"}  # of outputs and summary, for states
 MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16
 _LONG = 32 * 1024  # characters; Forgejo loses a line over 64 KiB
 _EMPTY = {"req-ids", "requests", "purged-urls", "purged-dirs", "failed-urls", "stale-urls", "prefetch-req-ids"}
@@ -53,17 +54,21 @@ class Report:
     @property
     def result(self) -> Result:
         """The run in one word."""
-        statuses = {outcome.status for outcome in self.outcomes}
+        statuses = {outcome.state for outcome in self.outcomes}
         if self.is_status:
             return "failed" if "failed" in statuses else "pending" if "pending" in statuses else "done"
         if not self.outcomes:
             return "failed" if self.is_red else "nothing"
-        if statuses == {"dry-run"}:
+        if statuses == {"planned"}:
             return "dry-run"
         if not self.is_red:
             return "purged"
         bad = set[str]() if self.stale_is_fine else {*self.stale}
         return "partial" if {*self.purged("urls"), *self.purged("dirs")} - bad else "failed"
+
+    def word_of(self, outcome: Outcome) -> str:
+        """Return the word for what became of a call."""
+        return outcome.state if self.is_status else WORDS.get(outcome.state, outcome.state)
 
     @property
     def is_red(self) -> bool:
@@ -73,12 +78,12 @@ class Report:
     @property
     def unconfirmed(self) -> tuple[Outcome, ...]:
         """The calls after which URLs may be stale."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status in {"failed", "partial", "pending"})
+        return tuple(outcome for outcome in self.outcomes if outcome.state in {"failed", "partial", "pending"})
 
     @property
     def unreported(self) -> tuple[Outcome, ...]:
         """The calls that the CDN did not report done, but whose every URL was seen to be fresh."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == "purged" and outcome.error)
+        return tuple(outcome for outcome in self.outcomes if outcome.state == "done" and outcome.error)
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
@@ -91,16 +96,16 @@ class Report:
         return tuple(
             entry
             for outcome in self.outcomes
-            for entry in outcome.batch.entries
-            if outcome.batch.kind == kind
-            and (outcome.status in {"purged", "done"} or (outcome.status == "pending" and entry in fresh))
+            for entry in outcome.entries
+            if outcome.kind == kind
+            and (outcome.state in {"accepted", "done"} or (outcome.state == "pending" and entry in fresh))
         )
 
     @property
     def failed_entries(self) -> tuple[str, ...]:
         """The entries that were not purged, or not for certain; what was not prefetched is none the staler for that."""
         fresh = self.fresh
-        entries = _entries(outcome for outcome in self.unconfirmed if outcome.batch.kind != "prefetch")
+        entries = _entries(outcome for outcome in self.unconfirmed if outcome.kind != "prefetch")
         return tuple(entry for entry in entries if entry not in fresh)
 
     @property
@@ -137,7 +142,7 @@ class Report:
     def success_rate(self) -> float:
         """Percent of the entries that were purged; 100 if there were none. Of a status, percent of the reqIds done."""
         if self.is_status:
-            done = sum(outcome.status == "done" for outcome in self.outcomes)
+            done = sum(outcome.state == "done" for outcome in self.outcomes)
             return 100.0 * done / len(self.outcomes) if self.outcomes else 100.0
         if not self.plan.size:
             return 100.0
@@ -177,7 +182,7 @@ def broken_off(report: Report, heard: Sequence[Outcome], *, wait: bool, verify: 
     if wait and not report.waited:
         error = ApiError(Failure.NOT_SENT, f"not asked after: {BUG}")
         outcomes = tuple(
-            replace(outcome, status="pending", error=error) if outcome.status == "purged" else outcome
+            replace(outcome, state="pending", error=error) if outcome.state == "accepted" else outcome
             for outcome in outcomes
         )
     return replace(report, outcomes=outcomes, verdicts=report.verdicts + verdicts, has_bug=True)
@@ -187,7 +192,7 @@ def _not_purged(plan: Plan, outcomes: Iterable[Outcome], why: str) -> tuple[Outc
     told = {outcome.number for outcome in outcomes}
     error = ApiError(Failure.NOT_SENT, why)
     return tuple(
-        Outcome(number, batch, "failed", error=error)
+        Outcome.of(number, batch, "failed", error=error)
         for number, batch in enumerate(plan.batches, start=1)
         if number not in told
     )
@@ -205,7 +210,7 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
     return {
         "req-ids": _json(outcome.req_id for outcome in report.outcomes if outcome.req_id),
         "result": report.result,
-        "requests": _json(map(_request, report.outcomes)),
+        "requests": _json(_request(outcome, report.word_of(outcome)) for outcome in report.outcomes),
         "purged-urls": _json(report.purged("urls")),
         "purged-dirs": _json(report.purged("dirs")),
         "failed-urls": _json(report.maybe_stale),
@@ -217,7 +222,7 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
         "stale-count": str(len(report.stale)),
         "unverified-count": str(len(report.seen("unverified"))),
         "skipped-count": str(len(report.mapped.skipped)),
-        "request-count": str(len(report.plan.batches)),
+        "request-count": str(len(report.plan.batches or report.outcomes)),
         "success-rate": f"{_floor(report.success_rate):.1f}",
         "report-file": report_file,
     }
@@ -243,7 +248,8 @@ def render_json(report: Report) -> str:
         "seconds": round(report.seconds, 3),
         "success_rate": report.success_rate,
         "requests": [
-            _request(outcome) | {"seconds": round(outcome.seconds, 3), "purge": outcome.batch.entries}
+            _request(outcome, report.word_of(outcome))
+            | {"seconds": round(outcome.seconds, 3), "purge": outcome.entries}
             for outcome in report.outcomes
         ],
         "failed_urls": report.maybe_stale,
@@ -259,7 +265,9 @@ def render_json(report: Report) -> str:
             }
             for verdict in report.verdicts
         ],
-        "prefetch": [_request(outcome) | {"urls": outcome.batch.entries} for outcome in report.prefetched],
+        "prefetch": [
+            _request(outcome, report.word_of(outcome)) | {"urls": outcome.entries} for outcome in report.prefetched
+        ],
         "targets": [{"url": target.url, "path": _text(target.path)} for target in report.mapped.targets],
         "folded": [{"url": folded.url, "directory": folded.directory} for folded in report.plan.folded],
         "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],
@@ -268,21 +276,23 @@ def render_json(report: Report) -> str:
 
 
 def _accepted(kind: Kind, outcomes: Iterable[Outcome]) -> Iterable[Outcome]:
-    return (outcome for outcome in outcomes if outcome.status in {"purged", "pending"} and outcome.batch.kind == kind)
+    return (
+        outcome for outcome in outcomes if outcome.state in {"accepted", "done", "pending"} and outcome.kind == kind
+    )
 
 
 def _entries(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
-    return tuple(entry for outcome in outcomes for entry in outcome.batch.entries)
+    return tuple(entry for outcome in outcomes for entry in outcome.entries)
 
 
-def _request(outcome: Outcome) -> dict[str, object]:
+def _request(outcome: Outcome, word: str) -> dict[str, object]:
     return {
-        "kind": outcome.batch.kind,
-        "host": outcome.batch.host,
-        "entries": len(outcome.batch.entries),
+        "kind": outcome.kind,
+        "host": outcome.host,
+        "entries": len(outcome.entries),
         "reqId": outcome.req_id,
         "attempts": outcome.attempts,
-        "status": outcome.status,
+        "status": word,
         "error": str(outcome.error) if outcome.error else None,
     }
 
