@@ -39,3 +39,9 @@ def test_each_path_that_contributors_are_sent_to_is_there() -> None:
     assert len(named) > 40
     folders = (TOP, TOP / "ztpurge", TOP / "tests")  # within the house, and for tests, the short name will do
     assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_each_file_of_ours_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`((?:benchmarks|docs|image|tests|ztpurge)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (TOP / name).exists()] == []
