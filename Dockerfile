@@ -11,12 +11,13 @@ COPY requirements.txt /tmp/
 RUN python3 -m venv --copies --without-pip /opt/ztpurge/venv \
  && python3 -m pip --python /opt/ztpurge/venv/bin/python3 install --no-cache-dir --no-compile \
       --disable-pip-version-check --only-binary :all: --require-hashes -r /tmp/requirements.txt
-COPY entrypoint.py /opt/ztpurge/
+COPY LICENSE entrypoint.py /opt/ztpurge/
 COPY ztpurge /opt/ztpurge/ztpurge
 COPY image/gather.sh /tmp/
 RUN sh /tmp/gather.sh /image
 
 FROM scratch
+LABEL org.opencontainers.image.licenses=MIT
 COPY --from=build /image /
 ENV LANG=C.UTF-8
 # no USER, no WORKDIR: the runner mounts the workspace and sets it; -I keeps its modules and PYTHONPATH out

@@ -25,13 +25,15 @@ e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
 	$(BIN)/python -m tests.whole.soak $(SOAK)
 
-lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, scripts, Dockerfiles
+lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, issue forms, scripts, Dockerfiles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/zizmor --quiet --pedantic --offline action.yml .github
 	$(BIN)/hadolint Dockerfile image/*.Dockerfile
 	$(BIN)/shellcheck .ci/run image/*.sh
