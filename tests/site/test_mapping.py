@@ -20,6 +20,7 @@ INDEXED = replace(PLAIN, index_files=INDEX)
 PAGES = replace(PLAIN, clean_urls=True)
 CLEAN = replace(INDEXED, clean_urls=True)
 DOCS = replace(CLEAN, base_urls=(f"{BASE}docs/",), root="dist")
+OVERLAPPING = replace(INDEXED, base_urls=(f"{BASE}x/", BASE, "http://a.example/"))
 CSS, MAP, A_CSS = (parse_patterns((pattern,)) for pattern in ("*.css", "*.map", "/a.css"))
 BRACKETS = ["a%7Cb/index.html", "a|b/index.html", "a%7Cb/", "a|b/", "a%7Cb/index", "a|b/index", "a%7Cb", "a|b"]
 
@@ -28,17 +29,13 @@ BRACKETS = ["a%7Cb/index.html", "a|b/index.html", "a%7Cb/", "a|b/", "a%7Cb/index
     ("site", "path", "urls"),
     [
         pytest.param(PLAIN, "css/a.css", ["css/a.css"], id="as it is"),
-        pytest.param(PLAIN, "a b#c/\u00e9.css", ["a%20b%23c/%C3%A9.css"], id="encoded"),
-        pytest.param(PLAIN, "100%.css", ["100%25.css"], id="encoded once"),
+        pytest.param(PLAIN, "a b#c/100%.css", ["a%20b%23c/100%25.css"], id="encoded once"),
         pytest.param(PLAIN, "[id].js", ["%5Bid%5D.js", "[id].js"], id="two spellings"),
         pytest.param(CLEAN, "a|b/index.html", BRACKETS, id="two spellings of each path"),
         pytest.param(PLAIN, "index.html", ["index.html"], id="no index files"),
         pytest.param(DIST, "dist/a.css", ["a.css"], id="root"),
         pytest.param(replace(PLAIN, root="a/b"), "a/b/a/b/c.css", ["a/b/c.css"], id="root taken off once"),
-        pytest.param(INDEXED, "index.html", ["index.html", ""], id="index at the top"),
         pytest.param(INDEXED, "a/index.htm", ["a/index.htm", "a/"], id="index below"),
-        pytest.param(replace(INDEXED, root="d"), "d/index.html", ["index.html", ""], id="index at the top of root"),
-        pytest.param(INDEXED, "a b/index.html", ["a%20b/index.html", "a%20b/"], id="encoded index"),
         pytest.param(INDEXED, "Index.html", ["Index.html"], id="index by exact name"),
         pytest.param(INDEXED, "a-index.html", ["a-index.html"], id="index by whole name"),
         pytest.param(replace(PLAIN, index_files=("d.php",) * 2), "a/d.php", ["a/d.php", "a/"], id="other, named twice"),
@@ -55,14 +52,10 @@ BRACKETS = ["a%7Cb/index.html", "a|b/index.html", "a%7Cb/", "a|b/", "a%7Cb/index
         pytest.param(DOCS, "dist/b.html", ["docs/b.html", "docs/b"], id="clean, below, but no index"),
         pytest.param(replace(INDEXED, base_urls=DOCS.base_urls), "index.htm", ["docs/index.htm", "docs/"], id="below"),
         pytest.param(replace(PLAIN, include=CSS), "a/b.css", ["a/b.css"], id="included"),
-        pytest.param(replace(PLAIN, exclude=MAP), "a.css", ["a.css"], id="not excluded"),
-        pytest.param(replace(DIST, include=A_CSS), "dist/a.css", ["a.css"], id="patterns over the path under root"),
-        pytest.param(DIST, "src/a.css", "outside root dist", id="outside root"),
         pytest.param(DIST, "dist2/a.css", "outside root dist", id="beside root"),
         pytest.param(DIST, "dist", "outside root dist", id="a file named as root"),
         pytest.param(DIST, "a/dist/b", "outside root dist", id="root further down"),
         pytest.param(replace(PLAIN, include=CSS), "a.js", "not matched by include", id="not included"),
-        pytest.param(replace(PLAIN, exclude=MAP), "a.map", "matched by exclude", id="excluded"),
         pytest.param(replace(PLAIN, include=CSS, exclude=A_CSS), "a.css", "matched by exclude", id="in- and excluded"),
         pytest.param(replace(DIST, include=CSS), "a", "outside root dist", id="root first"),
         pytest.param(replace(DIST, exclude=A_CSS), "dist/a.css/b", "matched by exclude", id="excluded folder"),
@@ -104,58 +97,39 @@ def test_each_file_is_purged_under_each_base_url_and_given_urls_come_last() -> N
 @pytest.mark.parametrize(
     ("site", "url", "paths"),
     [
-        pytest.param(PLAIN, "css/a.css", ["css/a.css"], id="as it is"),
-        pytest.param(PLAIN, "a%20b%23c/%C3%A9.css", ["a b#c/\u00e9.css"], id="encoded"),
+        pytest.param(PLAIN, "a%20b%23%3F/%C3%A9", ["a b#?/\u00e9"], id="encoded"),
         pytest.param(PLAIN, "100%2525", ["100%25"], id="decoded once"),
-        pytest.param(PLAIN, "%5Ba%7Cb%5E%5D", ["[a|b^]"], id="as RFC 3986 spells it"),
-        pytest.param(PLAIN, "[a|b^]", ["[a|b^]"], id="as browsers may spell it"),
-        pytest.param(PLAIN, "%61%2ecss", ["a.css"], id="as nobody need spell it"),
+        pytest.param(PLAIN, "%61[b%5D", ["a[b]"], id="as nobody need spell it"),
         pytest.param(PLAIN, "%FF", ["\udcff"], id="not UTF-8"),
-        pytest.param(DIST, "a.css", ["dist/a.css"], id="root"),
         pytest.param(DIST, "dist/a.css", ["dist/dist/a.css"], id="root put on once"),
         pytest.param(PLAIN, "", [], id="a folder without index files"),
         pytest.param(PAGES, "a/", [], id="a folder that is no page"),
         pytest.param(INDEXED, "", ["index.html", "index.htm"], id="the top"),
-        pytest.param(replace(INDEXED, root="d"), "", ["d/index.html", "d/index.htm"], id="the top of root"),
         pytest.param(replace(PLAIN, index_files=("2", "1")), "a/", ["a/2", "a/1"], id="in their order"),
         pytest.param(INDEXED, "a", ["a"], id="not clean"),
-        pytest.param(CLEAN, "a/", ["a/index.html", "a/index.htm"], id="a clean folder"),
         pytest.param(CLEAN, "a", ["a", "a.html", "a.htm", "a/index.html", "a/index.htm"], id="clean"),
-        pytest.param(CLEAN, "a?b", [], id="a query"),
-        pytest.param(CLEAN, "a?", [], id="an empty query"),
-        pytest.param(CLEAN, "a%3Fb/", ["a?b/index.html", "a?b/index.htm"], id="no query"),
+        pytest.param(CLEAN, "a?", [], id="a query, even an empty one"),
         pytest.param(DOCS, "docs", ["dist/index.html", "dist/index.htm"], id="a clean site below, without its slash"),
         pytest.param(replace(DOCS, clean_urls=False), "docs", [], id="not clean"),
         pytest.param(replace(DOCS, index_files=()), "docs", [], id="no index files"),
-        pytest.param(replace(DOCS, base_urls=(BASE,)), "docs", [
-            *("dist/docs", "dist/docs.html", "dist/docs.htm", "dist/docs/index.html", "dist/docs/index.htm")
-        ], id="the top of a host"),
         *(pytest.param(DIST, url, [], id=url) for url in (
             *("/etc/passwd", "%2Fetc%2Fpasswd", "%2e%2e%2fx", "..%2f..%2fx", "a%2F..%2F..%2Fx", "a//b", "a%00b"),
             *("%2e%2fa", "a//", "."),
         )),
+        # of overlapping base URLs the longest counts
+        pytest.param(OVERLAPPING, "x/y", ["y"], id="the longest base"),
+        pytest.param(OVERLAPPING, "x/x/y", ["x/y"], id="which is taken off once"),
+        pytest.param(OVERLAPPING, "xy", ["xy"], id="the other"),
+        pytest.param(OVERLAPPING, "x", ["x"], id="a file of the other that is called as the longest"),
+        pytest.param(OVERLAPPING, "x/", ["index.html", "index.htm"], id="the top of the longest"),
+        pytest.param(OVERLAPPING, "http://a.example/x/y", ["x/y"], id="another scheme"),
+        pytest.param(OVERLAPPING, "https://b.example/x", [], id="another host"),
+        pytest.param(OVERLAPPING, "https://a.example.evil/x", [], id="a host that begins alike"),
     ],
 )  # fmt: skip
 def test_a_given_url_may_serve_these_files(site: Site, url: str, paths: list[str]) -> None:
-    assert map_changes(site, [], [BASE + url]).candidates == {BASE + url: Candidates(tuple(paths), "given")}
-
-
-@pytest.mark.parametrize(
-    ("url", "paths"),
-    [
-        pytest.param("https://a.example/x/y", ("y",), id="the longest base"),
-        pytest.param("https://a.example/x/x/y", ("x/y",), id="which is taken off once"),
-        pytest.param("https://a.example/xy", ("xy",), id="the other"),
-        pytest.param("https://a.example/x", ("x",), id="a file of the other that is called as the longest"),
-        pytest.param("http://a.example/x/y", ("x/y",), id="another scheme"),
-        pytest.param("https://a.example/x/", ("index.html", "index.htm"), id="the top of the longest"),
-        pytest.param("https://b.example/x", (), id="another host"),
-        pytest.param("https://a.example.evil/x", (), id="a host that begins alike"),
-    ],
-)
-def test_of_overlapping_base_urls_the_longest_counts(url: str, paths: tuple[str, ...]) -> None:
-    site = Site(base_urls=("https://a.example/x/", BASE, "http://a.example/"), index_files=INDEX)
-    assert map_changes(site, [], [url]).candidates[url].paths == paths
+    url = url if "://" in url else BASE + url
+    assert map_changes(site, [], [url]).candidates == {url: Candidates(tuple(paths), "given")}
 
 
 SEGMENTS = st.sampled_from(
@@ -179,14 +153,12 @@ SITES = st.builds(
 @settings(deadline=None)
 def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[Change]) -> None:
     mapped = map_changes(site, changes)
+    paths = [change.path for change in changes]
     purged = list(dict.fromkeys(target.path for target in mapped.targets))
-    skipped = [skip.path for skip in mapped.skipped]
-    assert set(purged).isdisjoint(skipped)
-    assert sorted(purged + skipped) == sorted(change.path for change in changes)
-    order = [change.path for change in changes]
-    assert purged == [path for path in order if path in set(purged)]
-    assert skipped == [path for path in order if path in set(skipped)]
-    assert all(skip.reason for skip in mapped.skipped)
+    skipped = [skip.path for skip in mapped.skipped if skip.reason]
+    assert purged == [path for path in paths if path not in skipped]
+    assert skipped == [path for path in paths if path not in purged]
+    assert len(skipped) == len(mapped.skipped)
     assert len(set(mapped.targets)) == len(mapped.targets)
     assert list(mapped.candidates) == list(dict.fromkeys(target.url for target in mapped.targets))
     for path in purged:
