@@ -52,6 +52,7 @@ BRACKETS = ["a%7Cb/index.html", "a|b/index.html", "a%7Cb/", "a|b/", "a%7Cb/index
         pytest.param(DOCS, "dist/b.html", ["docs/b.html", "docs/b"], id="clean, below, but no index"),
         pytest.param(replace(INDEXED, base_urls=DOCS.base_urls), "index.htm", ["docs/index.htm", "docs/"], id="below"),
         pytest.param(replace(PLAIN, include=CSS), "a/b.css", ["a/b.css"], id="included"),
+        pytest.param(replace(PLAIN, exclude=MAP), "a.css", ["a.css"], id="not excluded"),
         pytest.param(DIST, "dist2/a.css", "outside root dist", id="beside root"),
         pytest.param(DIST, "dist", "outside root dist", id="a file named as root"),
         pytest.param(DIST, "a/dist/b", "outside root dist", id="root further down"),
