@@ -61,8 +61,8 @@ def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
     inputs, runner = step.inputs, step.runner
     site = _site(inputs)
     source = open_source(step, site, found)
-    mapped = map_changes(site, source.changes)
-    plan = make_plan([target.url for target in mapped.targets] + list(inputs.urls), inputs.dirs)
+    mapped = map_changes(site, source.changes, inputs.urls)
+    plan = make_plan(mapped.candidates, inputs.dirs)
     story = _Story(Report(mapped, plan, stale_is_fine=inputs.verify == "warn"))
     announce_plan(story.report, source.changes, runner)
     for caution in find_cautions(inputs, site, mapped, plan, look_around(step)):
@@ -72,7 +72,7 @@ def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
     except ZtpurgeError as error:
         return announce(refused(story.report, error), inputs, runner)
     try:
-        _carry_out(step, story, source, site)
+        _carry_out(step, story, source)
     except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
         announce_traceback(step.secrets.redact(traceback.format_exc()), runner)
         story.report = broken_off(story.report, story.heard, wait=inputs.wait, verify=inputs.verify != "off")
@@ -99,8 +99,8 @@ def _begin(step: Step, report: Report, source: Source) -> None:
         source.begin(report.mapped)
 
 
-def _carry_out(step: Step, story: _Story, source: Source, site: Site) -> None:
-    inputs, mapped, plan = step.inputs, story.report.mapped, story.report.plan
+def _carry_out(step: Step, story: _Story, source: Source) -> None:
+    inputs, plan = step.inputs, story.report.plan
     if inputs.dry_run:
         story.tell(outcomes=_pretend(plan, step.runner), seconds=step.clock.now() - step.began)
         return
@@ -108,7 +108,7 @@ def _carry_out(step: Step, story: _Story, source: Source, site: Site) -> None:
     end_of_wait = step.end_in(inputs.wait_timeout)
     if inputs.wait:
         story.tell(outcomes=stages.wait(step, story.report.outcomes, end=end_of_wait), waited=True)
-    expected = stages.find_expected(step, plan, mapped, site, source)
+    expected = stages.find_expected(step, story.report.mapped, source)
     if inputs.prefetch:
         story.tell(prefetched=stages.prefetch(step, plan, story.report.outcomes, expected))
         if inputs.wait:

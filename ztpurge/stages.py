@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ztpurge.cdn.plan import Plan, plan_prefetch
 from ztpurge.cdn.purge import Outcome, purge
 from ztpurge.changes.contents import Unknown
-from ztpurge.edge.expected import Gone, expect, paths_behind
+from ztpurge.edge.expected import Gone, expect
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.values import WORDS, accepted_directories, accepted_urls
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ztpurge.cdn.wait import Progress
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.judge import Verdict
-    from ztpurge.site.mapping import Mapped, Site
+    from ztpurge.site.mapping import Mapped
     from ztpurge.sources.source import Source
     from ztpurge.step import Step
 
@@ -30,20 +30,17 @@ _LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify
 _A_DIRECTORY = Unknown("a whole directory: which URLs lie below it is not known")
 
 
-def find_expected(step: Step, plan: Plan, mapped: Mapped, site: Site, source: Source) -> dict[str, Expected]:
-    """Tell what each planned URL must serve, if that is to be compared or prefetched; nobody may be able to tell."""
+def find_expected(step: Step, mapped: Mapped, source: Source) -> dict[str, Expected]:
+    """Tell what each URL must serve, if that is to be compared or prefetched; nobody may be able to tell."""
     if step.inputs.verify == "off" and not step.inputs.prefetch:
         return {}
-    urls = [entry for batch in plan.batches if batch.kind == "urls" for entry in batch.entries]
-    urls += [folded.url for folded in plan.folded]
     try:
-        files = source.contents(paths_behind(urls, site))
+        files = source.contents(frozenset(path for behind in mapped.candidates.values() for path in behind.paths))
     except ZtpurgeError as error:
         if step.inputs.verify == "off":  # a prefetch leaves out what is deleted, and may ask for too much
             return {}
-        return dict.fromkeys(urls, Unknown(f"what it must serve is not known: {error}", is_failure=True))
-    given = {*step.inputs.urls} - {target.url for target in mapped.targets}
-    return expect(urls, frozenset(given), site, files)
+        return dict.fromkeys(mapped.candidates, Unknown(f"what it must serve is not known: {error}", is_failure=True))
+    return expect(mapped.candidates, files)
 
 
 def submit(step: Step, plan: Plan, *, on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:

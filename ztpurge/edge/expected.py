@@ -1,26 +1,24 @@
 """URLs -> what each must serve once it is fresh: a file's content, nothing any more, or something nobody can tell.
 
-Pure. Which file is behind a URL is known from the site; what the commit or the build output holds there is handed in.
+Pure. Which files may be behind a URL is known from the site; what the commit or the build output holds is handed in.
 """
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ztpurge.changes.contents import Content, Unknown
-from ztpurge.site.mapping import sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from ztpurge.site.mapping import Site
+    from ztpurge.site.mapping import Candidates
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The file is not there any more; `is_folder`: it was the index of a folder, which may still be there."""
+    """The file is not there any more; `is_folder`: it was an index or a page, and a folder may still be there."""
 
     is_folder: bool = False
 
@@ -28,28 +26,15 @@ class Gone:
 Expected = Content | Gone | Unknown
 
 
-def expect(
-    purged: Iterable[str], given: frozenset[str], site: Site, files: Mapping[str, Content | Unknown]
-) -> dict[str, Expected]:
-    """Tell what each purged URL must serve, by the files of the repository at the paths that `paths_behind` names.
-
-    `given`: URLs that the user named, which need not be a file's.
-    """
-    return {url: _expect(url, site, files, is_given=url in given) for url in purged}
+def expect(candidates: Mapping[str, Candidates], files: Mapping[str, Content | Unknown]) -> dict[str, Expected]:
+    """Tell what each URL must serve, by the files that the repository has at the paths of its candidates."""
+    return {url: _expect(behind, files) for url, behind in candidates.items()}
 
 
-def paths_behind(urls: Iterable[str], site: Site) -> frozenset[str]:
-    """Return the paths, in the repository, of every file that may be served under one of the URLs."""
-    return frozenset(path for url in urls for path in sources_of(site, url))
-
-
-def _expect(url: str, site: Site, files: Mapping[str, Content | Unknown], *, is_given: bool) -> Expected:
-    sources = sources_of(site, url)
-    for path in sources:
+def _expect(behind: Candidates, files: Mapping[str, Content | Unknown]) -> Expected:
+    for path in behind.paths:
         if path in files:
             return files[path]
-    if is_given or not sources:
+    if behind.kind == "given" or not behind.paths:
         return Unknown("no file is known behind it")
-    # the clean URL of a folder has no ending, and other sources than its own name
-    is_clean_folder = len(sources) > 1 and bool(site.index_files) and not posixpath.splitext(sources[0])[1]
-    return Gone(is_folder=url.endswith("/") or is_clean_folder or f"{url}/" in site.base_urls)
+    return Gone(is_folder=behind.kind == "folder")

@@ -1,25 +1,29 @@
-"""Changed files -> the URLs that serve them, or the reason why there is none.
+"""Changed files -> the URLs that serve them, or why there is none, and for each URL the files that may be behind it.
 
-Pure: a site says how files are served; every change ends up as at least one target or as one skip.
+Pure: a site is a few rules, each read in both directions; how a URL is spelled is left to `urls.py`.
 """
 
 from __future__ import annotations
 
 import json
 import posixpath
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote_to_bytes
 
 from ztpurge.site.urls import spell_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ztpurge.changes.paths import Change
     from ztpurge.site.patterns import Patterns
 
+Kind = Literal["file", "folder", "given"]
+
 _PAGE_ENDINGS = (".html", ".htm")
+_STEM = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\0]+)*")  # empty, or segments that a file or folder may be called
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,53 +56,74 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidates:
+    """The files that may be behind a URL, the one that takes precedence first; none if no file can have that URL.
+
+    `kind` says what is gone if none of them is there: a file; a page or an index, beside or in a `folder` that may
+    still be there; or nothing that is known, of a URL that was only `given`.
+    """
+
+    paths: tuple[str, ...]
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of the changes."""
+    """What became of the changes, and the table of all URLs, those that were given last."""
 
     targets: tuple[Target, ...] = ()
     skipped: tuple[Skip, ...] = ()
+    candidates: Mapping[str, Candidates] = field(default_factory=dict)
 
 
-def map_changes(site: Site, changes: Iterable[Change]) -> Mapped:
-    """Find the URLs of each change, in the order of the changes, then of the site's base URLs."""
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One way to serve files: what is asked for with the ending `asked` is the file that ends in `file` instead.
+
+    Paths begin with `/`; the request for the folder of the site itself, without its slash, is empty.
+    """
+
+    file: str
+    asked: str
+    kind: Kind
+
+    def request_for(self, file: str) -> str | None:
+        """Return the request that the rule answers with a file, None if it does not serve it."""
+        return self._swap(file, self.file, self.asked)
+
+    def file_for(self, request: str) -> str | None:
+        """Return the file that the rule answers a request with, None if it is about other requests."""
+        return self._swap(request, self.asked, self.file)
+
+    def _swap(self, path: str, ending: str, other: str) -> str | None:
+        stem = path.removesuffix(ending)
+        is_stem = path.endswith(ending) and _STEM.fullmatch(stem) and (stem or self.file.startswith("/"))
+        return stem + other if is_stem else None
+
+
+def map_changes(site: Site, changes: Iterable[Change], given: Iterable[str] = ()) -> Mapped:
+    """Find the URLs of each change, in the order of the changes, then of the site's base URLs.
+
+    `given` are URLs that the user named: in any spelling, a file's of the site or not.
+    """
+    rules, top = _rules(site), posixpath.join(site.root, "")
     targets: list[Target] = []
     skipped: list[Skip] = []
+    kinds: dict[str, Kind] = {}
     for change in changes:
-        served = _below_root(change.path, site.root)
-        reason = _reason_to_skip(site, served)
-        if served is None or reason:
-            skipped.append(Skip(change.path, reason))
-        elif change.unseen:
-            skipped.append(Skip(change.path, change.unseen, is_unseen=True))
-        else:
-            suffixes = [suffix for path in _served_paths(site, served) for suffix in spell_path(path)]
-            targets += [Target(base + suffix, change.path) for base in site.base_urls for suffix in suffixes]
-            if site.clean_urls and served in site.index_files:
-                targets += [Target(bare, change.path) for bare in map(_without_slash, site.base_urls) if bare]
-    return Mapped(tuple(targets), tuple(skipped))
-
-
-def sources_of(site: Site, url: str) -> tuple[str, ...]:
-    """Return the paths of the files that may be served under a URL of the site, the one that takes precedence first.
-
-    The inverse of `map_changes`, in whatever spelling: the file of that very name, else the folder's index in the order
-    of `index_files`, else, with `clean_urls`, the page without its ending; the address of the site's own folder without
-    its slash is its index. Empty for a URL that no file can have. Of several base URLs the longest counts, as a server
-    has it.
-    """
-    if site.clean_urls and url in map(_without_slash, site.base_urls):
-        url = f"{url}/"
-    base = max((base for base in site.base_urls if url.startswith(base)), key=len, default=None)
-    if base is None or "?" in url:
-        return ()
-    served = unquote_to_bytes(url.removeprefix(base)).decode("utf-8", "surrogateescape")
-    if "\0" in served or {"", ".", ".."}.intersection(served.removesuffix("/").split("/") if served else ()):
-        return ()
-    names = [f"{served}{name}" for name in site.index_files] if served.endswith("/") or not served else [served]
-    if site.clean_urls and served and not served.endswith("/"):
-        names += [served + ending for ending in _PAGE_ENDINGS]
-        names += [f"{served}/{name}" for name in site.index_files]
-    return tuple(posixpath.join(site.root, name) for name in names)
+        served = change.path.removeprefix(top)
+        reason = _reason_to_skip(site, served) if change.path.startswith(top) else f"outside root {site.root}"
+        if reason or change.unseen:
+            skipped.append(Skip(change.path, reason or change.unseen, is_unseen=not reason))
+            continue
+        for url, kind in _urls_of(site, rules, f"/{served}"):
+            targets.append(Target(url, change.path))
+            if kinds.get(url) != "folder":  # of two files that had a URL, one may leave a folder
+                kinds[url] = kind
+    for url in given:
+        kinds.setdefault(url, "given")
+    candidates = {url: Candidates(_paths_behind(site, rules, url), kind) for url, kind in kinds.items()}
+    return Mapped(tuple(targets), tuple(skipped), candidates)
 
 
 def served_as(site: Site) -> str:
@@ -106,35 +131,40 @@ def served_as(site: Site) -> str:
     return json.dumps([sorted(site.base_urls), sorted(site.index_files), site.clean_urls], separators=(",", ":"))
 
 
-def _without_slash(base: str) -> str:
-    """Return a base URL without its closing slash, nothing at a host's top, where the slash is the whole path."""
-    return base.removesuffix("/") if base.count("/") > 3 else ""
+def _rules(site: Site) -> tuple[_Rule, ...]:
+    """Return the rules that a site is served by; of those that answer the same request the first takes precedence."""
+    rules = [_Rule("", "", "file")]
+    rules += [_Rule(f"/{name}", "/", "folder") for name in site.index_files]
+    if site.clean_urls:
+        rules += [_Rule(ending, "", "folder") for ending in _PAGE_ENDINGS]
+        rules += [_Rule(f"/{name}", "", "folder") for name in site.index_files]
+    return tuple(dict.fromkeys(rules))
 
 
-def _below_root(path: str, root: str) -> str | None:
-    if not root:
-        return path
-    return path.removeprefix(f"{root}/") if path.startswith(f"{root}/") else None
-
-
-def _reason_to_skip(site: Site, served: str | None) -> str:
-    if served is None:
-        return f"outside root {site.root}"
+def _reason_to_skip(site: Site, served: str) -> str:
     if site.include and not site.include.match(served):
         return "not matched by include"
-    if site.exclude and site.exclude.match(served):
-        return "matched by exclude"
-    return ""
+    return "matched by exclude" if site.exclude and site.exclude.match(served) else ""
 
 
-def _served_paths(site: Site, served: str) -> Iterator[str]:
-    """Yield the paths that a request for the file may have: as it is, for its folder, without its ending."""
-    yield served
-    folder, name = posixpath.split(served)
-    if name in site.index_files:
-        yield f"{folder}/" if folder else ""
-        if site.clean_urls and folder:
-            yield folder
-    stem, ending = posixpath.splitext(served)
-    if site.clean_urls and ending in _PAGE_ENDINGS:
-        yield stem
+def _urls_of(site: Site, rules: Iterable[_Rule], file: str) -> Iterator[tuple[str, Kind]]:
+    asked = [(request, rule.kind) for rule in rules if (request := rule.request_for(file)) is not None]
+    spelled = [(spelling, kind) for request, kind in asked for spelling in spell_path(request)]
+    for base in site.base_urls:
+        is_top = base.count("/") == 3  # of a host, where the slash is the whole path
+        yield from ((base[:-1] + spelling, kind) for spelling, kind in spelled if spelling or not is_top)
+
+
+def _paths_behind(site: Site, rules: Iterable[_Rule], url: str) -> tuple[str, ...]:
+    """Return the files that may be behind a URL; of several base URLs the longest counts, as a server has it."""
+    if "?" in url:
+        return ()
+    top = posixpath.join(site.root, "")
+    for base in sorted(site.base_urls, key=len, reverse=True):
+        if f"{url}/".startswith(base):
+            request = unquote_to_bytes(url[len(base) - 1 :]).decode("utf-8", "surrogateescape")
+            files = (rule.file_for(request) for rule in rules)
+            paths = tuple(top + file[1:] for file in files if file)
+            if paths:
+                return paths
+    return ()
