@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.patience import why_over
 from ztpurge.calls.retry import Limits
-from ztpurge.changes.contents import Pointers
 from ztpurge.changes.git import Git
+from ztpurge.changes.repository import Repository
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 
@@ -49,10 +49,9 @@ class Step:
             retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
         )
         self.pace = Pace(inputs.pace, clock, on_away=lambda error: runner.say(sentences.away_line(error)))
-        self.checkout = Git(runner.workspace, environ, why_over=self.why_over)
         self.cdn = functools.cache(self._connect_to_cdn)
-        self.github = functools.cache(self._connect_to_github)
-        self.pointers = Pointers(self.checkout, self.github)
+        checkout = Git(runner.workspace, environ, why_over=self.why_over)
+        self.repository = Repository(checkout, self._connect_to_github)
 
     def end_in(self, seconds: float) -> float:
         """Return when so many seconds are over, on the clock, or the run's time before that."""
@@ -89,8 +88,7 @@ class Step:
         if not (token and environ.get("GITHUB_API_URL") and environ.get("GITHUB_REPOSITORY")):
             missing = "GITHUB_API_URL and GITHUB_REPOSITORY, which a runner sets" if token else "`github-token`"
             raise ZtpurgeError(
-                "the checkout does not tell what is to be compared, and GitHub's API cannot be asked without "
-                f"{missing}",
+                f"GitHub's API cannot be asked without {missing}",
                 remedy="Give that, or check out with `fetch-depth: 0` if it is commits that are lacking",
                 place="since",
             )

@@ -1,68 +1,51 @@
-"""The range comes from the event or from `since`; the checkout is asked first, the API only for what it lacks."""
+"""The range comes from the event or from `since`, and a link that leads to what changed serves it, too."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ztpurge.changes.event import Event, Range, Run, Start
-from ztpurge.changes.since import find_changes
+from ztpurge.changes.repository import Repository
+from ztpurge.changes.since import changes_of_links, find_changes
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from ztpurge.changes.github import GitHub
 
-    from ztpurge.changes.since import Found
-
-FILE = frozenset({"100644"})
 A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
+RUN = Run("purge.yml", "main", "v2")
 
 
-@dataclass
-class FakeCheckout:
-    refs: dict[str, str] = field(default_factory=dict)
-    complete: bool = True
+class Told(Repository):
+    """A repository whose comparisons name their base, and which the API tells of the commit D alone."""
 
-    def resolve(self, ref: str) -> str | None:
-        return self.refs.get(ref)
+    def __init__(
+        self, *, refs: dict[str, str] | None = None, success: tuple[str | None, ...] = (), release: str | None = None
+    ) -> None:
+        self.refs, self.success, self.release = refs or {}, success, release
 
-    def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]] | None:
-        return {f"checkout:{(base or 'nothing')[0]}{head[0]}": FILE} if self.complete else None
-
-    def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str] | None:
-        raise AssertionError(commit, paths)
-
-    def links(self, commit: str, root: str) -> dict[str, str | None] | None:
-        raise AssertionError(commit, root)
-
-
-@dataclass
-class FakeApi:
-    refs: dict[str, str] = field(default_factory=dict)
-    success: tuple[str | None, ...] = ()
-    release: str | None = None
-    asked: list[tuple[str, ...]] = field(default_factory=list)
+    def api(self) -> GitHub:
+        return cast("GitHub", self)
 
     def resolve(self, ref: str) -> str | None:
         return self.refs.get(ref)
 
-    def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]]:
-        return {f"api:{(base or 'nothing')[0]}{head[0]}": FILE}
-
-    def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
-        raise AssertionError(commit, paths)
-
-    def links(self, commit: str, root: str) -> dict[str, str | None]:
-        raise AssertionError(commit, root)
+    def differing_paths(self, base: str | None, head: str) -> tuple[dict[str, frozenset[str]], bool]:
+        assert head == B
+        return {(base or "nothing")[0]: frozenset({"100644"})}, base == D
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
-        self.asked.append((run.workflow, run.branch))
+        assert run == RUN
         return self.success
 
     def previous_release(self, tag: str) -> str | None:
-        self.asked.append((tag,))
+        assert tag == RUN.tag
         return self.release
 
 
@@ -73,95 +56,60 @@ RELEASE = Event("release", B, Start.PREVIOUS_RELEASE)
 DISPATCH = Event("workflow_dispatch", B, Start.UNKNOWN)
 PULL = Event("pull_request", B, A)
 AFTER_RUN = Event("workflow_run", B, Start.UNKNOWN)
-
-
-def find(since: str, event: Event, *, checkout: FakeCheckout | None = None, api: FakeApi | None = None) -> Found:
-    def connect() -> FakeApi:
-        if api is None:
-            raise AssertionError("the API was not needed")
-        return api
-
-    run = Run("purge.yml", "main", "v2")
-    return find_changes(since, event, run, checkout=checkout or FakeCheckout(), api=connect)
+V1 = Told(refs={"v1": C})
+CHECKOUT, API = "the checkout", "GitHub's API"
 
 
 @pytest.mark.parametrize(
-    ("since", "event", "checkout", "api", "compared"),
+    ("since", "event", "told", "compared", "place"),
     [
-        pytest.param("event", PUSH, None, None, "checkout:ab", id="push"),
-        pytest.param("event", PUSH, FakeCheckout(complete=False), FakeApi(), "api:ab", id="push, shallow"),
-        pytest.param("event", NEW, None, None, "checkout:nb", id="new branch"),
-        pytest.param("event", RELEASE, FakeCheckout({"v1": C}), FakeApi(release="v1"), "checkout:cb", id="release"),
+        pytest.param("event", PUSH, Told(), "a", CHECKOUT, id="push"),
+        pytest.param("event", Event("push", B, D), Told(), "d", API, id="push, shallow"),
+        pytest.param("event", NEW, Told(), "n", CHECKOUT, id="new branch"),
+        pytest.param("event", RELEASE, Told(refs={"v1": C}, release="v1"), "c", CHECKOUT, id="release"),
+        pytest.param("event", RELEASE, Told(), "n", CHECKOUT, id="first release"),
         pytest.param(
-            "event", RELEASE, None, FakeApi({"v1": C}, release="v1"), "checkout:cb", id="release, tag fetched"
+            "last-success", PUSH, Told(success=(C,)), "c a", CHECKOUT, id="last success, and what the push replaced"
         ),
-        pytest.param("event", RELEASE, None, FakeApi(), "checkout:nb", id="first release"),
+        pytest.param("last-success", DISPATCH, Told(success=(C,)), "c", CHECKOUT, id="last success, by hand"),
+        pytest.param("last-success", PUSH, Told(), "a", CHECKOUT, id="no run yet: the event's range"),
+        pytest.param(
+            "last-success", PUSH, Told(success=(None, B)), "n a", CHECKOUT, id="no success, all of this very commit"
+        ),
+        pytest.param("last-success", DISPATCH, Told(success=(B,)), "", CHECKOUT, id="nothing since the last success"),
         pytest.param(
             "last-success",
             PUSH,
-            None,
-            FakeApi(success=(C,)),
-            "checkout:cb checkout:ab",
-            id="last success, and what the push replaced",
-        ),
-        pytest.param("last-success", DISPATCH, None, FakeApi(success=(C,)), "checkout:cb", id="last success, by hand"),
-        pytest.param("last-success", PUSH, None, FakeApi(), "checkout:ab", id="no run yet: the event's range"),
-        pytest.param(
-            "last-success",
-            PUSH,
-            None,
-            FakeApi(success=(None, B)),
-            "checkout:nb checkout:ab",
-            id="no success, and all of this very commit",
-        ),
-        pytest.param("last-success", DISPATCH, None, FakeApi(success=(B,)), "", id="nothing since the last success"),
-        pytest.param(
-            "last-success",
-            PUSH,
-            None,
-            FakeApi(success=(None, C, B)),
-            "checkout:nb checkout:cb checkout:ab",
+            Told(success=(None, C, B)),
+            "n c a",
+            CHECKOUT,
             id="runs, but no success: all files, and what differs from each",
         ),
         pytest.param(
-            "last-success", DISPATCH, None, FakeApi(success=(None, C)), "checkout:nb checkout:cb", id="the same by hand"
+            "last-success", DISPATCH, Told(success=(None, C)), "n c", CHECKOUT, id="runs, but no success, by hand"
         ),
         pytest.param(
             "last-success",
             PUSH,
-            FakeCheckout(complete=False),
-            FakeApi(success=(C, D, A)),
-            "api:cb api:db api:ab",
+            Told(success=(C, D, A)),
+            "c d a",
+            API,
             id="last success, and each run since that may have brought something to the edge",
         ),
-        pytest.param(
-            "last-success", PUSH, None, FakeApi(success=(C, B)), "checkout:cb checkout:ab", id="this run itself"
-        ),
-        pytest.param("v1", DISPATCH, FakeCheckout({"v1": C}), None, "checkout:cb", id="tag"),
-        pytest.param("v1", DISPATCH, FakeCheckout(complete=False), FakeApi({"v1": C}), "api:cb", id="tag, shallow"),
-        pytest.param("v1", AFTER_RUN, FakeCheckout({"v1": C}), None, "checkout:cb", id="after a run, from a tag"),
+        pytest.param("last-success", PUSH, Told(success=(C, B)), "c a", CHECKOUT, id="this run itself"),
+        pytest.param("v1", DISPATCH, V1, "c", CHECKOUT, id="tag"),
+        pytest.param("v1", AFTER_RUN, V1, "c", CHECKOUT, id="after a run, from a tag"),
     ],
 )
-def test_two_commits_are_compared(
-    since: str, event: Event, checkout: FakeCheckout | None, api: FakeApi | None, compared: str
-) -> None:
-    found = find(since, event, checkout=checkout, api=api)
-    assert [change.path for change in found.changes] == compared.split()
+def test_two_commits_are_compared(since: str, event: Event, told: Told, compared: str, place: str) -> None:
+    found = find_changes(since, event, RUN, told)
+    assert ([change.path for change in found.changes], found.place) == (compared.split(), place)
 
 
-def test_a_deleted_ref_changes_nothing() -> None:
-    assert (find("event", GONE).changes, find("last-success", GONE).range) == ((), None)
-
-
-def test_the_same_commit_changes_nothing() -> None:
-    found = find("v1", PUSH, checkout=FakeCheckout({"v1": B}))
+def test_a_deleted_ref_and_the_same_commit_change_nothing() -> None:
+    assert [find_changes(since, GONE, RUN, V1).range for since in ("event", "last-success")] == [None, None]
+    found = find_changes("v1", PUSH, RUN, Told(refs={"v1": B}))
     assert (found.changes, found.range) == ((), Range((B,), B))
-
-
-def test_the_last_success_is_of_this_workflow_on_this_branch() -> None:
-    api = FakeApi(success=(C,))
-    find("last-success", PUSH, api=api)
-    assert api.asked == [("purge.yml", "main")]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +125,71 @@ def test_the_last_success_is_of_this_workflow_on_this_branch() -> None:
 )
 def test_a_range_that_cannot_be_told_is_refused(since: str, event: Event, words: str) -> None:
     with pytest.raises(ZtpurgeError, match=words) as caught:
-        find(since, event, api=FakeApi())
+        find_changes(since, event, RUN, Told())
     assert caught.value.place == "since"
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("changed", "links", "found"),
+    [
+        pytest.param(["v2/a"], {"latest": "v2"}, {"latest": False}, id="a folder"),
+        pytest.param(["v2/b/a"], {"latest": "v2/"}, {"latest": False}, id="a folder above"),
+        pytest.param(["src/a.css"], {"p/a.css": "../src/a.css"}, {"p/a.css": True}, id="a file"),
+        pytest.param(["v1/a"], {"latest": "v2", "file": "v1/b"}, {}, id="something else"),
+        pytest.param(["v20/a"], {"latest": "v2"}, {}, id="a name that only begins so"),
+        pytest.param(
+            ["v2/a"], {"latest": "v2", "now": "latest"}, {"latest": False, "now": True}, id="a link to a link"
+        ),
+        pytest.param(
+            ["v2/d/a"], {"latest": "v2", "docs": "latest/d"}, {"latest": False, "docs": False}, id="through a link"
+        ),
+        pytest.param(["a/x"], {"a/self": ".", "a/up": ".."}, {"a/self": False, "a/up": False}, id="above itself"),
+        pytest.param(["a"], {"one": "two", "two": "one"}, {}, id="a circle"),
+        pytest.param(["a"], {"one": "two/x", "two": "one/x"}, {}, id="a circle of folders"),
+        pytest.param(["a"], {"out": "../../etc", "abs": "/etc/a", "slashes": "//a"}, {}, id="out of the repository"),
+        pytest.param(["a"], {"link": None}, {"link": False}, id="nobody knows where to"),
+        pytest.param(["a"], {"link": "on/x", "on": None}, {"link": False, "on": False}, id="nor on the way"),
+        pytest.param(["a", "link"], {"link": "a"}, {}, id="a link that is listed itself"),
+    ],
+)
+def test_links_that_lead_to_a_change(changed: list[str], links: dict[str, str | None], found: dict[str, bool]) -> None:
+    assert {change.path: not change.unseen for change in changes_of_links(changed, links)} == found
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
+TARGETS = st.lists(NAMES | st.just(".."), min_size=1, max_size=3).map("/".join)
+
+
+@given(st.sets(PATHS, min_size=1, max_size=4), st.dictionaries(PATHS, TARGETS, max_size=4))
+@settings(max_examples=150)
+def test_no_link_is_missed_that_the_file_system_follows(
+    tmp_path_factory: pytest.TempPathFactory, files: set[str], links: dict[str, str]
+) -> None:
+    top = tmp_path_factory.mktemp("links") / "x/y/z"
+    made_files, made_links = set(), {}
+    for path in files:
+        try:
+            (top / path).parent.mkdir(parents=True, exist_ok=True)
+            (top / path).touch()
+            made_files.add(path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            continue
+    for path, target in links.items():
+        if not any(Path(path) in Path(other).parents for other in links):  # what is made through a link lies elsewhere
+            try:
+                (top / path).parent.mkdir(parents=True, exist_ok=True)
+                (top / path).symlink_to(target)
+                made_links[path] = target
+            except (FileExistsError, NotADirectoryError, FileNotFoundError):
+                continue
+    made_files = {path for path in made_files if (top / path).is_file() and not (top / path).is_symlink()}
+    for changed in made_files:
+        found = {change.path for change in changes_of_links([changed], made_links)}
+        real = os.path.realpath(top / changed)
+        for path in made_links:
+            leads_to = os.path.realpath(top / path)
+            is_inside = f"{leads_to}/".startswith(f"{os.path.realpath(top)}/")  # elsewhere nothing is the commit's
+            if is_inside and (top / path).exists() and (real == leads_to or real.startswith(f"{leads_to}/")):
+                assert path in found, (changed, made_links)

@@ -1,186 +1,106 @@
-"""What changed since what was served before: the range that the event or `since` names, compared where it can be.
+"""What changed since what was served before: the range that the event or `since` names, and links to what changed.
 
-The checkout is asked first, since it is quick and needs no permission; the API only for what the checkout lacks.
+Which commits an event names is read in `event.py`; where commits are compared, `repository.py` knows.
 """
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from ztpurge.changes.event import Range, Start
-from ztpurge.changes.links import links_to
 from ztpurge.changes.paths import Change, changes_of
 from ztpurge.changes.trees import LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ztpurge.changes.event import Event, Run
+    from ztpurge.changes.repository import Repository
 
 _SAY_WHAT = (
     "Say with `since` what to compare with: a commit or a tag, or `last-success` once this workflow has succeeded; "
     "or give the list in `files-from`"
 )
-_SERVED_ELSEWHERE = {
-    "a submodule": "Compare what is deployed with `manifest`, or run ztpurge in the repository of the submodule",
-    "a symbolic link": "Name the folder that it leads to",
-}
 _UNSEEN = {
     SUBMODULE: "a submodule, whose files are another repository's",
     LINK: "a symbolic link that changed, and may lead to a folder",
 }
-_NO_FOLDER = {SUBMODULE: "a submodule", LINK: "a symbolic link"}
+# what it is in words, and what to do about it
+_NO_FOLDER = {
+    SUBMODULE: (
+        "a submodule",
+        "Compare what is deployed with `manifest`, or run ztpurge in the repository of the submodule",
+    ),
+    LINK: ("a symbolic link", "Name the folder that it leads to"),
+}
 _OF_OTHER_COMMITS = frozenset({"workflow_run", "pull_request", "pull_request_target"})
-
-
-class Checkout(Protocol):
-    """The objects of the checkout."""
-
-    def resolve(self, ref: str) -> str | None:
-        """Return the id of the commit that a name stands for; None if it is not there."""
-
-    def differing_paths(self, base: str | None, head: str) -> Mapping[str, frozenset[str]] | None:
-        """Return the paths that differ with their modes; None if the checkout lacks what it takes."""
-
-    def modes(self, commit: str, paths: Iterable[str]) -> Mapping[str, str] | None:
-        """Return the modes of what a commit has at those of the paths; None if the checkout lacks it."""
-
-    def links(self, commit: str, root: str) -> Mapping[str, str | None] | None:
-        """Return what each symbolic link below a folder says; None if the checkout lacks the commit."""
-
-
-class Api(Protocol):
-    """The repository as the API shows it."""
-
-    def resolve(self, ref: str) -> str | None:
-        """Return the id of the commit that a name stands for; None if there is none."""
-
-    def differing_paths(self, base: str | None, head: str) -> Mapping[str, frozenset[str]]:
-        """Return the paths that differ with their modes."""
-
-    def modes(self, commit: str, paths: Iterable[str]) -> Mapping[str, str]:
-        """Return the modes of what a commit has at those of the paths."""
-
-    def links(self, commit: str, root: str) -> Mapping[str, str | None]:
-        """Return what each symbolic link below a folder says, None where it is not known."""
-
-    def since_last_success(self, run: Run) -> tuple[str | None, ...]:
-        """Return the commits of the last success, None if there is none, and of what may have deployed since."""
-
-    def previous_release(self, tag: str) -> str | None:
-        """Return the tag of the release before."""
+_MOST_HOPS = 40  # as Linux has it
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The changes, the range they come from (None: the ref is gone) and where it was compared."""
+    """The changes, the range they come from (None: the ref is gone) and where it was compared, in words."""
 
     changes: tuple[Change, ...]
     range: Range | None
     place: str
 
 
-def find_changes(since: str, event: Event, run: Run, *, checkout: Checkout, api: Callable[[], Api]) -> Found:
-    """Find what changed; `api` is called only if it is needed. Raises ZtpurgeError for a range that cannot be told."""
+def find_changes(since: str, event: Event, run: Run, repository: Repository) -> Found:
+    """Find what changed; raise ZtpurgeError for a range that cannot be told."""
     if event.head is None:
         return Found((), None, "nowhere")
-    bases = tuple(dict.fromkeys(_bases(since, event, run, checkout, api)))
+    bases = tuple(dict.fromkeys(_bases(since, event, run, repository)))
+    modes: dict[str, frozenset[str]] = {}
+    is_by_api = False
+    for base in bases:
+        if base != event.head:
+            differing, is_told_by_api = repository.differing_paths(base, event.head)
+            is_by_api |= is_told_by_api
+            for path, kinds in differing.items():
+                modes[path] = modes.get(path, frozenset()) | kinds
+    changes = changes_of(path for path, kinds in modes.items() if kinds != {SUBMODULE})
+    for kind, what in _UNSEEN.items():
+        unseen = changes_of(path for path, kinds in modes.items() if kind in kinds)
+        changes += tuple(Change(change.path, unseen=what) for change in unseen)
     commits = tuple(base for base in bases if base is not None)
     compared = Range(commits, event.head, has_all_files=None in bases)
-    modes: dict[str, frozenset[str]] = {}
-    place = "the checkout"
-    for base in bases:
-        differing = {} if base == event.head else checkout.differing_paths(base, event.head)
-        if differing is None:
-            place = "GitHub's API"
-            differing = api().differing_paths(base, event.head)
-        for path in differing:
-            modes[path] = modes.get(path, frozenset()) | differing[path]
-    return Found(tuple(_changes(modes)), compared, place)
+    return Found(changes, compared, "GitHub's API" if is_by_api else "the checkout")
 
 
-def _changes(modes: Mapping[str, frozenset[str]]) -> Iterator[Change]:
-    yield from changes_of(path for path, kinds in modes.items() if kinds != {SUBMODULE})
-    for kind, what in _UNSEEN.items():
-        for change in changes_of(path for path, kinds in modes.items() if kind in kinds):
-            yield Change(change.path, unseen=what)
-
-
-def changes_through_links(root: str, found: Found, *, checkout: Checkout, api: Callable[[], Api]) -> tuple[Change, ...]:
-    """Return what changed below `root` because a symbolic link leads there; raise ZtpurgeError if nobody can tell."""
-    if found.range is None or not found.changes:
-        return ()
-    head, listed = found.range.head, {change.path for change in found.changes}
-    links = checkout.links(head, root)
-    if links is None:
-        links = api().links(head, root)
-    return changes_of_links(listed, links)
-
-
-def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) -> tuple[Change, ...]:
-    """Return the changes of symbolic links that lead to changed paths; `links` says where each leads."""
-    names = frozenset(changed)
-    return tuple(
-        Change(path, unseen="" if is_file else "a symbolic link to a folder where files changed")
-        for path, is_file in links_to(names, links)
-        if path not in names
-    )
-
-
-def raise_if_no_folder(root: str, head: str, *, checkout: Checkout, api: Callable[[], Api]) -> None:
-    """Raise ZtpurgeError for a link or a submodule as the root: a commit lists no file below it."""
-    parts = root.split("/") if root else []
-    above = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    if not above:
-        return
-    found = checkout.modes(head, above)
-    if found is None:
-        found = api().modes(head, above)
-    for path in above:
-        kind = _NO_FOLDER.get(found.get(path, ""))
-        if kind:
+def _bases(since: str, event: Event, run: Run, repository: Repository) -> tuple[str | None, ...]:
+    """Return the commits to compare with, None for nothing at all."""
+    if since not in {"event", "last-success"}:
+        return (_resolve(since, repository),)
+    earlier: tuple[str | None, ...] = ()
+    if since == "last-success":
+        if event.name in _OF_OTHER_COMMITS:
             raise ZtpurgeError(
-                f"{for_log(path, limit=200)} is {kind} in the repository, so no change below it is ever listed",
-                remedy=_SERVED_ELSEWHERE[kind],
-                place="root",
+                f"`last-success` cannot be told for {event.name}, whose runs count for another commit than they serve",
+                remedy="Run ztpurge in the workflow that deploys, or name a commit or tag",
+                place="since",
             )
-
-
-def _bases(since: str, event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> tuple[str | None, ...]:
-    if since == "event":
-        return (_base_of_event(event, run, checkout, api),)
-    if since != "last-success":
-        return (_resolve(since, checkout, api),)
-    if event.name in _OF_OTHER_COMMITS:
-        raise ZtpurgeError(
-            f"`last-success` cannot be told for {event.name}, whose runs count for another commit than they serve",
-            remedy="Run ztpurge in the workflow that deploys, or name a commit or tag",
-            place="since",
-        )
-    earlier = api().since_last_success(run)
-    if not earlier:
-        return (_base_of_event(event, run, checkout, api),)
-    # what a run that failed may have brought to the edge counts, though a revert has undone it since
-    return (*earlier, event.base) if isinstance(event.base, str) else earlier
-
-
-def _base_of_event(event: Event, run: Run, checkout: Checkout, api: Callable[[], Api]) -> str | None:
+        earlier = repository.api().since_last_success(run)
     if isinstance(event.base, str):
-        return event.base
+        # what a run that failed may have brought to the edge counts, though a revert has undone it since
+        return (*earlier, event.base)
+    if earlier:
+        return earlier
     if event.base is Start.NOTHING_BEFORE:
-        return None
+        return (None,)
     if event.base is Start.PREVIOUS_RELEASE:
-        tag = api().previous_release(run.tag)
-        return _resolve(tag, checkout, api) if tag else None
+        tag = repository.api().previous_release(run.tag)
+        return (_resolve(tag, repository) if tag else None,)
     who = f"the event {event.name} does not say" if event.name else "there is no event, which would say"
     raise ZtpurgeError(f"{who} what was served before", remedy=_SAY_WHAT, place="since")
 
 
-def _resolve(ref: str, checkout: Checkout, api: Callable[[], Api]) -> str:
-    commit = checkout.resolve(ref) or api().resolve(ref)
+def _resolve(ref: str, repository: Repository) -> str:
+    commit = repository.resolve(ref)
     if commit is None:
         raise ZtpurgeError(
             f"{ref[:200]!r} is no commit, tag or branch of the repository, or the token may not see it",
@@ -188,3 +108,67 @@ def _resolve(ref: str, checkout: Checkout, api: Callable[[], Api]) -> str:
             place="since",
         )
     return commit
+
+
+def raise_if_no_folder(root: str, head: str, repository: Repository) -> None:
+    """Raise ZtpurgeError for a link or a submodule as the root: a commit lists no file below it."""
+    above = [path for path in (root, *_above(root)) if path]
+    for path, mode in repository.modes(head, above).items() if above else ():
+        if mode in _NO_FOLDER:
+            what, remedy = _NO_FOLDER[mode]
+            raise ZtpurgeError(
+                f"{for_log(path, limit=200)} is {what} in the repository, so no change below it is ever listed",
+                remedy=remedy,
+                place="root",
+            )
+
+
+def changes_through_links(root: str, found: Found, repository: Repository) -> tuple[Change, ...]:
+    """Return what changed below `root` because a symbolic link leads there; raise ZtpurgeError if nobody can tell."""
+    if found.range is None or not found.changes:
+        return ()
+    return changes_of_links((change.path for change in found.changes), repository.links(found.range.head, root))
+
+
+def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) -> tuple[Change, ...]:
+    """Return the links that lead to a changed path, which serve it under another name, or to a folder above one.
+
+    `links`: what each says by its path; one that says nothing that is known may lead anywhere.
+    """
+    listed = frozenset(changed)
+    names, touched = set(listed), {folder for path in listed for folder in _above(path)}
+    left = {path: _leads_to(path, links) for path in links}
+    found: list[Change] = []
+    while reached := [path for path, target in left.items() if target is None or target in touched or target in names]:
+        for path in reached:
+            is_file = left.pop(path) in names
+            if path not in listed:
+                found.append(Change(path, unseen="" if is_file else "a symbolic link to a folder where files changed"))
+            touched.update(_above(path))
+            names.add(path)
+    return tuple(found)
+
+
+def _leads_to(path: str, links: Mapping[str, str | None]) -> str | None:
+    """Return the path that a link leads to, those among the folders on the way followed; None if nobody knows.
+
+    It is empty for the repository's top, and may lead out of it.
+    """
+    target, through = path, path
+    for _ in range(_MOST_HOPS):
+        said = links[through]
+        if said is None:
+            return None
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(through), said, target[len(through) + 1 :]))
+        further = next((folder for folder in _above(target) if folder in links), None)
+        if further is None:
+            break
+        through = further
+    return "" if target == "." else target
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders above a path, the repository's top as an empty one."""
+    while path.strip("/"):
+        path = posixpath.dirname(path)
+        yield path

@@ -119,7 +119,7 @@ def _why_runs_are_lost(step: Step, manifest: Manifest) -> str:
     # what a run that left no manifest deployed may be at the edges, though this build has undone it
     try:
         run = read_run(step.environ, step.runner.read_event())
-        lost = step.github().lost_runs(run, since=(manifest.run, manifest.attempt), this=(this, attempt))
+        lost = step.repository.api().lost_runs(run, since=(manifest.run, manifest.attempt), this=(this, attempt))
     except ZtpurgeError:  # no token, no permission, no such API: the numbers tell, unless a run is run again
         if this == manifest.run + 1 and attempt == 1:
             return ""

@@ -9,7 +9,6 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.contents import find_contents
 from ztpurge.changes.event import read_event, read_run
 from ztpurge.changes.lists import is_split_at_blanks, parse_list
 from ztpurge.changes.manifest import Manifest, parse_manifest
@@ -144,19 +143,19 @@ class _Commits(Source):
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
         if not (paths and self.head):
             return {}
-        return find_contents(self.head, paths, checkout=self.step.checkout, api=self.step.github)
+        return self.step.repository.contents(self.head, paths)
 
     def pointer_of(self, sha: str) -> Content | None:
-        return self.step.pointers.find(sha)
+        return self.step.repository.pointer_of(sha)
 
 
 def _open_commits(step: Step) -> _Commits:
     event, run = _read_event(step), read_run(step.environ, step.runner.read_event())
-    inputs, checkout, api = step.inputs, step.checkout, step.github
-    found = find_changes(inputs.since, event, run, checkout=checkout, api=api)
+    inputs = step.inputs
+    found = find_changes(inputs.since, event, run, step.repository)
     if event.head and found.changes:
-        raise_if_no_folder(inputs.root, event.head, checkout=checkout, api=api)
-    linked = changes_through_links(inputs.root, found, checkout=checkout, api=api)
+        raise_if_no_folder(inputs.root, event.head, step.repository)
+    linked = changes_through_links(inputs.root, found, step.repository)
     step.runner.say(sentences.range_line(event.name, found))
     if found.range:
         _raise_if_compared_with_itself(step, found.range)
@@ -199,10 +198,7 @@ def _raise_if_root_is_nowhere(step: Step, changes: tuple[Change, ...], compared:
 
 def _has_folder(step: Step, commit: str, path: str) -> bool:
     """Say whether a commit has a folder at a path, or what may stand for one."""
-    found = step.checkout.modes(commit, [path])
-    if found is None:
-        found = step.github().modes(commit, [path])
-    return found.get(path) in {FOLDER, LINK, SUBMODULE}
+    return step.repository.modes(commit, [path]).get(path) in {FOLDER, LINK, SUBMODULE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +212,12 @@ class _Listed(Source):
 
         if not paths:
             return {}
-        found = find_contents(_served_commit(self.step), paths, checkout=self.step.checkout, api=self.step.github)
+        found = self.step.repository.contents(_served_commit(self.step), paths)
         others = hash_files(self.step.runner.workspace, paths - found.keys(), why_over=self.step.why_over)
         return {**others, **found}
 
     def pointer_of(self, sha: str) -> Content | None:
-        return self.step.pointers.find(sha)
+        return self.step.repository.pointer_of(sha)
 
 
 def _folders_as_unseen(step: Step, listed: tuple[Change, ...]) -> tuple[Change, ...]:
@@ -239,10 +235,10 @@ def _folders_as_unseen(step: Step, listed: tuple[Change, ...]) -> tuple[Change, 
 def _links_to(step: Step, listed: tuple[Change, ...]) -> tuple[Change, ...]:
     """Return the links below `root` that lead to what a list names, as far as the checkout tells."""
     try:
-        links = step.checkout.links(_served_commit(step), step.inputs.root) if listed else None
+        links = step.repository.links(_served_commit(step), step.inputs.root, may_ask=False) if listed else {}
     except ZtpurgeError:  # without a commit or a checkout a list must do
         return ()
-    return changes_of_links((change.path for change in listed), links or {})
+    return changes_of_links((change.path for change in listed), links)
 
 
 def _warn_if_below_root(step: Step, listed: tuple[Change, ...]) -> None:
@@ -275,7 +271,7 @@ def _served_commit(step: Step) -> str:
 
 def _own_commit(step: Step) -> str:
     """Return the run's commit; at a desk that of the checkout, empty if there is none."""
-    return step.environ.get("GITHUB_SHA", "") or step.checkout.head() or ""
+    return step.environ.get("GITHUB_SHA", "") or step.repository.head() or ""
 
 
 def _read_event(step: Step) -> Event:

@@ -1,0 +1,67 @@
+"""What the tests of this wing share: repositories, made once where no test changes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.standins.repositories import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 12345\n"
+KINDS: dict[str, str | None] = {
+    "a": "1",
+    "b/c/d": "22",
+    "b/c/e": "22",
+    "b/f": "333",
+    "c d/\u6625.html": "",
+    'q"uo\n\tte': "4",
+    "[z]": "5",
+    "video.mp4": POINTER,
+}
+ASKED = (*KINDS, "b/link", "script", "module", "b", "b/c", "b/c/d/x", "a/x", "none", "none/at/all", "module/x")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A repository of two commits: in `old` the file `a` alone, in `head` all kinds of entries; and clones of it."""
+
+    source: Repository
+    old: str
+    head: str
+    clones: Path
+
+    def clone(self, *options: str) -> Repository:
+        """Clone it, once for the same options."""
+        folder = self.clones / "".join(("clone", *options)).replace(":", "-")
+        if not folder.exists():
+            self.source.git("clone", "--quiet", "--no-checkout", *options, f"file://{self.source.folder}", str(folder))
+        return Repository(folder, init=False)
+
+    def sha(self, path: str) -> str:
+        return self.source.git("rev-parse", f"{self.head}:{path}")
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path / "repository")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
+    source = Repository(tmp_path_factory.mktemp("served"))
+    source.git("config", "uploadpack.allowFilter", "true")
+    old = source.commit({"a": "old"})
+    source.write(KINDS)
+    (source.folder / "b/link").symlink_to("../a")
+    (source.folder / "script").write_text("1")
+    (source.folder / "script").chmod(0o755)
+    source.git("add", "--all")
+    source.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    source.git("commit", "--quiet", "--message=all kinds")
+    return Served(source, old, source.git("rev-parse", "HEAD"), tmp_path_factory.mktemp("clones"))
