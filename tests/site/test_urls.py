@@ -199,11 +199,11 @@ def test_any_text_is_refused_or_a_url_that_is_spelled_once_for_all(text: str) ->
     assert parse_url(url) == url
 
 
-@pytest.mark.parametrize("parse", [parse_directory, parse_base])
-def test_a_directory_ends_in_a_slash_and_has_no_query(parse: Callable[[str], str]) -> None:
+@pytest.mark.parametrize(("parse", "what"), [(parse_directory, "a directory"), (parse_base, "a prefix")])
+def test_a_directory_ends_in_a_slash_and_has_no_query(parse: Callable[[str], str], what: str) -> None:
     urls = [parse(f"http://A.example{path}") for path in ("/x/", "/x", "", "/\u00e9")]
     assert urls == [f"http://a.example/{path}" for path in ("x/", "x/", "", "%C3%A9/")]
-    for path, cause in (("x?y", "no query"), ("x?", "no query"), ("x/*", "wildcard"), ("..", "`..` segment")):
+    for path, cause in (("x?y", what), ("x?", f"{what} has no query"), ("x/*", "wildcard"), ("..", "`..` segment")):
         with pytest.raises(ZtpurgeError, match=re.escape(cause)):
             parse(f"http://a.example/{path}")
 
