@@ -69,7 +69,7 @@ class Api:
         self._propagation = propagation
         self._clock = clock
 
-    def answer(self, request: Request, *, terms: Terms = Terms()) -> Answer:
+    def answer(self, request: Request, terms: Terms) -> Answer:
         """Carry out a call, or refuse it."""
         try:
             return self._dispatch(request, terms=terms)

@@ -15,8 +15,7 @@ from sandbox.clock import Clock, steady_clock
 from sandbox.edge import Edge
 from sandbox.faults import Fault, Script
 from sandbox.keys import Key, key_of_url, split_url, without_port
-from sandbox.listener import Listener, serve_replies
-from sandbox.opened import Opened
+from sandbox.listener import Listener, Opened, serve_replies
 from sandbox.origin import Origin
 from sandbox.record import Call, Record, most_at_once, repeated_entries
 from sandbox.switchboard import Switchboard
@@ -82,7 +81,7 @@ class Sandbox(Opened):
             self._edge = Edge(cache, fetch=self._fetch_from_origin, owns=account.owns)
             self._edge_listener = listen(serve_replies(self._edge.answer), port=edge_port)
         switchboard = Switchboard(
-            Api(account, cache, shape=shape, propagation=propagation, clock=clock, service=service),
+            Api(account, cache, shape=shape, propagation=propagation, clock=clock, service=service).answer,
             script=self._script,
             record=self._record,
             shape=shape,

@@ -23,8 +23,7 @@ from sandbox.cache import Cache, Order
 from sandbox.client import TIMEOUT, fetch
 from sandbox.clock import Clock
 from sandbox.keys import Key, key_of
-from sandbox.listener import EVERY_ADDRESS, Listener, serve_replies
-from sandbox.opened import Opened
+from sandbox.listener import EVERY_ADDRESS, Listener, Opened, serve_replies
 from sandbox.wire import Reply, Request
 
 EdgeKind = Literal["sandbox", "varnish"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from sandbox.github import GitHubApi
+from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.retry import Limits

@@ -562,7 +562,7 @@ def test_closing_ends_what_is_under_way(tmp_path: Path, faults: list[Fault]) -> 
 
 def switchboard(record: Record, clock: SetClock, *faults: Fault) -> Switchboard:
     account = Account(hosts=(HOST,), token="secret-token", username="", password="", token_lifetime=1, clock=clock)
-    api = Api(account, Cache(clock), shape="seen", propagation=0, clock=clock)
+    api = Api(account, Cache(clock), shape="seen", propagation=0, clock=clock).answer
     closing = threading.Event()
     return Switchboard(
         api,
