@@ -80,11 +80,6 @@ class Varnishd(Opened):
         """Where a visitor on this machine reaches it."""
         return "127.0.0.1" if self._bind in EVERY_ADDRESS else self._bind, self._port
 
-    @property
-    def pid(self) -> int:
-        """The manager's process, which has the cache in a child."""
-        return self._process.pid
-
     def order(self, method: str, key: Key, *, headers: Iterable[str] = ()) -> int:
         """Say something that visitors must not say, and return the status of the answer."""
         lines = [f"Host: {key.host}", *headers, "Connection: close", "", ""]
@@ -242,11 +237,6 @@ class VarnishEdge(Opened):
         """The address as the start of a URL."""
         host, port = self.address
         return f"http://{host}:{port}"
-
-    @property
-    def pid(self) -> int:
-        """The process of Varnish's manager."""
-        return self._varnishd.pid
 
     def is_cached(self, key: Key) -> bool:
         """Tell whether the next visitor would be answered from the cache."""

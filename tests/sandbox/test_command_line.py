@@ -1,0 +1,157 @@
+"""`python3 -m sandbox` and `make demo`, as people start them, and what is left when they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sandbox import Call, Sandbox
+from sandbox.__main__ import build_parser, main
+from sandbox.client import fetch
+from sandbox.faults import KINDS
+from tests.sandbox.calls import HOST, PURGE, SIGNED, TOKEN, URL, address, purge, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sandbox.varnish import EdgeKind
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "a.css").write_text("old")
+    return folder
+
+
+@contextmanager
+def started(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-m", "sandbox", "--folder", str(folder), *options],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
+def greeting(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    while not lines[-1].startswith("Ctrl-C"):
+        lines.append(process.stdout.readline())
+    return lines
+
+
+def children(pid: int) -> list[Path]:
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [Path(f"/proc/{child}") for child in listed]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_it_runs_until_somebody_ends_it(folder: Path, edge_kind: EdgeKind, ending: signal.Signals) -> None:
+    ready = folder.parent / "ready.json"
+    options = ["--host", HOST, "--fault", "reset@/cdn_api/tokens", "--ready-file", str(ready), "--tasks", "run"]
+    with started(folder, *options, *(["--varnish"] if edge_kind == "varnish" else [])) as process:
+        api_url = greeting(process)[0].split()[1]
+        addresses = json.loads(ready.read_text(encoding="utf-8"))
+        assert (list(addresses), addresses["api_url"]) == (["api_url", "edge_url", "origin_url"], api_url)
+        reply = fetch(address(addresses["edge_url"]), host=HOST, target=b"/a.css")
+        assert (reply.body, "Via" in reply.headers) == (b"old", edge_kind == "varnish")
+        send(api_url, PURGE, {"urls": [URL, f"http://{HOST}/é"]})
+        assert process.stdout is not None
+        told = process.stdout.readline()
+        assert told.startswith(rf"POST /cdn_api/purge urls {URL} 'http://{HOST}/\xe9' -> 200 ")
+        live = send(api_url, f"{PURGE}/{told.split()[-1]}", headers=SIGNED).document
+        assert live["ws_api"]["result"]["status"] == "success"
+        varnish = children(process.pid)
+        assert len(varnish) == (edge_kind == "varnish")
+        process.send_signal(ending)
+        _, noise = process.communicate(timeout=30)
+    assert (process.returncode, noise) == (-9 if ending is signal.SIGKILL else 0, "")
+    for process_folder in varnish:
+        while process_folder.exists():  # Varnish hears of the end of one that was killed a moment later
+            pass
+    assert ending is signal.SIGKILL or {*folder.parent.iterdir()} == {folder, ready}
+
+
+def test_a_taken_port_leaves_nothing_open(folder: Path, edge_kind: EdgeKind) -> None:
+    before = {*threading.enumerate()}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with started(folder, "--edge-port", str(port), *(["--varnish"] * (edge_kind == "varnish"))) as process:
+            _, noise = process.communicate(timeout=30)
+        with pytest.raises(OSError, match="in use"), Sandbox(folder, edge=edge_kind, edge_port=port):
+            pass
+    assert (process.returncode, noise.startswith("sandbox: "), "in use" in noise) == (1, True, True)
+    assert {*threading.enumerate()} <= before
+    assert {*folder.parent.iterdir()} == {folder}
+
+
+def test_nothing_is_left_after_the_end_and_calls_are_told(folder: Path, edge_kind: EdgeKind) -> None:
+    before = {*threading.enumerate()}
+    told: list[Call] = []
+    with Sandbox(folder, hosts=(HOST,), token=TOKEN, bind="0.0.0.0", edge=edge_kind, on_call=told.append) as cdn:  # noqa: S104 - what is tested
+        assert cdn.edge_url.startswith("http://127.0.0.1:")
+        edge = address(cdn.edge_url)
+        idle = socket.create_connection(edge)
+        assert cdn.get(URL).body == b"old"
+        purge(cdn, urls=[URL])
+    assert tuple(told) == cdn.calls
+    assert {*threading.enumerate()} <= before
+    with idle:
+        assert idle.recv(1) == b""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(edge)
+
+
+def test_no_varnish(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main(["--varnish", "--folder", str(folder)]) == 1
+    assert capsys.readouterr().err == "sandbox: needs Varnish: `apt-get install varnish`\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--fault", "explode", "unknown fault 'explode'; there are: status,"),
+        ("--folder", "no/such", "no/such is not a folder"),
+        ("--latency", "-1", "'-1' is not a number of seconds"),
+        ("--propagation", "soon", "'soon' is not a number of seconds"),
+    ],
+)
+def test_it_refuses(capsys: pytest.CaptureFixture[str], option: str, value: str, message: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([option, value])
+    assert f"{option}: {message}" in capsys.readouterr().err
+
+
+def test_help_explains_every_fault() -> None:
+    text = build_parser().format_help()
+    assert all(f"\n  {kind}: {meaning}" in text for kind, meaning in KINDS.items())
+
+
+def test_the_demo_ends_with_a_fresh_edge() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "sandbox.demo"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "19 URLs are stale" in done.stdout
+    assert done.stdout.endswith("\nAll 19 stale URLs are fresh, in 2 purges.\n")
