@@ -10,7 +10,6 @@ from sandbox.accounts import Account
 from sandbox.answers import Shape
 from sandbox.api import EVERYDAY_SERVICE, PURGE, Api, Service
 from sandbox.cache import Cache
-from sandbox.client import fetch
 from sandbox.clock import Clock, steady_clock
 from sandbox.edge import Edge
 from sandbox.faults import Fault, Script
@@ -20,7 +19,7 @@ from sandbox.origin import Origin
 from sandbox.record import Call, Record, most_at_once, repeated_entries
 from sandbox.switchboard import Switchboard
 from sandbox.varnish import EdgeKind, VarnishEdge
-from sandbox.wire import Reply
+from sandbox.wire import Reply, fetch
 
 
 class Sandbox(Opened):

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from sandbox import answers
 from sandbox.answers import Shape
 from sandbox.api import PURGE, Answer, Terms
-from sandbox.faults import Fault, Script
+from sandbox.faults import Fault, Script, scripted_reply
 from sandbox.record import Record
-from sandbox.scripted import scripted_reply
 from sandbox.wire import BadRequest, Request, read_request, render
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)

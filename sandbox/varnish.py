@@ -20,11 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Final, Literal, get_args
 
 from sandbox.cache import Cache, Order
-from sandbox.client import TIMEOUT, fetch
 from sandbox.clock import Clock
 from sandbox.keys import Key, key_of
 from sandbox.listener import EVERY_ADDRESS, Listener, Opened, serve_replies
-from sandbox.wire import Reply, Request
+from sandbox.wire import TIMEOUT, Reply, Request, fetch
 
 EdgeKind = Literal["sandbox", "varnish"]
 EDGES: Final[tuple[EdgeKind, ...]] = get_args(EdgeKind)

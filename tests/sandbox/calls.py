@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from http.client import HTTPMessage
 
     from sandbox import Sandbox
@@ -23,7 +24,7 @@ PURGE, PREFETCH, TOKENS = "/cdn_api/purge", "/cdn_api/prefetch", "/cdn_api/token
 
 
 @dataclass
-class SetClock:
+class Hands:
     now: float = 1_448_278_659.0  # Mon, 23 Nov 2015 11:37:39 GMT
 
     def __call__(self) -> float:
@@ -76,3 +77,9 @@ def purge(cdn: Sandbox, **entries: list[str]) -> str:
 
 def task(cdn: Sandbox, req_id: str) -> Any:  # noqa: ANN401 - JSON
     return send(cdn.api_url, f"/cdn_api/req_status/{req_id}").document["task"]
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 20.0
+    while not condition():
+        assert time.monotonic() < end, "in vain"

@@ -18,9 +18,9 @@ import pytest
 
 from sandbox import Call, Sandbox
 from sandbox.__main__ import build_parser, main
-from sandbox.client import fetch
 from sandbox.faults import KINDS
-from tests.sandbox.calls import HOST, PURGE, SIGNED, TOKEN, URL, address, purge, send
+from sandbox.wire import fetch
+from tests.sandbox.calls import HOST, PURGE, SIGNED, TOKEN, URL, address, purge, send, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,9 +85,7 @@ def test_it_runs_until_somebody_ends_it(folder: Path, edge_kind: EdgeKind, endin
         process.send_signal(ending)
         _, noise = process.communicate(timeout=30)
     assert (process.returncode, noise) == (-9 if ending is signal.SIGKILL else 0, "")
-    for process_folder in varnish:
-        while process_folder.exists():  # Varnish hears of the end of one that was killed a moment later
-            pass
+    wait_until(lambda: not any(one.exists() for one in varnish))  # which hears a moment later of one that was killed
     assert ending is signal.SIGKILL or {*folder.parent.iterdir()} == {folder, ready}
 
 
@@ -107,7 +105,8 @@ def test_a_taken_port_leaves_nothing_open(folder: Path, edge_kind: EdgeKind) -> 
 def test_nothing_is_left_after_the_end_and_calls_are_told(folder: Path, edge_kind: EdgeKind) -> None:
     before = {*threading.enumerate()}
     told: list[Call] = []
-    with Sandbox(folder, hosts=(HOST,), token=TOKEN, bind="0.0.0.0", edge=edge_kind, on_call=told.append) as cdn:  # noqa: S104 - what is tested
+    anywhere = "0.0.0.0"  # noqa: S104 - what is tested
+    with Sandbox(folder, hosts=(HOST,), token=TOKEN, bind=anywhere, edge=edge_kind, on_call=told.append) as cdn:
         assert cdn.edge_url.startswith("http://127.0.0.1:")
         edge = address(cdn.edge_url)
         idle = socket.create_connection(edge)
