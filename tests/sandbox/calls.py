@@ -20,7 +20,7 @@ URL = f"http://{HOST}/a.css"
 TOKEN = "secret-token"
 JSON = {"Content-Type": "application/json"}
 SIGNED = {**JSON, "X-Auth-Token": TOKEN}
-PURGE, PREFETCH, TOKENS = "/cdn_api/purge", "/cdn_api/prefetch", "/cdn_api/tokens"
+PURGE, PREFETCH, LOGIN = "/cdn_api/purge", "/cdn_api/prefetch", "/cdn_api/tokens"
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Heard(NamedTuple):
         return json.loads(self.body)
 
 
-def address(url: str) -> tuple[str, int]:
+def where(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
@@ -54,7 +54,6 @@ def send(
     document: object = None,
     *,
     body: bytes | None = None,
-    method: str = "",
     headers: Mapping[str, str] = SIGNED,
     timeout: float = 30,
 ) -> Heard:
@@ -62,7 +61,7 @@ def send(
     data = json.dumps(document).encode() if document is not None else body
     connection = HTTPConnection(urlsplit(api_url).netloc, timeout=timeout)
     try:
-        connection.request(method or ("GET" if data is None else "POST"), path, body=data, headers=dict(headers))
+        connection.request("GET" if data is None else "POST", path, body=data, headers=dict(headers))
         with connection.getresponse() as response:
             return Heard(response.status, response.headers, response.read())
     finally:

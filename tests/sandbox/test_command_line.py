@@ -20,7 +20,7 @@ from sandbox import Call, Sandbox
 from sandbox.__main__ import build_parser, main
 from sandbox.faults import KINDS
 from sandbox.wire import fetch
-from tests.sandbox.calls import HOST, PURGE, SIGNED, TOKEN, URL, address, purge, send, wait_until
+from tests.sandbox.calls import HOST, PURGE, SIGNED, TOKEN, URL, purge, send, wait_until, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,36 +51,26 @@ def started(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def greeting(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stdout is not None
-    lines = [process.stdout.readline()]
-    while not lines[-1].startswith("Ctrl-C"):
-        lines.append(process.stdout.readline())
-    return lines
-
-
-def children(pid: int) -> list[Path]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [Path(f"/proc/{child}") for child in listed]
-
-
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_it_runs_until_somebody_ends_it(folder: Path, edge_kind: EdgeKind, ending: signal.Signals) -> None:
     ready = folder.parent / "ready.json"
     options = ["--host", HOST, "--fault", "reset@/cdn_api/tokens", "--ready-file", str(ready), "--tasks", "run"]
     with started(folder, *options, *(["--varnish"] if edge_kind == "varnish" else [])) as process:
-        api_url = greeting(process)[0].split()[1]
+        assert process.stdout is not None
+        api_url = process.stdout.readline().split()[1]
+        while not process.stdout.readline().startswith("Ctrl-C"):
+            pass
         addresses = json.loads(ready.read_text(encoding="utf-8"))
         assert (list(addresses), addresses["api_url"]) == (["api_url", "edge_url", "origin_url"], api_url)
-        reply = fetch(address(addresses["edge_url"]), host=HOST, target=b"/a.css")
+        reply = fetch(where(addresses["edge_url"]), host=HOST, target=b"/a.css")
         assert (reply.body, "Via" in reply.headers) == (b"old", edge_kind == "varnish")
         send(api_url, PURGE, {"urls": [URL, f"http://{HOST}/é"]})
-        assert process.stdout is not None
         told = process.stdout.readline()
         assert told.startswith(rf"POST /cdn_api/purge urls {URL} 'http://{HOST}/\xe9' -> 200 ")
         live = send(api_url, f"{PURGE}/{told.split()[-1]}", headers=SIGNED).document
         assert live["ws_api"]["result"]["status"] == "success"
-        varnish = children(process.pid)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        varnish = [Path("/proc", child) for child in children]
         assert len(varnish) == (edge_kind == "varnish")
         process.send_signal(ending)
         _, noise = process.communicate(timeout=30)
@@ -108,7 +98,7 @@ def test_nothing_is_left_after_the_end_and_calls_are_told(folder: Path, edge_kin
     anywhere = "0.0.0.0"  # noqa: S104 - what is tested
     with Sandbox(folder, hosts=(HOST,), token=TOKEN, bind=anywhere, edge=edge_kind, on_call=told.append) as cdn:
         assert cdn.edge_url.startswith("http://127.0.0.1:")
-        edge = address(cdn.edge_url)
+        edge = where(cdn.edge_url)
         idle = socket.create_connection(edge)
         assert cdn.get(URL).body == b"old"
         purge(cdn, urls=[URL])
@@ -127,22 +117,19 @@ def test_no_varnish(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert capsys.readouterr().err == "sandbox: needs Varnish: `apt-get install varnish`\n"
 
 
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [
-        ("--fault", "explode", "unknown fault 'explode'; there are: status,"),
-        ("--folder", "no/such", "no/such is not a folder"),
-        ("--latency", "-1", "'-1' is not a number of seconds"),
-        ("--propagation", "soon", "'soon' is not a number of seconds"),
-    ],
-)
-def test_it_refuses(capsys: pytest.CaptureFixture[str], option: str, value: str, message: str) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main([option, value])
-    assert f"{option}: {message}" in capsys.readouterr().err
+REFUSALS = {
+    "--fault=explode": "unknown fault 'explode'; there are: status,",
+    "--folder=no/such": "no/such is not a folder",
+    "--latency=-1": "'-1' is not a number of seconds",
+    "--propagation=soon": "'soon' is not a number of seconds",
+}
 
 
-def test_help_explains_every_fault() -> None:
+def test_it_refuses_and_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    for option, message in REFUSALS.items():
+        with pytest.raises(SystemExit, match="2"):
+            main([option])
+        assert f"{option.partition('=')[0]}: {message}" in capsys.readouterr().err
     text = build_parser().format_help()
     assert all(f"\n  {kind}: {meaning}" in text for kind, meaning in KINDS.items())
 
