@@ -30,10 +30,7 @@ def text_reply(status: int, body: str) -> Reply:
 
 def page(status: int) -> Reply:
     """Answer with an HTML page, as Werkzeug does for what the API did not foresee."""
-    try:
-        title = f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        title = str(status)
+    title = f"{status} {HTTPStatus(status).phrase}"
     return text_reply(status, f"<!DOCTYPE html>\n<title>{title}</title>\n<h1>{title}</h1>\n")
 
 

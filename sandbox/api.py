@@ -9,9 +9,8 @@ from sandbox.answers import Refused, Shape
 from sandbox.cache import Cache
 from sandbox.clock import Clock, iso_date
 from sandbox.keys import Key
-from sandbox.providers import EVERYDAY_PROVIDERS, Provider, live_document
 from sandbox.submissions import Submission
-from sandbox.tasks import End, Tasks
+from sandbox.tasks import EVERYDAY_PROVIDERS, End, Provider, Tasks, live_document
 from sandbox.wire import Reply, Request
 
 PURGE = "/cdn_api/purge"
@@ -69,7 +68,7 @@ class Api:
         self._propagation = propagation
         self._clock = clock
 
-    def answer(self, request: Request, *, terms: Terms = Terms()) -> Answer:
+    def answer(self, request: Request, terms: Terms) -> Answer:
         """Carry out a call, or refuse it."""
         try:
             return self._dispatch(request, terms=terms)

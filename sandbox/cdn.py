@@ -10,18 +10,16 @@ from sandbox.accounts import Account
 from sandbox.answers import Shape
 from sandbox.api import EVERYDAY_SERVICE, PURGE, Api, Service
 from sandbox.cache import Cache
-from sandbox.client import fetch
 from sandbox.clock import Clock, steady_clock
 from sandbox.edge import Edge
 from sandbox.faults import Fault, Script
 from sandbox.keys import Key, key_of_url, split_url, without_port
-from sandbox.listener import Listener, serve_replies
-from sandbox.opened import Opened
+from sandbox.listener import Listener, Opened, serve_replies
 from sandbox.origin import Origin
 from sandbox.record import Call, Record, most_at_once, repeated_entries
 from sandbox.switchboard import Switchboard
 from sandbox.varnish import EdgeKind, VarnishEdge
-from sandbox.wire import Reply
+from sandbox.wire import Reply, fetch
 
 
 class Sandbox(Opened):
@@ -82,7 +80,7 @@ class Sandbox(Opened):
             self._edge = Edge(cache, fetch=self._fetch_from_origin, owns=account.owns)
             self._edge_listener = listen(serve_replies(self._edge.answer), port=edge_port)
         switchboard = Switchboard(
-            Api(account, cache, shape=shape, propagation=propagation, clock=clock, service=service),
+            Api(account, cache, shape=shape, propagation=propagation, clock=clock, service=service).answer,
             script=self._script,
             record=self._record,
             shape=shape,

@@ -67,7 +67,7 @@ def _key_of_request(request: Request) -> Key | None:
         except ValueError:
             return None
         target = request.target.partition(b"://")[2][len(authority) :]
-        return key_of(authority, target or b"/")
+        return key_of(authority, target if target.startswith(b"/") else b"/" + target)
     host = request.headers.get("Host", "")
     return key_of(host, request.target) if host else None
 

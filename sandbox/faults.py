@@ -1,12 +1,17 @@
-"""The faults that a script can hold, their compact text, and who gets which; playing them is left to the switchboard.
+"""The faults that a script can hold, their compact text, who gets which, and what is answered in the API's place.
 
-`Fault.kind` is one of `KINDS`, where each is explained.
+`Fault.kind` is one of `KINDS`, where each is explained; those that bend a real answer are left to the switchboard.
 """
 
 import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from sandbox import answers
+from sandbox.answers import Shape
+from sandbox.tasks import new_req_id
+from sandbox.wire import Headers, Reply
 
 KINDS = {
     "status": "answer with `status` (503 unless told), `headers` and `body`; nothing is done",
@@ -133,3 +138,38 @@ def _seconds(kind: str, value: str) -> float:
     if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
         raise ValueError(f"fault {kind}: {value!r} is not a number of seconds")
     return float(value)
+
+
+HUGE = 5 * 1024 * 1024
+
+
+def scripted_reply(fault: Fault, *, shape: Shape) -> Reply | None:
+    """Return the answer of a fault, or None when the API itself is to answer.
+
+    The fault's headers take the place of those of the same name.
+    """
+    match fault.kind:
+        case "status":
+            status = fault.status or 503
+            reply = answers.provider_error(status, f"scripted fault {status}")
+        case "bad-status-line":
+            status = -1 if fault.status is None else fault.status
+            reply = answers.provider_error(status, "[Errno 111] Connection refused")
+        case "redirect":
+            reply = answers.page(fault.status or 302)
+        case "html":
+            reply = answers.page(200)
+        case "no-reqid":
+            reply = answers.accepted("", shape=shape)
+        case "ret":
+            reply = answers.failed_inside(new_req_id())
+        case "huge":
+            reply = answers.json_reply(200, {"padding": "x" * HUGE})
+        case _:
+            return None
+    if fault.body and fault.kind in {"status", "bad-status-line"}:
+        reply = answers.text_reply(reply.status, fault.body)
+    added = (*([("Location", fault.location)] if fault.location else []), *fault.headers)
+    named = {name.lower() for name, _ in added}
+    kept = (pair for pair in reply.headers.pairs if pair[0].lower() not in named)
+    return Reply(reply.status, headers=Headers((*kept, *added)), body=reply.body)

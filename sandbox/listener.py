@@ -6,7 +6,7 @@ What is said on a connection is left to the function that is handed in.
 import socket
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -14,6 +14,25 @@ from sandbox.wire import BadRequest, Reply, Request, read_request, render
 
 PATIENCE = 5.0  # seconds for a thread to end, once its socket is shut
 EVERY_ADDRESS = ("", "0.0.0.0")  # noqa: S104  compared with, not bound to
+
+
+class Opened:
+    """Opens its parts when it is entered; what was opened before one that fails is closed again."""
+
+    def open_parts(self, stack: ExitStack) -> None:
+        """Enter each part on the stack."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.open_parts(stack)
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.close()
 
 
 class Listener:

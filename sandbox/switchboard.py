@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 from sandbox import answers
 from sandbox.answers import Shape
-from sandbox.api import PURGE, Answer, Api, Terms
-from sandbox.faults import Fault, Script
+from sandbox.api import PURGE, Answer, Terms
+from sandbox.faults import Fault, Script, scripted_reply
 from sandbox.record import Record
-from sandbox.scripted import scripted_reply
 from sandbox.wire import BadRequest, Request, read_request, render
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -27,7 +26,7 @@ TERMS = {"partial": Terms(rate=50.0), "task-failure": Terms(end="failure"), "tas
 class Switchboard:
     """Answers the API's connections, one call each; a call is worked on, to its end, while it holds `turn`."""
 
-    api: Api
+    answer: Callable[[Request, Terms], Answer]
     script: Script
     record: Record
     shape: Shape
@@ -64,7 +63,7 @@ class Switchboard:
         if reply is not None:
             answer = Answer(reply)
         else:
-            answer = self.api.answer(request, terms=TERMS.get(fault.kind if fault else "", Terms()))
+            answer = self.answer(request, TERMS.get(fault.kind if fault else "", Terms()))
         if request.path == PURGE:
             self.closing.wait(self.latency)
         return answer

@@ -20,12 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Final, Literal, get_args
 
 from sandbox.cache import Cache, Order
-from sandbox.client import TIMEOUT, fetch
 from sandbox.clock import Clock
 from sandbox.keys import Key, key_of
-from sandbox.listener import EVERY_ADDRESS, Listener, serve_replies
-from sandbox.opened import Opened
-from sandbox.wire import Reply, Request
+from sandbox.listener import EVERY_ADDRESS, Listener, Opened, serve_replies
+from sandbox.wire import TIMEOUT, Reply, Request, fetch
 
 EdgeKind = Literal["sandbox", "varnish"]
 EDGES: Final[tuple[EdgeKind, ...]] = get_args(EdgeKind)
@@ -80,11 +78,6 @@ class Varnishd(Opened):
     def address(self) -> tuple[str, int]:
         """Where a visitor on this machine reaches it."""
         return "127.0.0.1" if self._bind in EVERY_ADDRESS else self._bind, self._port
-
-    @property
-    def pid(self) -> int:
-        """The manager's process, which has the cache in a child."""
-        return self._process.pid
 
     def order(self, method: str, key: Key, *, headers: Iterable[str] = ()) -> int:
         """Say something that visitors must not say, and return the status of the answer."""
@@ -243,11 +236,6 @@ class VarnishEdge(Opened):
         """The address as the start of a URL."""
         host, port = self.address
         return f"http://{host}:{port}"
-
-    @property
-    def pid(self) -> int:
-        """The process of Varnish's manager."""
-        return self._varnishd.pid
 
     def is_cached(self, key: Key) -> bool:
         """Tell whether the next visitor would be answered from the cache."""

@@ -1,13 +1,16 @@
-"""HTTP messages as values, and their bytes.
+"""HTTP messages as values, their bytes, and the one client.
 
-Written by hand because the standard library's server normalises paths, and this CDN must see the bytes as sent.
+Written by hand because the standard library normalises paths, and this CDN must see, and send, the bytes as they are.
 """
 
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPResponse
 from typing import BinaryIO
 
+TIMEOUT = 30.0
 LONGEST_LINE = 65536
 LARGEST_BODY = 16 * 1024 * 1024
 
@@ -120,3 +123,15 @@ def render(reply: Reply, *, version: str = "HTTP/1.1", with_body: bool = True) -
         lines.append(f"Content-Length: {len(reply.body)}")
     head = "".join(f"{line}\r\n" for line in [*lines, "Connection: close", ""])
     return head.encode("latin-1") + (reply.body if with_body else b"")
+
+
+def fetch(address: tuple[str, int], *, host: str, target: bytes, method: str = "GET") -> Reply:
+    """Ask a server for a target under the name of a host."""
+    if any(byte in target for byte in (b"\r", b"\n")) or not host.isprintable():
+        raise ValueError("a line break would end the request line")
+    head = f"Host: {host}\r\nConnection: close\r\n\r\n".encode()
+    with socket.create_connection(address, timeout=TIMEOUT) as connection:
+        connection.sendall(method.encode() + b" " + target + b" HTTP/1.1\r\n" + head)
+        with HTTPResponse(connection, method=method) as response:
+            response.begin()
+            return Reply(response.status, headers=Headers(tuple(response.getheaders())), body=response.read())

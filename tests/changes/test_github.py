@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Fault
-from sandbox.github import GitHubApi, Release, Run
+from tests.standins.github import GitHubApi, Release, Run
 from tests.standins.repositories import Repository
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.retry import Limits

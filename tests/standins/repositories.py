@@ -35,10 +35,12 @@ class Repository:
 
     def git(self, *arguments: str, data: bytes | None = None) -> str:
         """Run git and return what it prints, less the last line's end."""
-        finished = subprocess.run(
-            ["git", *arguments], cwd=self.folder, env=ENVIRON, input=data, check=True, capture_output=True
-        )
-        return finished.stdout.decode("utf-8", "surrogateescape").removesuffix("\n")
+        return self.read(*arguments, data=data).decode("utf-8", "surrogateescape").removesuffix("\n")
+
+    def read(self, *arguments: str, data: bytes | None = None) -> bytes:
+        """Run git and return the very bytes that it prints."""
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=self.folder, env=ENVIRON, input=data, check=True, capture_output=True).stdout
 
     def write(self, files: Mapping[str, str | None]) -> None:
         """Write files; None removes one."""

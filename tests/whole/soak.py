@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from sandbox import Fault, Provider, Sandbox, Service
-from sandbox.github import GitHubApi, Run
 from sandbox.runner import ENTRYPOINT, read_outputs, step_environ
 from sandbox.varnish import EDGES, EdgeKind, find_varnishd
+from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
 from ztpurge.changes.manifest import parse_manifest
 from ztpurge.site.urls import spell_path

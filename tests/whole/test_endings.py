@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault, Sandbox
-from sandbox.github import GitHubApi
 from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
+from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
 from ztpurge.calls.clock import Clock
 from ztpurge.main import run

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from sandbox.github import GitHubApi, Run
 from sandbox.runner import Step, run_step
+from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Fault, Provider, Sandbox, Service
-from sandbox.github import GitHubApi, Run
 from sandbox.listener import Listener
 from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
 from sandbox.wire import read_request
+from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:

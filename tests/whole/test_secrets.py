@@ -11,10 +11,10 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from sandbox import Fault, Sandbox
-from sandbox.github import GitHubApi
 from sandbox.listener import Listener, serve_replies
 from sandbox.runner import Step, run_step
 from sandbox.wire import Headers, Reply, read_request
+from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:

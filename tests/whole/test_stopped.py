@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from sandbox.github import GitHubApi
 from sandbox.runner import ENTRYPOINT, step_environ
+from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:

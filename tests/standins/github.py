@@ -1,0 +1,434 @@
+"""Stand-ins for the APIs of GitHub and Gitea, on loopback over a real repository, for as long as they are entered.
+
+They answer what ztpurge asks for, in full as GitHub's own description has it (`test_github.py` holds them against it);
+connections, faults and the record of requests are the sandbox's.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import threading
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from urllib.parse import parse_qsl, unquote
+
+from sandbox.answers import Refused
+from sandbox.api import Answer
+from sandbox.faults import Fault, Script
+from sandbox.listener import Listener, Opened
+from sandbox.record import Call, Record
+from sandbox.switchboard import Switchboard
+from sandbox.wire import Headers, Reply
+from tests.standins.repositories import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from sandbox.api import Terms
+    from sandbox.wire import Request
+
+ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+NO_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|^[-/]|/$|//")  # git would read an expression into these
+OF_A_USER = "avatar events followers following gists html organizations received_events repos starred subscriptions"
+OF_A_REPOSITORY = (
+    "archive assignees blobs branches collaborators comments commits compare contents contributors deployments"
+    " downloads events forks git_commits git_refs git_tags hooks html issue_comment issue_events issues keys labels"
+    " languages merges milestones notifications pulls releases stargazers statuses subscribers subscription tags teams"
+    " trees"
+)
+OF_A_RUN = "html jobs logs check_suite cancel rerun artifacts workflow"
+OF_A_RELEASE = "assets upload tarball zipball html"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a workflow; without a number it counts from the oldest of its list, and a minute apart."""
+
+    head_sha: str
+    branch: str = "main"
+    workflow: str = "purge.yml"
+    event: str = "push"
+    status: str = "completed"
+    conclusion: str | None = "success"
+    run_id: int = 0
+    head_repository: str = "owner/site"
+    attempt: int = 1
+    created_at: str = ""
+    started_at: str = ""  # of the attempt, else when the run was created
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release; a draft, which only those see who may write, has no date of publication."""
+
+    tag: str
+    draft: bool = False
+    prerelease: bool = False
+    created_at: str = "2026-01-01T00:00:00Z"
+    published_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request in good order: its query, and the URL of the repository."""
+
+    query: Mapping[str, str]
+    base: str
+
+    def page(self, items: Sequence[Any], *, size: int = 30, most: int = 100) -> Sequence[Any]:
+        """Cut out the page that is asked for."""
+        size = min(int(self.query.get("per_page", size)), most)
+        start = (int(self.query.get("page", 1)) - 1) * size
+        return items[start : start + size]
+
+
+@dataclass(frozen=True)
+class GitHub:
+    """Answers as api.github.com does, for one repository and one token."""
+
+    repository: Repository
+    name: str
+    token: str
+    permissions: frozenset[str]
+    truncate_at: int
+    page_size: int
+    runs: tuple[Run, ...]
+    releases: tuple[Release, ...]
+
+    prefix: ClassVar[str] = ""
+    # paths as the description has them: which permission each takes, the method that answers, the parameters it reads
+    routes: ClassVar[dict[str, tuple[str, str, set[str]]]] = {
+        "/git/trees/{tree_sha}": ("contents", "tree", {"recursive"}),
+        "/git/blobs/{file_sha}": ("contents", "blob", set()),
+        "/git/ref/{ref}": ("contents", "ref", set()),
+        "/commits/{ref}": ("contents", "commit", set()),
+        "/actions/workflows/{workflow_id}/runs": ("actions", "workflow_runs", {"branch", "event", "per_page", "page"}),
+        "/releases": ("contents", "release_list", {"per_page", "page"}),
+    }
+
+    def answer(self, request: Request, _: Terms) -> Answer:
+        """Answer a request, or refuse it."""
+        try:
+            reply = reply_with(200, self._document(request))
+        except Refused as refusal:
+            reply = refusal.reply
+        if len(reply.body) > 1024 and "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers = Headers((*reply.headers.pairs, ("Content-Encoding", "gzip")))
+            reply = Reply(reply.status, headers=headers, body=gzip.compress(reply.body, mtime=0))
+        return Answer(reply)
+
+    def _document(self, request: Request) -> object:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            raise self.refusal(401, "Bad credentials")
+        for template, (permission, method, parameters) in self.routes.items():
+            varying = re.sub(r"\{(\w+)\}", lambda name: "(.+)" if name[1] == "ref" else "([^/]+)", template)
+            found = re.fullmatch(f"{self.prefix}/repos/{self.name}{varying}", request.path)
+            if found is None or request.method != "GET":
+                continue
+            query = dict(parse_qsl(request.target.partition(b"?")[2].decode(), keep_blank_values=True))
+            if unknown := query.keys() - parameters:
+                raise self.refusal(501, f"no stand-in for {unknown}")
+            if permission not in self.permissions:
+                raise self.not_permitted(permission)
+            ask = Ask(query, f"http://{request.headers['Host']}{self.prefix}/repos/{self.name}")
+            return getattr(self, method)(ask, *(unquote(name, errors="surrogateescape") for name in found.groups()))
+        raise self.not_found()
+
+    def refusal(self, status: int, message: str) -> Refused:
+        """Word a refusal."""
+        return Refused(reply_with(status, {"message": message, "documentation_url": "https://docs.github.com/rest"}))
+
+    def not_found(self) -> Refused:
+        """Word the refusal of what is not there, or not for this client to see."""
+        return self.refusal(404, "Not Found")
+
+    def not_permitted(self, _: str) -> Refused:
+        """Word the refusal of what a token's permissions leave out."""
+        return self.refusal(403, "Resource not accessible by integration")
+
+    def find(self, name: str, kind: str) -> str:
+        """Return the id of the commit, tree or blob that an id, branch or tag leads to, or refuse.
+
+        A branch goes before a tag, and both before part of an id.
+        """
+        names = [name]
+        if not ID.fullmatch(name):
+            is_whole = name == "HEAD" or name.startswith("refs/") or re.fullmatch(r"[0-9a-f]{4,}", name)
+            names = [f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", *([name] if is_whole else [])]
+        found = None if NO_NAME.search(name) else self._first(*(f"{one}^{{{kind}}}" for one in names))
+        if found is None:
+            raise self.not_found()
+        return found
+
+    def _first(self, *names: str) -> str | None:
+        """Return the id of the first name that leads somewhere."""
+        asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+        said = self.repository.git("cat-file", "--batch-check=%(objectname)", data=asked).splitlines()
+        return next((line for line in said if ID.fullmatch(line)), None)  # the others say `missing` or `ambiguous`
+
+    def entries(self, ask: Ask, tree: str) -> list[dict[str, object]]:
+        """List a tree in git's order, if asked with those below it."""
+        recursive = ("-r", "-t") if "recursive" in ask.query else ()
+        listed = self.repository.read("ls-tree", "-z", "--long", "--full-tree", *recursive, tree)
+        return [self.entry(line, ask.base) for line in listed.split(b"\0")[:-1]]
+
+    def entry(self, line: bytes, base: str) -> dict[str, object]:
+        """Describe an entry; a submodule's commit is in another repository, and has no URL."""
+        facts, _, path = line.partition(b"\t")
+        mode, kind, sha, size = facts.decode().split()
+        document: dict[str, object] = {"path": path.decode(errors="replace"), "mode": mode, "type": kind, "sha": sha}
+        url = {} if kind == "commit" else {"url": f"{base}/git/{kind}s/{sha}"}
+        return document | url | ({"size": int(size)} if kind == "blob" else {})
+
+    def tree(self, ask: Ask, name: str) -> object:
+        """List a tree, up to a number of entries."""
+        sha = self.find(name, "tree")
+        entries = self.entries(ask, sha)
+        shown = entries[: self.truncate_at]
+        truncated = len(shown) < len(entries)
+        return {"sha": sha, "url": f"{ask.base}/git/trees/{sha}", "tree": shown, "truncated": truncated}
+
+    def blob(self, ask: Ask, name: str) -> object:
+        """Give a file's content, in lines of base64."""
+        sha = self.find(name, "blob")
+        data = self.repository.read("cat-file", "blob", sha)
+        document = {"content": base64.encodebytes(data).decode(), "encoding": "base64", "sha": sha, "size": len(data)}
+        return document | {"url": f"{ask.base}/git/blobs/{sha}", "node_id": "B_1"}
+
+    def ref(self, ask: Ask, name: str) -> object:
+        """Tell what a branch or tag points to: a tag's own object if it has one."""
+        sha = None if NO_NAME.search(name) else self._first(f"refs/{name}")
+        if sha is None:
+            raise self.not_found()
+        kind = self.repository.git("cat-file", "-t", sha)
+        url = f"{ask.base}/git/refs/{name}"
+        target = {"sha": sha, "type": kind, "url": f"{ask.base}/git/{kind}s/{sha}"}
+        return {"ref": f"refs/{name}", "node_id": "R_1", "url": url, "object": target}
+
+    def commit(self, ask: Ask, name: str) -> object:
+        """Describe a commit."""
+        try:
+            sha = self.find(name, "commit")
+        except Refused:
+            raise self.refusal(422, f"No commit found for SHA: {name}") from None
+        tree, parents, author, mail, date, message = self.repository.git(
+            "show", "--no-patch", "--format=%T%x00%P%x00%an%x00%ae%x00%aI%x00%s", sha
+        ).split("\0")
+        who = {"name": author, "email": mail, "date": date}
+        url = f"{ask.base}/commits/{sha}"
+        return {
+            "sha": sha,
+            "node_id": "C_1",
+            "url": url,
+            "html_url": url,
+            "comments_url": f"{url}/comments",
+            "author": None,
+            "committer": None,  # nobody who is known by that address
+            "parents": [{"sha": one, "url": f"{ask.base}/commits/{one}"} for one in parents.split()],
+            "commit": {
+                "author": who,
+                "committer": who,
+                "message": message,
+                "comment_count": 0,
+                "url": f"{ask.base}/git/commits/{sha}",
+                "tree": {"sha": tree, "url": f"{ask.base}/git/trees/{tree}"},
+            },
+        }
+
+    def workflow_runs(self, ask: Ask, workflow: str) -> object:
+        """List the runs of a workflow, the newest first."""
+        runs = [run for run in self.runs if run.workflow == workflow]
+        if not runs:
+            raise self.not_found()
+        for key in ("branch", "event"):
+            runs = [run for run in runs if ask.query.get(key, "") in {"", getattr(run, key)}]
+        return {"total_count": len(runs), "workflow_runs": [_run(run, self.name, ask.base) for run in ask.page(runs)]}
+
+    def release_list(self, ask: Ask) -> object:
+        """List the releases, the newest first."""
+        shown = [release for release in self.releases if not release.draft]
+        return [_release(release, ask.base) for release in ask.page(shown)]
+
+
+class Gitea(GitHub):
+    """Answers as a Gitea server does, which pages trees."""
+
+    prefix = "/api/v1"
+    routes: ClassVar[dict[str, tuple[str, str, set[str]]]] = {
+        "/git/trees/{sha}": ("contents", "tree", {"recursive", "page", "per_page"}),
+        "/git/blobs/{sha}": ("contents", "blob", set()),
+        "/git/refs/{ref}": ("contents", "ref", set()),
+        "/git/commits/{sha}": ("contents", "commit", set()),
+    }
+
+    def refusal(self, status: int, message: str) -> Refused:
+        """Word a refusal."""
+        status = 404 if status == 422 else status
+        return Refused(reply_with(status, {"message": message, "url": "http://localhost:3000/api/swagger"}))
+
+    def entry(self, line: bytes, base: str) -> dict[str, object]:
+        """Describe an entry; each has a size and a URL, if an empty one."""
+        return {"url": "", "size": 0} | super().entry(line, base)
+
+    def tree(self, ask: Ask, name: str) -> object:
+        """List one page of a tree; a page that has nothing is null, as Go writes it."""
+        try:
+            sha = self.find(name, "tree")
+        except Refused:
+            raise self.refusal(400, f"sha not found [{name}]") from None
+        entries = self.entries(ask, sha)
+        shown = ask.page(entries, size=self.page_size, most=self.page_size)
+        page = int(ask.query.get("page", 1))
+        document = {"sha": sha, "url": f"{ask.base}/git/trees/{sha}", "tree": shown or None, "page": page}
+        return document | {"truncated": page * self.page_size < len(entries), "total_count": len(entries)}
+
+
+class GitHubApi(Opened):
+    """The API of one repository; its address is there while it is entered."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        name: str = "owner/site",
+        token: str = "gh-token",  # noqa: S107 - opens nothing but this
+        flavour: Literal["github", "gitea"] = "github",
+        permissions: Iterable[str] = ("contents", "actions"),
+        truncate_at: int = 100_000,
+        page_size: int = 1000,
+        runs: Iterable[Run] = (),
+        releases: Iterable[Release] = (),
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        self._forge = (GitHub if flavour == "github" else Gitea)(
+            Repository(folder, init=False),
+            name,
+            token=token,
+            permissions=frozenset(permissions),
+            truncate_at=truncate_at,
+            page_size=page_size,
+            runs=tuple(numbered(tuple(runs))),
+            releases=tuple(releases),
+        )
+        self._record = Record()
+        self._script = Script()
+        self._closing = threading.Event()
+        switchboard = Switchboard(
+            self._forge.answer,
+            script=self._script,
+            record=self._record,
+            shape="documented",
+            latency=0,
+            closing=self._closing,
+            settle=lambda: None,
+            turn=nullcontext(),
+        )
+        self._listener = Listener(switchboard.serve, bind="127.0.0.1", port=0)
+        self.add_faults(*faults)
+
+    def open_parts(self, stack: ExitStack) -> None:
+        """Enter each part on the stack."""
+        stack.enter_context(self._listener)
+        stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
+
+    @property
+    def url(self) -> str:
+        """Where the API is, as GITHUB_API_URL says it."""
+        return self._listener.url + self._forge.prefix
+
+    @property
+    def requests(self) -> tuple[Call, ...]:
+        """Every request in order of arrival, those under way included."""
+        return self._record.calls
+
+    def wait_for_requests(self, count: int) -> bool:
+        """Wait until so many requests have arrived, and tell whether they did in time."""
+        return self._record.wait_for(count, timeout=30)
+
+    def add_faults(self, *faults: Fault) -> None:
+        """Append faults to the script, each for the requests to its `path` or below, for any when it names none."""
+        for fault in faults:
+            path = "/" if fault.path == Fault("reset").path else fault.path
+            phrase = HTTPStatus(fault.status or 503).phrase
+            self._script.add([replace(fault, path=path, body=fault.body or json.dumps({"message": phrase}))])
+
+
+def reply_with(status: int, document: object) -> Reply:
+    """Answer with JSON, not-ASCII characters as they are."""
+    headers = Headers((("Content-Type", "application/json; charset=utf-8"),))
+    return Reply(status, headers=headers, body=json.dumps(document, ensure_ascii=False).encode())
+
+
+def numbered(runs: Sequence[Run]) -> Iterator[Run]:
+    """Give each run, the newest first, the number and the times that it was not given."""
+    for left, run in zip(range(len(runs), 0, -1), runs, strict=True):
+        number = run.run_id or left
+        moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)
+        first = run.started_at if run.attempt == 1 else ""
+        created = run.created_at or first or moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        yield replace(run, run_id=number, created_at=created, started_at=run.started_at or created)
+
+
+def _links(names: str, base: str) -> dict[str, str]:
+    """Return the URLs of what belongs to something."""
+    return {f"{name}_url": f"{base}/{name}" for name in names.split()} | {"url": base}
+
+
+def _user(base: str) -> dict[str, object]:
+    facts = {"login": "owner", "id": 1, "node_id": "U_1", "gravatar_id": "", "type": "User", "site_admin": False}
+    return facts | _links(OF_A_USER, base)
+
+
+def _repository(name: str, base: str) -> dict[str, object]:
+    facts = {"id": 1, "node_id": "R_1", "name": name.partition("/")[2], "full_name": name, "private": False}
+    return facts | {"fork": False, "description": None, "owner": _user(base)} | _links(OF_A_REPOSITORY, base)
+
+
+def _run(run: Run, name: str, base: str) -> dict[str, object]:
+    return {
+        # GitHub counts the runs of a workflow apart
+        "id": run.run_id,
+        "run_number": run.run_id,
+        "run_attempt": run.attempt,
+        "workflow_id": 1,
+        "node_id": "W_1",
+        "head_sha": run.head_sha,
+        "head_branch": run.branch,
+        "event": run.event,
+        "display_title": "change",
+        "status": run.status,
+        "conclusion": run.conclusion,
+        "path": f".github/workflows/{run.workflow}",
+        "created_at": run.created_at,
+        "run_started_at": run.started_at,
+        "updated_at": run.started_at,
+        "head_commit": None,
+        "pull_requests": [],
+        "repository": _repository(name, base),
+        "head_repository": _repository(run.head_repository, base),
+        **_links(OF_A_RUN, f"{base}/actions/runs/{run.run_id}"),
+    }
+
+
+def _release(release: Release, base: str) -> dict[str, object]:
+    return {
+        "tag_name": release.tag,
+        "draft": release.draft,
+        "prerelease": release.prerelease,
+        "name": release.tag,
+        "created_at": release.created_at,
+        "published_at": release.published_at,
+        "target_commitish": "main",
+        "id": 1,
+        "node_id": "RE_1",
+        "author": _user(base),
+        "assets": [],
+        **_links(OF_A_RELEASE, f"{base}/releases/1"),
+    }
