@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from sandbox.github import GitHubApi
 from tests.changes.conftest import ASKED, KINDS, OID, POINTER
+from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository as RealRepository
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.retry import Limits
