@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+BEGAN := $(shell date +%s)
+
 .PHONY: help demo test e2e soak lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
@@ -13,11 +15,12 @@ help: ## say what can be made
 demo: $(VENV)/run.stamp ## show the main job end to end on an embedded CDN
 	@$(BIN)/python -m sandbox.demo
 
-test: lint ## lint, types, tests with coverage
+test: lint ## lint, types, tests with coverage, and how long it took
 	@$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -q
+	$(BIN)/python -m coverage run -m pytest -q -n auto --dist worksteal
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+	@echo "took $$(( $$(date +%s) - $(BEGAN) )) s"
 
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python

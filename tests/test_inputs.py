@@ -253,9 +253,7 @@ NO_NUMBERS = [
     ],
 )
 def test_seconds_in_odd_spellings_are_refused(name: str, bounds: str, text: str) -> None:
-    assert problems_of(**{name: text}) == {
-        name.replace("_", "-"): f"{text!r} is not a number from {bounds} seconds",
-    }
+    assert problems_of(**{name: text}) == {name.replace("_", "-"): f"{text!r} is not a number from {bounds} seconds"}
 
 
 @pytest.mark.parametrize("text", [*NO_NUMBERS, "1.0", "1.5"])
@@ -594,10 +592,7 @@ def test_a_token_that_is_none_is_refused_and_not_repeated(name: str, token: str)
     with pytest.raises(InvalidInputs) as raised:
         read(**{name: token, "retries": "x"})
     shown = [str(raised.value), repr(raised.value), *map(str, raised.value.problems), *map(repr, raised.value.problems)]
-    assert [problem.place for problem in raised.value.problems] == [
-        name.replace("_", "-"),
-        "retries",
-    ]
+    assert [problem.place for problem in raised.value.problems] == [name.replace("_", "-"), "retries"]
     assert not any(TOKEN in text for text in shown)
 
 

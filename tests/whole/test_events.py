@@ -10,14 +10,15 @@ import pytest
 
 from sandbox import Fault
 from sandbox.github import GitHubApi, Run
-from sandbox.runner import Step, run_step
 from tests.standins.repositories import Repository
+from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from sandbox import Sandbox
+    from sandbox.runner import Step
 
     RunStep = Callable[..., Step]
 

@@ -18,9 +18,10 @@ import pytest
 from sandbox import Fault, Provider, Sandbox, Service
 from sandbox.github import GitHubApi, Run
 from sandbox.listener import Listener
-from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
+from sandbox.runner import ENTRYPOINT, Step, read_outputs, step_environ
 from sandbox.wire import read_request
 from tests.standins.repositories import Repository
+from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
     import socket

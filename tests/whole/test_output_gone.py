@@ -57,11 +57,7 @@ def _stuck(stack: ExitStack) -> int:
 )
 @pytest.mark.parametrize(
     ("inputs", "exit_code", "result"),
-    [
-        ({}, 0, "purged"),
-        ({"base-url": "https://other.example/"}, 1, "failed"),
-        ({"retries": "x"}, 2, "failed"),
-    ],
+    [({}, 0, "purged"), ({"base-url": "https://other.example/"}, 1, "failed"), ({"retries": "x"}, 2, "failed")],
     ids=["green", "red", "refused"],
 )
 def test_the_run_goes_on_without_a_log(

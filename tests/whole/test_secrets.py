@@ -13,15 +13,16 @@ import pytest
 from sandbox import Fault, Sandbox
 from sandbox.github import GitHubApi
 from sandbox.listener import Listener, serve_replies
-from sandbox.runner import Step, run_step
 from sandbox.wire import Headers, Reply, read_request
 from tests.standins.repositories import Repository
+from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sandbox.runner import Step
     from sandbox.wire import Request
 
 HOST = "static.example.com"
