@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 
 BEGAN := $(shell date +%s)
 
-.PHONY: help demo test e2e soak lint lint-workflows lock clean
+.PHONY: help demo test e2e soak mutations lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -27,6 +27,9 @@ e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 
 soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
 	$(BIN)/python -m tests.whole.soak $(SOAK)
+
+mutations: $(VENV)/dev.stamp ## change one line at a time and see the histories go red
+	$(BIN)/python -m tests.whole.mutations
 
 lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, scripts, Dockerfiles
 	$(BIN)/ruff check .

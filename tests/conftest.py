@@ -27,7 +27,7 @@ settings.load_profile("ztpurge")
 
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many workers `pytest -n auto` starts: whole runs wait more than they compute."""
-    return 3 * (os.cpu_count() or 1)
+    return 2 * (os.cpu_count() or 1)
 
 
 TOKEN = "a-token-that-nobody-may-see"

@@ -15,6 +15,7 @@ from sandbox.github import GitHubApi
 from sandbox.listener import Listener, serve_replies
 from sandbox.wire import Headers, Reply, read_request
 from tests.standins.repositories import Repository
+from tests.whole.steps import push_event
 from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
@@ -222,14 +223,7 @@ def test_a_login_that_answers_with_no_token_is_refused_and_nothing_of_it_masked(
 
 
 def push(github: GitHubApi, folder: Path, before: str, after: str) -> dict[str, str]:
-    event = folder / "event.json"
-    event.write_text(json.dumps({"before": before, "after": after}))
-    return {
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_EVENT_PATH": str(event),
-        "GITHUB_REPOSITORY": "owner/site",
-        "GITHUB_API_URL": github.url,
-    }
+    return push_event(folder, before, after) | {"GITHUB_API_URL": github.url}
 
 
 def test_github_s_words_hide_the_secrets(api: Sandbox, workspace: Path, tmp_path: Path) -> None:
