@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test e2e soak lint lint-workflows lock clean
+BEGAN := $(shell date +%s)
+
+.PHONY: help demo test e2e soak mutations lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -13,17 +15,21 @@ help: ## say what can be made
 demo: $(VENV)/run.stamp ## show the main job end to end on an embedded CDN
 	@$(BIN)/python -m sandbox.demo
 
-test: lint ## lint, types, tests with coverage
+test: lint ## lint, types, tests with coverage, and how long it took
 	@$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -q
+	$(BIN)/python -m coverage run -m pytest -q -n auto --dist worksteal
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
+	@echo "took $$(( $$(date +%s) - $(BEGAN) )) s"
 
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
 
 soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
 	$(BIN)/python -m tests.whole.soak $(SOAK)
+
+mutations: $(VENV)/dev.stamp ## change one line at a time and see the histories go red
+	$(BIN)/python -m tests.whole.mutations
 
 lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, issue forms, scripts, Dockerfiles
 	$(BIN)/ruff check .

@@ -24,6 +24,12 @@ settings.register_profile(
 )
 settings.load_profile("ztpurge")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers `pytest -n auto` starts: whole runs wait more than they compute."""
+    return 2 * (os.cpu_count() or 1)
+
+
 TOKEN = "a-token-that-nobody-may-see"
 
 

@@ -1,7 +1,7 @@
 """A random history of pushes to a site behind the CDN, each purged by a whole run, and a judge of edge and origin.
 
 After a green run no URL is stale; after a red or killed one each stale URL was named, or the next run deals with it.
-`python -m tests.soak` plays longer histories than the test does.
+`python -m tests.whole.soak` plays longer histories than the test does.
 """
 
 from __future__ import annotations
@@ -446,6 +446,11 @@ def run_step(
         return Ended(process.returncode, read_outputs(output.read_bytes()), log.decode("utf-8", "replace"))
 
 
+def edges() -> tuple[EdgeKind, ...]:
+    """Return the kinds of edge that there are on this machine."""
+    return EDGES if find_varnishd() else EDGES[:1]
+
+
 def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
     """Play one history on a CDN of its own."""
     with tempfile.TemporaryDirectory(prefix="ztpurge-soak-") as name:
@@ -477,16 +482,15 @@ def play_side_by_side(*, seed: int, edges: Sequence[EdgeKind], histories: int, p
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play histories, print what happened, and return 1 if anything was violated."""
-    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.whole.soak", description=__doc__)
     parser.add_argument("--pushes", type=int, default=1000, help="pushes in all (default: %(default)s)")
     parser.add_argument("--histories", type=int, default=20, help="that many histories (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first (default: %(default)s)")
     options = parser.parse_args(arguments)
-    edges = EDGES if find_varnishd() else EDGES[:1]
     began = time.monotonic()
-    print(f"{options.histories} histories, edges: {', '.join(edges)}", flush=True)
+    print(f"{options.histories} histories, edges: {', '.join(edges())}", flush=True)
     total = play_side_by_side(
-        seed=options.seed, edges=edges, histories=options.histories, pushes=options.pushes // options.histories
+        seed=options.seed, edges=edges(), histories=options.histories, pushes=options.pushes // options.histories
     )
     for what, number in sorted(total.counts.items()):
         print(f"{what:40} {number:7,}")

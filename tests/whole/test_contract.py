@@ -1,19 +1,23 @@
-"""action.yml, the README's tables, the code's table and the contract agree, name by name and default by default."""
+"""action.yml, the README's tables and the code's agree, name by name and default by default."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
+from tests.test_inputs import GIVEN
 from ztpurge import inputs
 from ztpurge.changes.lists import FORMATS
 from ztpurge.report import values as report
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 TOP = Path(__file__).resolve().parents[2]
-CONTRACT = TOP.parent / "shared" / "interface.md"
 ACTION = yaml.safe_load((TOP / "action.yml").read_text(encoding="utf-8"))
 README = (TOP / "README.md").read_text(encoding="utf-8")
 
@@ -33,14 +37,35 @@ def default_of(cells: list[str]) -> str:
     return "\n".join(re.findall(r"`([^`]*)`", cells[0]))
 
 
-def test_action_declares_what_the_code_reads_with_its_defaults() -> None:
-    declared = {name: row.get("default", "") for name, row in ACTION["inputs"].items()}
-    assert declared == inputs.table()
-    assert list(declared) == list(inputs.table())
+def different(code: Mapping[str, str], told: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Say of each place where it lacks a name of the code's, has one more, or tells another default."""
+    return [
+        f"{place}: {name} is {found.get(name, 'missing')!r}, in the code {code.get(name, 'missing')!r}"
+        for place, found in told.items()
+        for name in {**code, **found}
+        if found.get(name) != code.get(name)
+    ]
 
 
-def test_action_declares_the_outputs_that_the_code_sets() -> None:
-    assert list(ACTION["outputs"]) == list(report.outputs(report.Report()))
+def test_each_input_stands_in_each_place_with_its_default() -> None:
+    """The one test that a new input turns red; it names each place that lacks it."""
+    code = inputs.table()
+    action = {name: row.get("default", "") for name, row in ACTION["inputs"].items()}
+    readme = {name: default_of(cells) for name, cells in rows(README, "Inputs").items()}
+    tried = [str(row.values[0]).replace("_", "-") for row in GIVEN]
+    tests = {name: code.get(name, "") for name in tried}
+    told = {"action.yml": action, "README.md": readme, "GIVEN in tests/test_inputs.py": tests}
+    assert not different(code, told), "\n".join(different(code, told))
+    assert list(code) == list(action) == list(readme)
+
+
+def test_each_output_stands_in_each_place() -> None:
+    """The one test that a new output turns red; it names each place that lacks it."""
+    code, readme = dict.fromkeys(report.outputs(report.Report()), ""), dict.fromkeys(rows(README, "Outputs"), "")
+    action = dict.fromkeys(ACTION["outputs"], "")
+    told = {"action.yml": action, "README.md": readme}
+    assert not different(code, told), "\n".join(different(code, told))
+    assert list(code) == list(action) == list(readme)
 
 
 @pytest.mark.parametrize("kind", ["inputs", "outputs"])
@@ -51,28 +76,9 @@ def test_each_is_described_and_named_as_every_runner_maps_it(kind: str) -> None:
         assert set(row) <= {"description", "default"}
 
 
-def test_readme_has_each_input_with_its_default() -> None:
-    documented = rows(README, "Inputs")
-    assert list(documented) == list(inputs.table())
-    assert {name: default_of(cells) for name, cells in documented.items()} == inputs.table()
-
-
-def test_readme_has_each_output() -> None:
-    assert list(rows(README, "Outputs")) == list(ACTION["outputs"])
-
-
 def test_readme_names_every_list_format() -> None:
     meaning = rows(README, "Inputs")["files-format"][1]
     assert set(re.findall(r"`([a-z-]+)`", meaning)) == set(FORMATS)
-
-
-@pytest.mark.skipif(not CONTRACT.exists(), reason="the contract lies beside the repository, not in it")
-def test_the_contract_is_kept() -> None:
-    contract = CONTRACT.read_text(encoding="utf-8")
-    promised = rows(contract, "Inputs")
-    assert inputs.table().keys() <= promised.keys()
-    assert {name: default_of(promised[name]) for name in inputs.table()} == inputs.table()
-    assert rows(contract, "Outputs").keys() <= ACTION["outputs"].keys()  # names may be added
 
 
 def test_action_runs_the_dockerfile_and_is_branded() -> None:

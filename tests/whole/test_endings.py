@@ -1,30 +1,38 @@
-"""However a run ends once it is known what to purge, each URL that may be stale is named; whole runs."""
+"""However a run ends, it ends soon, and each URL that may be stale is named: bugs, signals, time-outs, no log."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox import Fault, Sandbox
-from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
+from sandbox.runner import ENTRYPOINT, read_outputs, step_environ
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
+from tests.whole.steps import push_event, started
+from tests.whole.steps import run_inside as run_step
 from ztpurge.calls.clock import Clock
 from ztpurge.main import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sandbox.runner import Step
 
 HOST, TOKEN = "127.0.0.1", "a-token-that-nobody-may-see"
 NAMES = ("a.css", "b.css", "c.css")
+GITHUB_TOKEN = "gh-token-that-nobody-may-see"
+SOON = 8.0  # seconds: the runner sends SIGKILL 10 s after its first signal
 
 
 @pytest.fixture
@@ -148,20 +156,6 @@ class TestGitHubAway:
 class TestStop:
     """A signal, while somebody or something is slow: a true report within 8 seconds, wherever the run is."""
 
-    @pytest.fixture
-    def pushed(self, served: Path, tmp_path: Path) -> dict[str, str]:
-        repository = Repository(served)
-        before = repository.commit()
-        after = repository.commit(dict.fromkeys(NAMES, "new"))
-        event = tmp_path / "event.json"
-        event.write_text(json.dumps({"before": before, "after": after}))
-        return {
-            "GITHUB_EVENT_NAME": "push",
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_SHA": after,
-            "GITHUB_REPOSITORY": "owner/site",
-        }
-
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     @pytest.mark.parametrize(
         ("slow", "inputs", "named"),
@@ -178,24 +172,24 @@ class TestStop:
         self,
         site: Sandbox,
         served: Path,
-        pushed: dict[str, str],
         number: signal.Signals,
         slow: Fault,
         inputs: dict[str, str],
         named: str,
     ) -> None:
+        repository = Repository(served)
+        pushed = push_event(served.parent, repository.commit(), repository.commit(dict.fromkeys(NAMES, "new")))
         for name in NAMES:  # the edge has what was before
-            repository = served / name
-            new = repository.read_bytes()
-            repository.write_bytes(b"old")
+            new = (served / name).read_bytes()
+            (served / name).write_bytes(b"old")
             site.get(f"{site.edge_url}/{name}")
-            repository.write_bytes(new)
+            (served / name).write_bytes(new)
         site.add_faults(slow)
         outputs, seconds = self._stop(
             served, inputs_for(site, **inputs), pushed, number, lambda: site.wait_for_calls(1)
         )
         assert sorted(names(outputs, named)) == [*NAMES]
-        assert seconds < 8
+        assert seconds < SOON
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_github_that_hangs_while_it_is_asked_what_the_commit_holds(
@@ -206,7 +200,7 @@ class TestStop:
             inputs = inputs_for(site, files="\n".join(NAMES), verify="true", github_token="gh-token")
             outputs, seconds = self._stop(served, inputs, environ, number, lambda: api.wait_for_requests(1))
         assert names(outputs, "purged-urls") == names(outputs, "stale-urls") == [*NAMES]
-        assert seconds < 8
+        assert seconds < SOON
 
     def _stop(
         self,
@@ -218,15 +212,170 @@ class TestStop:
     ) -> tuple[dict[str, str], float]:
         """Send a signal once it `is_there`; return the outputs, and the seconds until the run ended."""
         output = served.parent / "output"
-        output.touch()
-        with subprocess.Popen(
-            [sys.executable, "-I", str(ENTRYPOINT)],
-            cwd=served,
-            env=step_environ(served, inputs) | environ | {"GITHUB_OUTPUT": str(output)},
-            stdout=subprocess.DEVNULL,
-        ) as process:
+        with started(served, inputs, environ=environ | {"GITHUB_OUTPUT": str(output)}) as process:
             assert is_there()
             began = time.monotonic()
             process.send_signal(number)
-            assert process.wait(30) == 1
-            return read_outputs(output.read_bytes()), time.monotonic() - began
+            process.communicate(timeout=30)
+        assert process.returncode == 1
+        return read_outputs(output.read_bytes()), time.monotonic() - began
+
+
+def slow_api(site: Repository, api: GitHubApi) -> Mapping[str, str]:
+    api.add_faults(Fault("hang", seconds=60, times=9))
+    return {"since": "v1", "github-token": GITHUB_TOKEN}
+
+
+def slow_git(site: Repository, api: GitHubApi) -> Mapping[str, str]:
+    (site.folder / ".git/packed-refs").unlink(missing_ok=True)
+    os.mkfifo(site.folder / ".git/packed-refs")
+    return {"since": "v1"}
+
+
+def much_to_hash(site: Repository, api: GitHubApi) -> Mapping[str, str]:
+    with (site.folder / "public/huge").open("wb") as file:
+        file.truncate(1 << 38)
+    return {"manifest": "m.json"}
+
+
+def much_to_compare_with(site: Repository, api: GitHubApi) -> Mapping[str, str]:
+    names = [f"public/new-{number}" for number in range(200)]
+    for name in names:  # each small enough to be compared
+        with (site.folder / name).open("wb") as file:
+            file.truncate(1 << 30)
+    return {"files": "\n".join(names), "verify": "true"}
+
+
+@pytest.mark.parametrize("how", ["cancelled", "timeout"])
+@pytest.mark.parametrize("slow", [slow_api, slow_git, much_to_hash, much_to_compare_with])
+def test_a_run_ends_soon_whoever_is_slow(
+    cdn: Sandbox, token: str, tmp_path: Path, slow: Callable[[Repository, GitHubApi], Mapping[str, str]], how: str
+) -> None:
+    repository = Repository(tmp_path / "site")
+    push = push_event(tmp_path, repository.commit({"public/a": "1"}), repository.commit({"public/a": "2"}))
+    inputs = {"token": token, "api-url": cdn.api_url, "base-url": "https://static.example.com/", "root": "public"}
+    inputs |= {"timeout": "2" if how == "timeout" else "300"}
+    with GitHubApi(repository.folder, token=GITHUB_TOKEN) as api:
+        inputs |= slow(repository, api)
+        with started(repository.folder, inputs, environ=push | {"GITHUB_API_URL": api.url}) as process:
+            assert process.stdout
+            assert any(line.startswith("ztpurge ") for line in process.stdout)  # it hears of signals from here
+            began = time.monotonic()
+            if how == "cancelled":
+                process.send_signal(signal.SIGTERM)
+            log, _ = process.communicate(timeout=SOON)
+    assert time.monotonic() - began < SOON
+    assert process.returncode > 0
+    assert slow is much_to_compare_with or cdn.calls == ()  # what is purged already is compared
+    assert "::error title=ztpurge::" in log
+    assert ("the run was cancelled" if how == "cancelled" else "`timeout` leaves no time") in log.replace("&#96;", "`")
+    assert "Traceback" not in log
+
+
+FULL = Path("/dev/full")
+CLOSED = "import os, sys; os.close(1); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+def _full(_stack: ExitStack) -> int:
+    return os.open(FULL, os.O_WRONLY)
+
+
+def _unread(_stack: ExitStack) -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
+def _stuck(stack: ExitStack) -> int:
+    """A pipe that nobody empties, and that does not make its writer wait."""
+    reading, writing = os.pipe()
+    stack.callback(os.close, reading)
+    os.set_blocking(writing, False)
+    while True:
+        try:
+            os.write(writing, b"x" * 4096)
+        except BlockingIOError:
+            return writing
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        pytest.param(_full, id="a full disk", marks=pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")),
+        pytest.param(_unread, id="a reader that has left"),
+        pytest.param(_stuck, id="a reader that does not read"),
+        pytest.param(None, id="closed"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("inputs", "exit_code", "result"),
+    [({}, 0, "purged"), ({"base-url": "https://other.example/"}, 1, "failed"), ({"retries": "x"}, 2, "failed")],
+    ids=["green", "red", "refused"],
+)
+def test_the_run_goes_on_without_a_log(
+    cdn: Sandbox,
+    workspace: Path,
+    tmp_path: Path,
+    token: str,
+    gone: Callable[[ExitStack], int] | None,
+    inputs: dict[str, str],
+    exit_code: int,
+    result: str,
+) -> None:
+    files = {"GITHUB_OUTPUT": tmp_path / "output", "GITHUB_STEP_SUMMARY": tmp_path / "summary"}
+    given = {
+        "token": token,
+        "api-url": cdn.api_url,
+        "base-url": "https://static.example.com/",
+        "files": "\n".join(f"{number}.css" for number in range(300)),
+        "report-file": "report.json",
+    }
+    command = [sys.executable, "-I", str(ENTRYPOINT)]
+    environ = step_environ(workspace, given | inputs) | {name: str(path) for name, path in files.items()}
+    with ExitStack() as stack:
+        out = gone(stack) if gone else None
+        finished = subprocess.run(
+            command if gone else [sys.executable, "-c", CLOSED, *command],
+            cwd=workspace,
+            env=environ | {"RUNNER_DEBUG": "1"},
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+        if out is not None:
+            os.close(out)
+    assert (finished.stderr, finished.returncode) == (b"", exit_code)
+    assert read_outputs(files["GITHUB_OUTPUT"].read_bytes())["result"] == result
+    assert files["GITHUB_STEP_SUMMARY"].read_text()
+    assert (workspace / "report.json").exists() is (exit_code != 2)
+
+
+@pytest.mark.parametrize("how", ["left alone", "cancelled"])
+def test_a_reader_that_stops_reading_does_not_hold_the_run_up(
+    cdn: Sandbox, workspace: Path, tmp_path: Path, token: str, how: str
+) -> None:
+    """A pipe that makes its writer wait, which nobody empties."""
+    output = tmp_path / "output"
+    urls = "\n".join(f"http://static.example.com/{number:0200}" for number in range(400))
+    inputs = {"token": token, "api-url": cdn.api_url, "urls": urls}
+    reading, writing = os.pipe()
+    environ = {"GITHUB_OUTPUT": str(output), "RUNNER_DEBUG": "1"}
+    with started(workspace, inputs, environ=environ, stdout=writing) as process:
+        os.close(writing)
+        assert cdn.wait_for_calls(40)
+        if how == "cancelled":
+            process.send_signal(signal.SIGTERM)
+        process.wait(SOON)
+    os.close(reading)
+    assert (process.returncode, read_outputs(output.read_bytes())["result"]) == (0, "purged")
+    assert len(json.loads(read_outputs(output.read_bytes())["req-ids"])) == len(cdn.purge_calls) == 40
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_outputs_that_cannot_be_written_are_a_warning(cdn: Sandbox, workspace: Path, token: str) -> None:
+    given = {"token": token, "api-url": cdn.api_url, "urls": "http://static.example.com/a"}
+    step = run_step(workspace, given, environ={"GITHUB_OUTPUT": str(FULL), "GITHUB_STEP_SUMMARY": str(FULL)})
+    assert step.exit_code == 0
+    assert f"reqId {cdn.purge_calls[0].req_id}" in step.log
+    assert "::warning title=ztpurge::GITHUB_OUTPUT cannot be written (No space left on device)" in step.log

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sandbox import Fault
-from sandbox.runner import Step, run_step
 from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
+from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from sandbox import Sandbox
+    from sandbox.runner import Step
 
     RunStep = Callable[..., Step]
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +16,12 @@ import pytest
 
 from sandbox import Fault, Provider, Sandbox, Service
 from sandbox.listener import Listener
-from sandbox.runner import ENTRYPOINT, Step, read_outputs, run_step, step_environ
+from sandbox.runner import Step, read_outputs
 from sandbox.wire import read_request
 from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
+from tests.whole.steps import push_event, started
+from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
     import socket
@@ -72,15 +73,8 @@ def cdn(site: Site) -> Iterator[Sandbox]:
         yield cdn
 
 
-def push_event(site: Site) -> dict[str, str]:
-    event = site.folder.parent / "event.json"
-    event.write_text(json.dumps({"before": site.before, "after": site.after}))
-    return {
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_EVENT_PATH": str(event),
-        "GITHUB_SHA": site.after,
-        "GITHUB_REPOSITORY": "owner/site",
-    }
+def event_of(site: Site) -> dict[str, str]:
+    return push_event(site.folder.parent, site.before, site.after)
 
 
 def inputs_for(cdn: Sandbox, **inputs: str) -> dict[str, str]:
@@ -89,7 +83,7 @@ def inputs_for(cdn: Sandbox, **inputs: str) -> dict[str, str]:
 
 
 def run(cdn: Sandbox, site: Site, *, environ: dict[str, str] | None = None, **inputs: str) -> Step:
-    return run_step(site.folder, inputs_for(cdn, **inputs), environ=push_event(site) | (environ or {}))
+    return run_step(site.folder, inputs_for(cdn, **inputs), environ=event_of(site) | (environ or {}))
 
 
 def submit_purge(cdn: Sandbox, path: str) -> None:
@@ -482,7 +476,7 @@ class TestVerify:
         warm(cdn)
         site.push(EDITED)
         with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
-            environ = push_event(site) | {"GITHUB_API_URL": api.url}
+            environ = event_of(site) | {"GITHUB_API_URL": api.url}
             inputs = inputs_for(cdn, verify="true", github_token=GITHUB_TOKEN)
             step = run_step(workspace, inputs, environ=environ)
         assert (step.exit_code, "5 seen fresh" in step.log) == (0, True)
@@ -502,7 +496,7 @@ class TestVerify:
         self, cdn: Sandbox, site: Site, payload: dict[str, str]
     ) -> None:
         site.push(EDITED)
-        environ = push_event(site)
+        environ = event_of(site)
         (site.folder.parent / "event.json").write_text(json.dumps(payload))
         inputs = inputs_for(cdn, verify="true", files="public/a.css\npublic/\u6625/x y.html")
         step = run_step(site.folder, inputs, environ=environ)
@@ -556,7 +550,7 @@ class TestVerify:
         assert run(cdn, site, verify="true", verify_timeout="5").exit_code == 0
         with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
             inputs = inputs_for(cdn, verify="true", verify_timeout="5", github_token=GITHUB_TOKEN)
-            step = run_step(workspace, inputs, environ=push_event(site) | {"GITHUB_API_URL": api.url})
+            step = run_step(workspace, inputs, environ=event_of(site) | {"GITHUB_API_URL": api.url})
         assert (step.exit_code, [request.path for request in api.requests][-1].rpartition("/")[0]) == (
             0,
             "/repos/owner/site/git/blobs",
@@ -635,10 +629,8 @@ class TestVerify:
             (served / name).write_text("1")
         site.push({f"public/{name}": "2" for name in names})
         with Sandbox(served, hosts=("127.0.0.1",), token=TOKEN) as cdn:
-            environ = step_environ(site.folder, inputs_for(cdn, verify="true", verify_timeout="4")) | push_event(site)
-            with subprocess.Popen(
-                [sys.executable, "-I", str(ENTRYPOINT)], cwd=site.folder, env=environ, stdout=subprocess.PIPE, text=True
-            ) as process:
+            inputs = inputs_for(cdn, verify="true", verify_timeout="4")
+            with started(site.folder, inputs, environ=event_of(site)) as process:
                 assert process.stdout
                 for line in process.stdout:
                     if "9 not fresh yet" in line:
@@ -664,16 +656,8 @@ class TestVerify:
         site.push(EDITED)
         cdn.add_faults(Fault("task-failure"))
         output = tmp_path / "output"
-        output.touch()
-        with subprocess.Popen(
-            [sys.executable, "-I", str(ENTRYPOINT)],
-            cwd=site.folder,
-            env=step_environ(site.folder, inputs_for(cdn, verify="true"))
-            | push_event(site)
-            | {"GITHUB_OUTPUT": str(output)},
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
+        environ = event_of(site) | {"GITHUB_OUTPUT": str(output)}
+        with started(site.folder, inputs_for(cdn, verify="true"), environ=environ) as process:
             assert process.stdout
             for line in process.stdout:
                 if "not fresh yet" in line:
@@ -763,13 +747,9 @@ class TestManifest:
         (dist / "a.css").write_text("2")
         cdn.add_faults(Fault("hang", seconds=30))
         inputs = inputs_for(cdn, manifest="kept/manifest.json")
-        environ = step_environ(site.folder, inputs) | push_event(site)  # no run number: it is not the gap that tells
         calls = len(cdn.calls)
-        with subprocess.Popen(
-            [sys.executable, "-I", str(ENTRYPOINT)], cwd=site.folder, env=environ, stdout=subprocess.DEVNULL
-        ) as process:
+        with started(site.folder, inputs, environ=event_of(site)):  # no run number: it is not the gap that tells
             assert cdn.wait_for_calls(calls + 1)
-            process.kill()
         (dist / "a.css").write_text("1")
         assert self.purged(cdn, run(cdn, site, manifest="kept/manifest.json")) == ["a.css"]
 
@@ -868,10 +848,8 @@ class TestManifest:
 
     def test_a_manifest_that_cannot_be_kept_afterwards_is_a_warning(self, cdn: Sandbox, site: Site) -> None:
         cdn.add_faults(Fault("hang", seconds=1))
-        environ = step_environ(site.folder, inputs_for(cdn, manifest="kept/manifest.json")) | push_event(site)
-        with subprocess.Popen(
-            [sys.executable, "-I", str(ENTRYPOINT)], cwd=site.folder, env=environ, stdout=subprocess.PIPE, text=True
-        ) as process:
+        inputs = inputs_for(cdn, manifest="kept/manifest.json")
+        with started(site.folder, inputs, environ=event_of(site)) as process:
             assert cdn.wait_for_calls(1)
             shutil.rmtree(site.folder / "kept")
             (site.folder / "kept").touch()

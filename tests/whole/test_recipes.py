@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from sandbox import Sandbox
-from sandbox.runner import run_step
 from tests.standins.producers import output_of
 from tests.standins.repositories import ENVIRON, Repository
+from tests.whole.steps import run_inside as run_step
 from ztpurge.site.urls import spell_path
 
 TOP = Path(__file__).resolve().parents[2]

@@ -12,16 +12,18 @@ import pytest
 
 from sandbox import Fault, Sandbox
 from sandbox.listener import Listener, serve_replies
-from sandbox.runner import Step, run_step
 from sandbox.wire import Headers, Reply, read_request
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
+from tests.whole.steps import push_event
+from tests.whole.steps import run_inside as run_step
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from sandbox.runner import Step
     from sandbox.wire import Request
 
 HOST = "static.example.com"
@@ -221,14 +223,7 @@ def test_a_login_that_answers_with_no_token_is_refused_and_nothing_of_it_masked(
 
 
 def push(github: GitHubApi, folder: Path, before: str, after: str) -> dict[str, str]:
-    event = folder / "event.json"
-    event.write_text(json.dumps({"before": before, "after": after}))
-    return {
-        "GITHUB_EVENT_NAME": "push",
-        "GITHUB_EVENT_PATH": str(event),
-        "GITHUB_REPOSITORY": "owner/site",
-        "GITHUB_API_URL": github.url,
-    }
+    return push_event(folder, before, after) | {"GITHUB_API_URL": github.url}
 
 
 def test_github_s_words_hide_the_secrets(api: Sandbox, workspace: Path, tmp_path: Path) -> None:

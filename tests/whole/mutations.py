@@ -1,0 +1,132 @@
+"""Shows that the soak can fail: each mutation changes one line of a copy of the tree, and the soak must go red.
+
+`make mutations` runs it. A mutation that stays green, or whose line has moved, ends it with exit code 1.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+PARTS = ("entrypoint.py", "ztpurge", "sandbox", "tests")
+ROUNDS, PUSHES, HISTORIES = 10, 40, 4  # a round has both ways to know what changed, in front of each edge
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """What is wrong after it, and how it is made: `line`, found exactly once in `file`, becomes `instead`."""
+
+    what: str
+    file: str
+    line: str
+    instead: str
+
+
+MUTATIONS = (
+    Mutation(
+        "a file whose purge failed is kept in the manifest as purged",
+        "ztpurge/changes/manifest.py",
+        "entries = {**before.files, **dict.fromkeys(changed)}",
+        "entries = {**before.files, **{path: now.get(path) for path in changed}}",
+    ),
+    Mutation(
+        "a reqId that is not done counts as done",
+        "ztpurge/cdn/wait.py",
+        'if progress is None or outcome.status != "purged" or progress.state == "done":',
+        'if progress is None or outcome.status != "purged" or progress.state != "failed":',
+    ),
+    Mutation(
+        "a URL that serves other content counts as fresh",
+        "ztpurge/edge/judge.py",
+        'return Verdict(url, "stale", "serves other content", served="other content")',
+        'return Verdict(url, "fresh")',
+    ),
+    Mutation(
+        "a deleted file that is still served counts as gone",
+        "ztpurge/edge/judge.py",
+        "    if seen.status in _NO_FILE:",
+        "    if seen.status in {*_NO_FILE, 200}:",
+    ),
+    Mutation(
+        "a manifest is trusted over runs that left none",
+        "ztpurge/sources/built.py",
+        'return _why_runs_are_lost(step, manifest) if _this_run(step.environ)[0] else ""',
+        'return ""',
+    ),
+    Mutation(
+        "a run does not note what it is about to purge, nor what failed",
+        "ztpurge/changes/manifest.py",
+        "entries = {**before.files, **dict.fromkeys(changed)}",
+        "entries = {**dict.fromkeys(changed), **before.files}",
+    ),
+    Mutation(
+        "`last-success` forgets the runs since then",
+        "ztpurge/changes/runs.py",
+        "return tuple(dict.fromkeys(since))",
+        "return (success.head,)",
+    ),
+    Mutation(
+        "index files do not purge their folder",
+        "ztpurge/site/mapping.py",
+        'yield f"{folder}/" if folder else ""',
+        "pass",
+    ),
+)
+
+
+def violations(tree: Path, *, seed: int) -> int:
+    """Play one round of the soak in a tree and return how often it was violated; raise RuntimeError if it broke."""
+    options = [f"--{name}={value}" for name, value in (("pushes", PUSHES), ("histories", HISTORIES), ("seed", seed))]
+    finished = subprocess.run(
+        [sys.executable, "-m", "tests.whole.soak", *options], cwd=tree, capture_output=True, text=True, check=False
+    )
+    counted = re.search(r"^violations +([0-9,]+) ", finished.stdout, re.MULTILINE)
+    if counted is None:
+        raise RuntimeError(f"the soak did not come to its end:\n{finished.stdout}\n{finished.stderr}")
+    return int(counted[1].replace(",", ""))
+
+
+def attempt(mutation: Mutation) -> str:
+    """Make a mutation in a copy of the tree and return how it was found; raise ValueError if it was not."""
+    with tempfile.TemporaryDirectory(prefix="ztpurge-mutation-") as name:
+        tree = Path(name)
+        for part in PARTS:
+            source = TOP / part
+            shutil.copytree(source, tree / part) if source.is_dir() else shutil.copy(source, tree)
+        code = (tree / mutation.file).read_text(encoding="utf-8")
+        if code.count(mutation.line) != 1:
+            raise ValueError(f"{mutation.file} has this {code.count(mutation.line)} times: {mutation.line.strip()}")
+        (tree / mutation.file).write_text(code.replace(mutation.line, mutation.instead), encoding="utf-8")
+        for number in range(1, ROUNDS + 1):
+            found = violations(tree, seed=number * HISTORIES)
+            if found:
+                return f"{found:3} in {number * PUSHES} pushes"
+        raise ValueError(f"green after {ROUNDS * PUSHES} pushes")
+
+
+def main() -> int:
+    """Try each mutation, print what came of it, and return 1 unless the soak saw all of them and nothing else."""
+    began = time.monotonic()
+    unchanged = violations(TOP, seed=HISTORIES)
+    print(f"{'nothing':65} {unchanged:3} in {PUSHES} pushes", flush=True)
+    unseen = int(unchanged > 0)
+    for mutation in MUTATIONS:
+        try:
+            found = attempt(mutation)
+        except ValueError as error:
+            found = f"NOT SEEN: {error}"
+            unseen += 1
+        print(f"{mutation.what:65} {found}", flush=True)
+    print(f"in {time.monotonic() - began:.0f} s")
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
