@@ -46,7 +46,7 @@ def main() -> None:
         base, head = make_history(folder)
 
         def ours() -> int:
-            return len(Git(folder, os.environ).differing_paths(base, head) or ())
+            return len(Git(folder, os.environ, why_over=str).differing_paths(base, head) or ())
 
         def git_alone() -> int:
             command = ["git", "diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head]

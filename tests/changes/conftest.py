@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.standins.repositories import Repository
+from ztpurge.changes.git import Git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,13 +25,19 @@ KINDS: dict[str, str | None] = {
     'q"uo\n\tte': "4",
     "[z]": "5",
     "video.mp4": POINTER,
+    "was-file/a": "1",
+    "was-folder": "1",
 }
 ASKED = (*KINDS, "b/link", "script", "module", "b", "b/c", "b/c/d/x", "a/x", "none", "none/at/all", "module/x")
 
 
+def checkout(folder: Path) -> Git:
+    return Git(folder, os.environ, why_over=lambda: "")
+
+
 @dataclass(frozen=True)
 class Served:
-    """A repository of two commits: in `old` the file `a` alone, in `head` all kinds of entries; and clones of it."""
+    """A repository of two commits, of which `head` has entries of all kinds and `old` others; and clones of it."""
 
     source: Repository
     old: str
@@ -56,12 +64,15 @@ def repository(tmp_path: Path) -> Repository:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     source = Repository(tmp_path_factory.mktemp("served"))
     source.git("config", "uploadpack.allowFilter", "true")
-    old = source.commit({"a": "old"})
+    gone: dict[str, str | None] = {"gone": "1", "was-module": "1", "was-file": "1", "was-folder/a": "1"}
+    old = source.commit({"a": "old", "script": "1", "b/f": "333", **gone})
+    source.write(dict.fromkeys(gone))
+    (source.folder / "was-folder").rmdir()
     source.write(KINDS)
     (source.folder / "b/link").symlink_to("../a")
-    (source.folder / "script").write_text("1")
     (source.folder / "script").chmod(0o755)
     source.git("add", "--all")
-    source.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module")
+    for name in ("module", "was-module"):
+        source.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{name}")
     source.git("commit", "--quiet", "--message=all kinds")
     return Served(source, old, source.git("rev-parse", "HEAD"), tmp_path_factory.mktemp("clones"))

@@ -17,20 +17,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ztpurge.changes import output
 from ztpurge.changes.contents import MOST_BYTES, Content
-from ztpurge.changes.output import hash_files
+from ztpurge.changes.output import Hashed, hash_files, hash_output
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 LARGE = 300 * 1024
 _opened: list[list[tuple[str, int]]] = []  # what is opened while somebody listens: path and thread
 
 
-def hash_output(folder: Path, *, ignored: frozenset[Path] = frozenset()) -> dict[str, Content]:
-    return output.hash_output(folder, workspace=folder.parent, ignored=ignored).files
+def hash_all(folder: Path, *, workspace: Path | None = None, ignored: tuple[Path, ...] = ()) -> Hashed:
+    return hash_output(folder, workspace=workspace or folder.parent, ignored=frozenset(ignored), why_over=lambda: "")
+
+
+def hash_some(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
+    return hash_files(folder, paths, why_over=lambda: "")
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
@@ -71,58 +74,55 @@ def content(data: bytes) -> Content:
     return Content(hashlib.sha256(data).hexdigest(), len(data))
 
 
-def test_every_file_has_its_sha256_and_size(folder: Path) -> None:
-    files = {"index.html": b"<p>", "a/b/c/d.css": b"", "a/b.js": b"\x00\xff" * 1000, "z": b"z", ".well-known/x": b"1"}
-    write(folder, files)
+def test_every_file_has_its_sha256_and_size_in_the_order_of_the_paths(folder: Path) -> None:
+    files = {
+        ".well-known/x": b"1",
+        "a.b": b"<p>",
+        "a/b.js": b"\0\xff" * 1000,
+        "a/b/c/d.css": b"",
+        "a/z": b"z",
+        "b": b"b",
+    }
+    assert hash_all(folder).files == {}
+    write(folder, dict(reversed(files.items())))
     (folder / "empty/folder").mkdir(parents=True)
-    assert hash_output(folder) == {name: content(data) for name, data in files.items()}
+    found = hash_all(folder).files
+    assert found == {name: content(data) for name, data in files.items()}
+    assert list(found) == list(files)
 
 
-def test_an_empty_folder_has_no_files(folder: Path) -> None:
-    assert hash_output(folder) == {}
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in ("none", "file"):
+        with pytest.raises(ZtpurgeError, match="there is no such folder") as caught:
+            hash_all(tmp_path / name)
+        assert "Build" in caught.value.remedy
 
 
-def test_the_order_is_that_of_the_paths(folder: Path) -> None:
-    write(folder, dict.fromkeys(("b", "a/z", "a.b", "a/b/c", "c"), b"x"))
-    assert list(hash_output(folder)) == ["a.b", "a/b/c", "a/z", "b", "c"]
-
-
-@pytest.mark.parametrize("make", [lambda _path: None, lambda path: path.write_text("x")], ids=["nothing", "a file"])
-def test_a_folder_that_is_not_there_is_refused(tmp_path: Path, make: object) -> None:
-    if callable(make):
-        make(tmp_path / "dist")
-    with pytest.raises(ZtpurgeError, match="there is no such folder") as caught:
-        hash_output(tmp_path / "dist")
-    assert "Build" in caught.value.remedy
-
-
-@pytest.mark.parametrize(
-    "name", [b"caf\xe9.html", b"\xff\xfe", "春".encode(), b"a\nb", b"tab\t", b"-rf", b"a\\b", b" "]
-)
-def test_any_name_comes_as_it_is(folder: Path, name: bytes) -> None:
-    below = os.path.join(os.fsencode(folder), name)  # noqa: PTH118 - names are bytes
-    os.mkdir(below)  # noqa: PTH102
-    with open(os.path.join(below, name), "wb") as file:  # noqa: PTH118, PTH123
-        file.write(b"data")
-    path = os.fsdecode(name + b"/" + name)
-    assert hash_output(folder) == {path: content(b"data")}
-    assert hash_files(folder, [path]) == {path: content(b"data")}
+def test_any_name_comes_as_it_is(folder: Path) -> None:
+    names = [b"caf\xe9.html", b"\xff\xfe", "春".encode(), b"a\nb", b"tab\t", b"-rf", b"a\\b", b" "]
+    for name in names:
+        below = os.path.join(os.fsencode(folder), name)  # noqa: PTH118 - names are bytes
+        os.mkdir(below)  # noqa: PTH102
+        with open(os.path.join(below, name), "wb") as file:  # noqa: PTH118, PTH123
+            file.write(b"data")
+    there = {os.fsdecode(name + b"/" + name): content(b"data") for name in names}
+    assert hash_all(folder).files == there == hash_some(folder, there)
 
 
 def test_links_are_followed_as_a_server_does(folder: Path, tmp_path: Path) -> None:
-    write(folder, {"a": b"A", "sub/b": b"B"})
+    write(folder, {"a": b"A", "sub/b": b"B", "to/y": b"Y", "fro/x": b"X"})
     write(tmp_path, {"outside/c": b"C"})
-    (folder / "link").symlink_to("a")
-    (folder / "linked").symlink_to("sub")
-    (folder / "abroad").symlink_to(tmp_path / "outside")
-    (folder / "link-to-link").symlink_to("link")
-    (folder / "dangling").symlink_to("nothing")
-    assert hash_output(folder) == {
-        "a": content(b"A"),
-        "link": content(b"A"),
-        "link-to-link": content(b"A"),
-        "sub/b": content(b"B"),
-        "linked/b": content(b"B"),
+    for name, target in {
+        "link": "a", "linked": "sub", "abroad": str(tmp_path / "outside"), "link-to-link": "link",
+        "to/to": "../fro", "fro/fro": "../to",
+    }.items():  # fmt: skip
+        (folder / name).symlink_to(target)
+    assert hash_all(folder).files == {
+        **dict.fromkeys(["a", "link", "link-to-link"], content(b"A")),
+        **dict.fromkeys(["sub/b", "linked/b"], content(b"B")),
+        **dict.fromkeys(["to/y", "fro/fro/y"], content(b"Y")),
+        **dict.fromkeys(["fro/x", "to/to/x"], content(b"X")),
         "abroad/c": content(b"C"),
     }
 
@@ -131,30 +131,20 @@ def test_links_are_followed_as_a_server_does(folder: Path, tmp_path: Path) -> No
 def test_a_link_to_a_folder_above_itself_ends_there(folder: Path, target: str) -> None:
     write(folder, {"a": b"A", "sub/low/b": b"B"})
     (folder / "sub/low/up").symlink_to(target)
-    assert hash_output(folder).keys() == {"a", "sub/low/b"}
+    found = hash_all(folder)
+    assert found.files.keys() == {"a", "sub/low/b"}
+    assert found.unseen == {"sub/low/up": "a link to a folder above itself"}
 
 
-def test_two_folders_that_link_to_each_other_end(folder: Path) -> None:
-    write(folder, {"a/x": b"X", "b/y": b"Y"})
-    (folder / "a/to-b").symlink_to("../b")
-    (folder / "b/to-a").symlink_to("../a")
-    assert hash_output(folder).keys() == {"a/x", "b/y", "a/to-b/y", "b/to-a/x"}
-
-
-def test_links_that_lead_nowhere_are_no_files(folder: Path) -> None:
-    write(folder, {"a": b"A"})
-    (folder / "itself").symlink_to("itself")
-    (folder / "one").symlink_to("other")
-    (folder / "other").symlink_to("one")
-    (folder / "through-a-file").symlink_to("a/b")
-    assert hash_output(folder).keys() == {"a"}
-
-
-def test_what_is_no_file_is_left_alone(folder: Path) -> None:
-    write(folder, {"a": b"A"})
-    os.mkfifo(folder / "pipe")
-    (folder / "link-to-pipe").symlink_to("pipe")
-    (folder / "device").symlink_to("/dev/zero")
+def test_of_what_is_no_file_it_is_told_what_it_is_and_nothing_read(folder: Path) -> None:
+    write(folder, {"a": b"A", "sub/b": b"B"})
+    os.mkfifo(folder / "sub/pipe")
+    targets = {
+        "link-to-pipe": "sub/pipe", "device": "/dev/zero", "dangling": "none", "itself": "itself", "one": "other",
+        "other": "one", "through-a-file": "a/b", "ok": "a",
+    }  # fmt: skip
+    for name, target in targets.items():
+        (folder / name).symlink_to(target)
     with socket.socket(socket.AF_UNIX) as server:
         home = Path.cwd()
         os.chdir(folder)  # a socket's path is short
@@ -163,19 +153,22 @@ def test_what_is_no_file_is_left_alone(folder: Path) -> None:
         finally:
             os.chdir(home)
         with noting_what_is_opened() as opened:
-            assert hash_output(folder) == {"a": content(b"A")}
-            assert hash_files(folder, ["a", "pipe", "device", "socket"]) == {"a": content(b"A")}
-    assert {Path(path).name for path, _ in opened} == {"a"}
+            found = hash_all(folder, workspace=Path("/"))
+            assert hash_some(folder, ["a", "sub/pipe", "device", "socket"]) == {"a": content(b"A")}
+    assert {Path(path).name for path, _ in opened} == {"a", "b"}
+    assert found.files.keys() == {"a", "ok", "sub/b"}
+    assert found.unseen == {
+        **dict.fromkeys(["dangling", "itself", "one", "other", "through-a-file"], "a link to nothing"),
+        **dict.fromkeys(["sub/pipe", "link-to-pipe"], "a named pipe"),
+        "device": "a device",
+        "socket": "a socket",
+    }
 
 
 def test_what_git_keeps_is_left_out(folder: Path) -> None:
     write(folder, {".git/config": b"secret", "sub/.git/HEAD": b"x", ".gitignore": b"y", "x.git/a": b"z"})
-    assert hash_output(folder).keys() == {".gitignore", "x.git/a"}
-
-
-def test_what_a_work_tree_or_a_submodule_keeps_for_git_is_left_out(folder: Path) -> None:
     write(folder, {"module/.git": b"gitdir: ../../.git/modules/module\n", "module/a": b"A"})
-    assert hash_output(folder).keys() == {"module/a"}
+    assert hash_all(folder).files.keys() == {".gitignore", "x.git/a", "module/a"}
 
 
 def test_each_file_is_read_once_whatever_its_names(folder: Path) -> None:
@@ -185,27 +178,20 @@ def test_each_file_is_read_once_whatever_its_names(folder: Path) -> None:
         (folder / f"{name}-link").symlink_to(name)
     (folder / "linked").symlink_to("sub")
     with noting_what_is_opened() as opened:
-        found = hash_output(folder)
-    assert len(found) == 8
+        assert len(hash_all(folder).files) == 8
     read = Counter(os.stat(path).st_ino for path, _ in opened if path.startswith(str(folder)))  # noqa: PTH116
-    assert set(read.values()) == {1}
-    assert len(read) == 3
+    assert (set(read.values()), len(read)) == ({1}, 3)
 
 
 @pytest.mark.parametrize("name", ["report.json", "sub/manifest.json"])
-def test_files_that_are_no_part_of_the_output_are_ignored(folder: Path, name: str) -> None:
+def test_files_that_are_no_part_of_the_output_are_ignored(folder: Path, tmp_path: Path, name: str) -> None:
     write(folder, {name: b"{}", "a": b"A", "sub/report.json": b"a page"})
-    with noting_what_is_opened() as opened:
-        assert hash_output(folder, ignored=frozenset([folder / name])).keys() == {"a", "sub/report.json"}
-    assert str(folder / name) not in dict(opened)
-    assert hash_output(folder, ignored=frozenset([folder / "not-there"])).keys() == {name, "a", "sub/report.json"}
-
-
-def test_files_to_ignore_are_known_by_another_path_too(folder: Path, tmp_path: Path) -> None:
-    write(folder, {"manifest.json": b"{}", "a": b"A"})
     (tmp_path / "root").symlink_to("dist")
-    # the workflow resolves the names of its own files, and `root` may be a link
-    assert hash_output(tmp_path / "root", ignored=frozenset([folder / "manifest.json"])).keys() == {"a"}
+    for root in (folder, tmp_path / "root"):  # the runner resolves the names of its own files, and `root` may be a link
+        with noting_what_is_opened() as opened:
+            assert hash_all(root, ignored=(folder / name,)).files.keys() == {"a", "sub/report.json"}
+        assert str(folder / name) not in dict(opened)
+    assert hash_all(folder, ignored=(folder / "not-there",)).files.keys() == {name, "a", "sub/report.json"}
 
 
 @pytest.mark.skipif(not Path("/proc/sys/vm/compact_memory").exists(), reason="takes a file that nobody may read")
@@ -214,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, beside: bytes) -> Non
     write(folder, {"other": beside})
     (folder / "line\nbreak").symlink_to("/proc/sys/vm/compact_memory")  # even root
     with pytest.raises(ZtpurgeError) as caught:
-        output.hash_output(folder, workspace=Path("/"))
+        hash_all(folder, workspace=Path("/"))
     assert "dist/line\\nbreak cannot be read (Permission denied)" in caught.value.cause
 
 
@@ -224,26 +210,22 @@ def test_a_folder_that_cannot_be_read_is_named(folder: Path) -> None:
     (folder / "closed").chmod(0)
     try:
         with pytest.raises(ZtpurgeError, match=r"dist/closed cannot be read \(Permission denied\)"):
-            hash_output(folder)
+            hash_all(folder)
     finally:
         (folder / "closed").chmod(0o755)
 
 
-def test_large_files_are_hashed_beside_each_other_to_the_same_result(folder: Path) -> None:
+def test_large_files_are_hashed_beside_each_other_and_small_ones_take_no_thread(folder: Path) -> None:
     files = {f"{number:02}": os.urandom(LARGE + number) for number in range(12)}
     files |= {f"small/{number}": os.urandom(number) for number in range(50)}
     files["edge"], files["below"] = os.urandom(256 * 1024), os.urandom(256 * 1024 - 1)
     write(folder, files)
     before = threading.active_count()
-    assert hash_output(folder) == {name: content(data) for name, data in files.items()}
-    assert threading.active_count() == before
-
-
-def test_small_files_take_no_thread(folder: Path) -> None:
-    write(folder, {str(number): b"x" for number in range(20)})
     with noting_what_is_opened() as opened:
-        hash_output(folder)
-    assert {thread for path, thread in opened if path.startswith(str(folder))} == {threading.get_ident()}
+        assert hash_all(folder).files == {name: content(data) for name, data in files.items()}
+    assert threading.active_count() == before
+    own = {Path(path).name for path, thread in opened if thread == threading.get_ident()}
+    assert own == {"below", *map(str, range(50))}
 
 
 def test_folders_may_be_nested(folder: Path) -> None:
@@ -256,7 +238,7 @@ def test_folders_may_be_nested(folder: Path) -> None:
         Path("f").write_bytes(b"deep")
     finally:
         os.chdir(home)
-    assert hash_output(folder) == {f"{'d/' * 200}f": content(b"deep")}
+    assert hash_all(folder).files == {f"{'d/' * 200}f": content(b"deep")}
 
 
 NAMES = st.sampled_from(["a", "b", "c d", "\u00e9", "\udcff", "x.html"])
@@ -269,42 +251,35 @@ def test_any_tree_of_files_is_told_as_it_is(tmp_path_factory: pytest.TempPathFac
     there: dict[str, Content] = {}
     for name, data in files.items():
         try:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(data)
+            write(folder, {name: data})
         except (FileExistsError, IsADirectoryError, NotADirectoryError):
             continue
         there[name] = content(data)
-    assert hash_output(folder) == there
-    assert hash_files(folder, files) == there
+    assert hash_all(folder).files == there == hash_some(folder, files)
 
 
-def test_of_paths_only_those_with_a_file_are_hashed(folder: Path) -> None:
-    write(folder, {"a": b"A", "sub/b": b"B"})
+def test_of_paths_only_those_with_a_file_in_the_folder_are_hashed(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"secret": b"S", "dist/a": b"A", "dist/sub/b": b"B"})
     (folder / "link").symlink_to("a")
-    assert hash_files(folder, ["a", "sub", "sub/b", "link", "none", "a/x", "\0", "x" * 5000, ""]) == {
-        "a": content(b"A"),
-        "sub/b": content(b"B"),
-        "link": content(b"A"),
-    }
-
-
-@pytest.mark.parametrize("path", ["../secret", "sub/../../secret", "{}/secret", "./../secret"])
-def test_of_paths_outside_the_folder_none_is_read(folder: Path, tmp_path: Path, path: str) -> None:
-    write(tmp_path, {"secret": b"S", "dist/sub/a": b"A"})
+    (folder / "huge").touch()
+    os.truncate(folder / "huge", MOST_BYTES + 1)
+    odd = ["sub", "none", "a/x", "\0", "x" * 5000, "", "../secret", "sub/../../secret", f"{tmp_path}/secret"]
     with noting_what_is_opened() as opened:
-        assert hash_files(folder, [path.format(tmp_path)]) == {}
-    assert not [name for name, _ in opened if name.endswith("secret")]
+        found = hash_some(folder, ["a", "sub/b", "link", "huge", "./../secret", *odd])
+    assert found == {**dict.fromkeys(["a", "link"], content(b"A")), "sub/b": content(b"B")} | {
+        "huge": Content("", MOST_BYTES + 1)  # too large to be compared
+    }
+    assert {Path(path).name for path, _ in opened} == {"a", "link", "b"}
 
 
 def test_a_link_out_of_the_workspace_leads_nowhere(tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     for folder in (workspace / "dist", workspace / "shared", tmp_path / "elsewhere"):
-        folder.mkdir(parents=True)
-        (folder / "file").write_bytes(b"data")
+        write(folder, {"file": b"data"})
     for name, target in {"in": "../shared", "out": "../../elsewhere", "etc": "/etc", "self": "/proc/self"}.items():
         (workspace / "dist" / name).symlink_to(target)
     (workspace / "dist/one").symlink_to("../../elsewhere/file")
-    found = output.hash_output(workspace / "dist", workspace=workspace)
+    found = hash_all(workspace / "dist")
     assert found.files.keys() == {"file", "in/file"}
     assert found.unseen == dict.fromkeys(["etc", "one", "out", "self"], "a link out of the workspace")
 
@@ -312,51 +287,28 @@ def test_a_link_out_of_the_workspace_leads_nowhere(tmp_path: Path) -> None:
 def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> None:
     for number in range(24):
         folder = tmp_path / "dist" / f"{number:02}"
-        folder.mkdir(parents=True)
-        (folder / "file").touch()
+        write(folder, {"file": b""})
         for name in ("a", "b"):
             (folder / name).symlink_to(f"../{number + 1:02}")
     with pytest.raises(ZtpurgeError, match="more than 10,000 paths lead to the folder") as caught:
-        hash_output(tmp_path / "dist")
+        hash_all(tmp_path / "dist")
     assert "`root`" in caught.value.remedy
 
 
-@pytest.mark.parametrize("size", [0, 5 << 20])
-def test_hashing_ends_when_the_time_is_over(tmp_path: Path, size: int) -> None:
-    (tmp_path / "dist").mkdir()
-    (tmp_path / "dist/file").write_bytes(b"x" * size)
-    looks = iter(["", "", "the run was cancelled"] if size else ["", "the run was cancelled"])
+@pytest.mark.parametrize(
+    ("is_all", "size", "looks"),
+    [
+        pytest.param(True, 0, 0, id="before a folder"),
+        pytest.param(True, 0, 1, id="before a file"),
+        pytest.param(True, 5 << 20, 2, id="within a file"),
+        pytest.param(False, 0, 0, id="before one of some"),
+        pytest.param(False, 5 << 20, 1, id="within one of some"),
+    ],
+)
+def test_hashing_ends_when_the_time_is_over(folder: Path, is_all: bool, size: int, looks: int) -> None:
+    write(folder, {"file": b"x" * size})
+    left = iter([""] * looks)
+    whole = functools.partial(hash_output, folder, workspace=folder, ignored=frozenset())
+    hash_it = whole if is_all else functools.partial(hash_files, folder, ["file"])
     with pytest.raises(ZtpurgeError, match="not all files were hashed: the run was cancelled"):
-        output.hash_output(tmp_path / "dist", workspace=tmp_path, why_over=lambda: next(looks))
-
-
-def test_hashing_of_single_files_ends_when_the_time_is_over(folder: Path) -> None:
-    write(folder, {"file": b"x" * (5 << 20)})
-    looks = iter(["", "the run was cancelled"])
-    with pytest.raises(ZtpurgeError, match="not all files were hashed: the run was cancelled"):
-        hash_files(folder, ["file"], why_over=lambda: next(looks))
-
-
-def test_a_file_too_large_to_be_compared_is_not_read(folder: Path) -> None:
-    for name, size in (("huge", MOST_BYTES + 1), ("small", 1)):
-        with (folder / name).open("wb") as file:
-            file.truncate(size)
-    with noting_what_is_opened() as opened:
-        assert hash_files(folder, ["huge", "small"]) == {"huge": Content("", MOST_BYTES + 1), "small": content(b"\0")}
-    assert {Path(path).name for path, _ in opened} == {"small"}
-
-
-def test_of_what_is_no_file_it_is_told_what_it_is(folder: Path) -> None:
-    write(folder, {"a": b"A", "sub/b": b"B"})
-    os.mkfifo(folder / "sub/pipe")
-    for name, target in {"dangling": "none", "loop": "loop", "device": "/dev/zero", "ok": "a"}.items():
-        (folder / name).symlink_to(target)
-    (folder / "sub/again").symlink_to("../sub")
-    found = output.hash_output(folder, workspace=Path("/"))
-    assert found.unseen == {
-        "dangling": "a link to nothing",
-        "device": "a device",
-        "loop": "a link to nothing",
-        "sub/again": "a link to a folder above itself",
-        "sub/pipe": "a named pipe",
-    }
+        hash_it(why_over=lambda: next(left, "the run was cancelled"))

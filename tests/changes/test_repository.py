@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox import Fault
-from tests.changes.conftest import ASKED, KINDS, OID, POINTER
+from tests.changes.conftest import ASKED, KINDS, OID, POINTER, checkout
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository as RealRepository
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.retry import Limits
 from ztpurge.changes.contents import Content, Unknown
-from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
 from ztpurge.changes.repository import Repository
 from ztpurge.errors import ZtpurgeError
@@ -32,14 +30,14 @@ def asking(folder: Path, api: GitHubApi, clock: FakeClock) -> Repository:
     limits = Limits(retries=0, request_timeout=10, deadline=clock.now() + 900)
     environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
     opened = iter([GitHub(environ, "gh-token", limits=limits, pace=Pace(0, clock), clock=clock)])
-    return Repository(Git(folder, os.environ), lambda: next(opened))  # which can be called once
+    return Repository(checkout(folder), lambda: next(opened))  # which can be called once
 
 
 def without_api(folder: Path) -> Repository:
     def refuse() -> GitHub:
         raise ZtpurgeError("nobody can be asked", remedy="Give a token", place="since")
 
-    return Repository(Git(folder, os.environ), refuse)
+    return Repository(checkout(folder), refuse)
 
 
 def truth(served: Served) -> dict[str, Content | Unknown]:
@@ -94,7 +92,7 @@ def test_a_shallow_checkout_answers_for_its_own_commit_alone(served: Served, clo
         shallow = asking(served.clone("--depth=1").folder, api, clock)
         assert shallow.contents(served.head, ASKED) == truth(served)
         assert api.requests == ()
-        (content,) = shallow.contents(served.old, ["a", "b/f"]).values()
+        (content,) = shallow.contents(served.old, ["a", "b/c/d"]).values()
     assert content == Content(served.source.git("rev-parse", f"{served.old}:a"), 3, is_blob=True)
 
 

@@ -115,20 +115,30 @@ def test_pages_are_read_until_no_run_can_have_been_run_again(days: float, is_eno
 
 
 @pytest.mark.parametrize(
-    ("runs", "lost"),
+    ("runs", "since", "this", "lost"),
     [
-        pytest.param([listed(9), listed(7)], (), id="the next run"),
-        pytest.param([listed(9), listed(8, "failed"), listed(7)], (8,), id="a run in between"),
-        pytest.param([listed(9), listed(7), listed(5, again=8)], (5,), id="an older run, run again since"),
-        pytest.param([listed(9), listed(7), listed(5, again=6)], (), id="an older run, run again before"),
-        pytest.param([listed(9), listed(7), listed(6, "failed", over=7.5)], (6,), id="a slow older run that failed"),
-        pytest.param([listed(9), listed(7), listed(6, over=7.5)], (), id="a slow older run that left its manifest"),
-        pytest.param([listed(9), listed(5, again=6)], (5,), id="the run that wrote it is not listed"),
-        pytest.param([listed(7)], None, id="this run is not listed"),
+        pytest.param([listed(9), listed(7)], (7, 1), (9, 1), (), id="the next run"),
+        pytest.param([listed(9), listed(8, "failed"), listed(7)], (7, 1), (9, 1), (8,), id="a run in between"),
+        pytest.param([listed(9), listed(7), listed(5)], (7, 1), (9, 1), (), id="an older run"),
+        pytest.param([listed(9), listed(7), listed(5, again=8)], (7, 1), (9, 1), (5,), id="older, run again since"),
+        pytest.param([listed(9), listed(7), listed(5, again=6)], (7, 1), (9, 1), (), id="older, run again before"),
+        pytest.param([listed(9), listed(7, again=8)], (7, 1), (9, 1), (7,), id="the run itself, run again since"),
+        pytest.param(
+            [listed(9), listed(7), listed(6, "failed", over=7.5)], (7, 1), (9, 1), (6,), id="a slow older one failed"
+        ),
+        pytest.param([listed(9), listed(7), listed(6, over=7.5)], (7, 1), (9, 1), (), id="it left its manifest"),
+        pytest.param([listed(9), listed(5, again=6)], (7, 1), (9, 1), (5,), id="the run that wrote it is not listed"),
+        pytest.param([listed(7)], (7, 1), (9, 1), None, id="this run is not listed"),
+        pytest.param([listed(9)], (500, 1), (9, 1), None, id="the list of another workflow"),
+        pytest.param([listed(9), listed(7)], (7, 1), (9, 2), (9,), id="an earlier attempt of this run"),
+        pytest.param([listed(9), listed(7)], (9, 1), (9, 2), (), id="the attempt before wrote the manifest"),
+        pytest.param([listed(9), listed(7)], (9, 1), (9, 3), (9,), id="the attempt before did not"),
     ],
 )
-def test_runs_that_may_have_deployed_since_a_manifest(runs: list[Listed], lost: tuple[int, ...] | None) -> None:
-    assert lost_runs(runs, since=(7, 1), this=(9, 1)) == lost
+def test_runs_that_may_have_deployed_since_a_manifest(
+    runs: list[Listed], since: tuple[int, int], this: tuple[int, int], lost: tuple[int, ...] | None
+) -> None:
+    assert lost_runs(runs, since=since, this=this) == lost
 
 
 @dataclass

@@ -16,7 +16,7 @@ LETTERS = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\
 
 
 def quoted_by_git(name: str, *, quote_path: bool = True) -> str:
-    """Quote a name as git does (quote.c; git itself is asked in test_listed.py)."""
+    """Quote a name as git does (quote.c; git itself is asked in test_lists.py)."""
     raw = os.fsencode(name)
     quoted = b"".join(
         LETTERS[byte].encode()

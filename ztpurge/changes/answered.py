@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeGuard
+from typing import Any, Literal
 
 from ztpurge.changes.runs import Listed
-from ztpurge.changes.trees import Entry, is_id
+from ztpurge.changes.trees import Entry, is_count, is_id
 from ztpurge.errors import ZtpurgeError
 
 _UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
@@ -79,54 +79,31 @@ def parse_blob(answer: Any) -> bytes:  # noqa: ANN401 - JSON
     raise ZtpurgeError("it answered no file")
 
 
-def parse_runs(answer: Any, repository: str) -> tuple[Listed, ...]:  # noqa: ANN401 - JSON
-    """Return a page of a workflow's runs, those that could purge; raise ZtpurgeError for anything else.
+def parse_list(answer: Any, kind: Literal["runs", "releases"]) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+    """Return the entries of a page of a list; raise ZtpurgeError for anything else."""
+    listed = answer.get(f"workflow_{kind}") if isinstance(answer, dict) else answer
+    if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
+        return listed
+    raise ZtpurgeError(f"it answered no {kind}")
+
+
+def parse_run(run: dict[str, Any], repository: str) -> Listed | None:
+    """Return a workflow's run if it could purge; raise ZtpurgeError for what is none.
 
     A fork's branch may have the same name, and pull requests serve nothing.
     """
-    return tuple(_run(run) for run in _list(answer, "runs", "workflow_runs") if _is_own(run, repository))
-
-
-def count_of(answer: Any, key: str = "") -> int:  # noqa: ANN401 - JSON
-    """Return how many entries a page of a list has; raise ZtpurgeError if it is none."""
-    return len(_list(answer, "list", key))
-
-
-def parse_releases(answer: Any) -> tuple[Release, ...]:  # noqa: ANN401 - JSON
-    """Return a page of releases without the drafts; raise ZtpurgeError for anything else."""
-    releases = (_release(release) for release in _list(answer, "releases"))
-    return tuple(release for release in releases if release)
-
-
-def _list(answer: Any, what: str, key: str = "") -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
-    listed = answer.get(key) if key and isinstance(answer, dict) else answer
-    if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
-        return listed
-    raise ZtpurgeError(f"it answered no {what}")
-
-
-def _entry(entry: Any) -> tuple[str, Entry]:  # noqa: ANN401 - JSON
-    match entry:
-        case {"path": str(path), "mode": str(mode), "sha": sha} if is_id(sha):
-            size = entry.get("size")
-            return path, Entry(mode, str(sha), size if _is_count(size) else None)
-    raise ZtpurgeError("it answered no tree")
-
-
-def _is_own(run: dict[str, Any], repository: str) -> bool:
     match run:
         case {"event": str(event), "head_repository": {"full_name": str(origin)}}:
-            return origin.lower() == repository.lower() and event not in _UNSENT_EVENTS
+            if origin.lower() != repository.lower() or event in _UNSENT_EVENTS:
+                return None
         case {"event": str(), "head_repository": None}:  # a fork that is gone
-            return False
-    raise ZtpurgeError("it answered no runs")
-
-
-def _run(run: dict[str, Any]) -> Listed:
+            return None
+        case _:
+            raise ZtpurgeError("it answered no runs")
     attempt, ref = run.get("run_attempt", 1), run.get("head_branch")
     match run:
         case {"id": key, "run_number": number, "head_sha": head, "status": str(status)} if (
-            _is_count(key) and _is_count(number) and _is_count(attempt) and is_id(head)
+            is_count(key) and is_count(number) and is_count(attempt) and is_id(head)
         ):
             created = _time(run, "created_at", "run_started_at", "started_at", default=float("-inf"))
             return Listed(
@@ -144,19 +121,8 @@ def _run(run: dict[str, Any]) -> Listed:
     raise ZtpurgeError("it answered no runs")
 
 
-def _time(run: dict[str, Any], *keys: str, default: float) -> float:
-    """Return the first of several times that is told, in seconds."""
-    text = next((run[key] for key in keys if run.get(key) is not None), None)
-    if text is None:
-        return default
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ZtpurgeError("it answered no runs") from error
-
-
-def _release(release: dict[str, Any]) -> Release | None:
+def parse_release(release: dict[str, Any]) -> Release | None:
+    """Return a release, None for a draft; raise ZtpurgeError for what is none."""
     match release:
         case {"draft": True}:
             return None
@@ -167,5 +133,21 @@ def _release(release: dict[str, Any]) -> Release | None:
     raise ZtpurgeError("it answered no releases")
 
 
-def _is_count(value: object) -> TypeGuard[int]:
-    return type(value) is int and value >= 0  # to Python, `true` is 1 and an int
+def _entry(entry: Any) -> tuple[str, Entry]:  # noqa: ANN401 - JSON
+    match entry:
+        case {"path": str(path), "mode": str(mode), "sha": sha} if is_id(sha):
+            size = entry.get("size")
+            return path, Entry(mode, str(sha), size if is_count(size) else None)
+    raise ZtpurgeError("it answered no tree")
+
+
+def _time(run: dict[str, Any], *keys: str, default: float) -> float:
+    """Return the first of several times that is told, in seconds."""
+    text = next((run[key] for key in keys if run.get(key) is not None), None)
+    if text is None:
+        return default
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ZtpurgeError("it answered no runs") from error

@@ -12,14 +12,13 @@ import io
 import os
 import re
 import subprocess
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ztpurge.changes.trees import LINK, SUBMODULE, Entry, is_id, is_ref_name
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
 _SHORT_ID = re.compile(r"[0-9a-f]{7,64}")
@@ -48,7 +47,7 @@ _SETTINGS = ("-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", f"cor
 class Git:
     """The checkout in a folder, if there is one; `why_over` tells why git is to be left, nothing while it is not."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], *, why_over: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, folder: Path, environ: Mapping[str, str], *, why_over: Callable[[], str]) -> None:
         self._folder = folder
         self._why_over = why_over
         self._program, path = _find_git(folder, environ.get("PATH", os.defpath))
@@ -84,44 +83,58 @@ class Git:
         `base` None: all of `head`. None if the checkout lacks what it takes.
         """
         if base is None:
-            listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(head,))
-            return None if listed is None else {path: frozenset({mode}) for path, mode, _ in _listed(listed)}
-        listed = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", ids=(base, head, "--"))
-        return None if listed is None else dict(_changed_paths(listed))
+            listed = self._tree(head)
+            return None if listed is None else {path: frozenset({mode}) for path, mode, _ in listed}
+        raw = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", ids=(base, head, "--"))
+        if raw is None:
+            return None
+        fields = iter(raw.decode("utf-8", "surrogateescape").split("\0")[:-1])  # `:MODE MODE SHA SHA STATUS`, a path
+        return {
+            path: frozenset(facts.removeprefix(":").split(" ")[:2]) - {_ABSENT}
+            for facts, path in zip(fields, fields, strict=True)
+        }
 
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry] | None:
         """Return the files that a commit has at those of the paths where there is one; None if it is not there.
 
         The size is None for a file whose content the checkout lacks.
         """
-        listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(commit,))
+        listed = self._tree(commit)
         if listed is None:
             return None
         wanted = frozenset(paths)
-        found = {path: Entry(mode, sha) for path, mode, sha in _listed(listed) if path in wanted and mode != SUBMODULE}
-        sizes = self._sizes(dict.fromkeys(entry.sha for entry in found.values()))
-        return {path: replace(entry, size=sizes.get(entry.sha)) for path, entry in found.items()}
+        found = [entry for entry in listed if entry[0] in wanted and entry[1] != SUBMODULE]
+        sizes = self._sizes(sha for _, _, sha in found)
+        return {path: Entry(mode, sha, sizes.get(sha)) for path, mode, sha in found}
 
     def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str] | None:
         """Return the modes of what a commit has at those of the paths; None if it is not there."""
         wanted = tuple(paths)
-        listed = self._run("ls-tree", "-t", "-z", "--full-tree", ids=(commit, *wanted))
-        return None if listed is None else {path: mode for path, mode, _ in _listed(listed) if path in wanted}
+        listed = self._tree(commit, *wanted, recursive=False)
+        return None if listed is None else {path: mode for path, mode, _ in listed if path in wanted}
 
     def links(self, commit: str, root: str) -> dict[str, str | None] | None:
         """Return what each symbolic link below a folder of a commit says, None where the checkout lacks that.
 
         None if it lacks the commit.
         """
-        listed = self._run("ls-tree", "-r", "-z", "--full-tree", ids=(commit, *([root] if root else [])))
+        listed = self._tree(commit, *filter(None, [root]), kind=LINK)
         if listed is None:
             return None
-        links = b"".join(line + b"\0" for line in listed.split(b"\0") if line.startswith(LINK.encode()))
-        places = {path: sha for path, _, sha in _listed(links)}
-        said = self._blobs(dict.fromkeys(places.values()))
-        return {
-            path: said[sha].decode("utf-8", "surrogateescape") if sha in said else None for path, sha in places.items()
-        }
+        said = self._blobs(sha for _, _, sha in listed)
+        return {path: said[sha].decode("utf-8", "surrogateescape") if sha in said else None for path, _, sha in listed}
+
+    def _tree(
+        self, commit: str, *paths: str, kind: str = "", recursive: bool = True
+    ) -> list[tuple[str, str, str]] | None:
+        """Return path, mode and id of what a commit has, at or below some paths, of one mode; None if it lacks it."""
+        listed = self._run("ls-tree", "-r" if recursive else "-t", "-z", "--full-tree", ids=(commit, *paths))
+        if listed is None:
+            return None
+        # `MODE TYPE SHA<tab>PATH`; most need not be looked at further, and there may be 100,000
+        lines = [line for line in listed.split(b"\0")[:-1] if line.startswith(kind.encode())]
+        parts = (line.decode("utf-8", "surrogateescape").partition("\t") for line in lines)
+        return [(path, facts[:6], facts.rpartition(" ")[2]) for facts, _, path in parts]
 
     def blob(self, sha: str) -> bytes | None:
         """Return the content of a small file by its blob id; None if the checkout lacks it."""
@@ -129,10 +142,10 @@ class Git:
 
     def _blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Return the contents of small files by their blob ids, as far as the checkout has them."""
-        asked = "".join(f"{sha}\n" for sha in ids).encode()
-        answers = self._run("cat-file", "--batch", data=asked) if asked else b""
+        asked = dict.fromkeys(ids)
+        answers = self._run("cat-file", "--batch", data="\n".join([*asked, ""]).encode()) if asked else b""
         if answers is None:  # a partial clone stops at the first object that it lacks
-            each = {sha: self.blob(sha) for sha in [*ids][:_MOST_ONE_BY_ONE]}
+            each = {sha: self.blob(sha) for sha in [*asked][:_MOST_ONE_BY_ONE]}
             return {sha: content for sha, content in each.items() if content is not None}
         found: dict[str, bytes] = {}
         stream = io.BytesIO(answers)
@@ -144,7 +157,7 @@ class Git:
         return found
 
     def _sizes(self, ids: Iterable[str]) -> dict[str, int]:
-        asked = "".join(f"{sha}\n" for sha in ids).encode()
+        asked = "\n".join([*dict.fromkeys(ids), ""]).encode()
         form = "--batch-check=%(objectname) %(objectsize)"
         answers = self._run("cat-file", form, data=asked) if asked else b""
         if answers is None:  # a partial clone stops at the first object that it lacks
@@ -201,19 +214,3 @@ def _find_git(workspace: Path, path: str) -> tuple[str, str]:
     programs = (os.path.join(folder, "git") for folder in folders)  # noqa: PTH118 - PATH may hold any byte
     found = (name for name in programs if is_outside(name) and os.path.isfile(name) and os.access(name, os.X_OK))  # noqa: PTH113
     return next(found, ""), os.pathsep.join(folders)
-
-
-def _changed_paths(raw: bytes) -> Iterator[tuple[str, frozenset[str]]]:
-    """Read `git diff-tree -z --raw`: `:MODE MODE SHA SHA STATUS` and a path in turn, each ended by NUL."""
-    fields = iter(raw.split(b"\0")[:-1])
-    for facts, path in zip(fields, fields, strict=True):
-        modes = facts.decode("ascii").removeprefix(":").split(" ")[:2]
-        yield path.decode("utf-8", "surrogateescape"), frozenset(modes) - {_ABSENT}
-
-
-def _listed(raw: bytes) -> Iterator[tuple[str, str, str]]:
-    """Read `git ls-tree -z`, `MODE TYPE SHA<tab>PATH`, each ended by NUL; yield path, mode and id."""
-    for line in raw.split(b"\0")[:-1]:
-        facts, _, path = line.partition(b"\t")
-        mode, _, sha = facts.decode("ascii").split(" ")
-        yield path.decode("utf-8", "surrogateescape"), mode, sha

@@ -11,7 +11,7 @@ import functools
 import json
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from ztpurge.calls.patience import why_over
@@ -20,12 +20,12 @@ from ztpurge.calls.retry import Limits, persist, retry_after
 from ztpurge.calls.transport import exchange, make_session
 from ztpurge.calls.workers import as_completed
 from ztpurge.changes.answered import (
-    count_of,
     parse_blob,
     parse_commit,
+    parse_list,
     parse_ref,
-    parse_releases,
-    parse_runs,
+    parse_release,
+    parse_run,
     parse_tree,
 )
 from ztpurge.changes.runs import commits_since_last_success, is_far_enough, last_success, lost_runs
@@ -212,16 +212,16 @@ class GitHub:
     def _runs(self, run: Run, limits: Limits | None = None) -> Iterator[tuple[Listed, ...]]:
         """Yield the pages of a workflow's runs that could purge, newest first."""
         query = {"branch": run.branch} if run.branch else {"event": run.event}
-        path = f"actions/workflows/{quote(run.workflow, safe='')}/runs"
-        parse = functools.partial(parse_runs, repository=self._repository)
-        return self._pages(path, query, parse, need=_RUNS, key="workflow_runs", limits=limits)
+        path = f"actions/workflows/{quote(run.workflow, safe='')}/runs?{urlencode(query)}&"
+        parse = functools.partial(parse_run, repository=self._repository)
+        return self._pages(path, "runs", parse, need=_RUNS, limits=limits or self._limits)
 
     def previous_release(self, tag: str) -> str | None:
         """Return the tag of the release published before the one with `tag`; None if that is the first.
 
         Drafts never count, prereleases only before a prerelease. Raises ZtpurgeError if there is no such release.
         """
-        pages = self._pages("releases", {}, parse_releases, need=_RELEASES)
+        pages = self._pages("releases?", "releases", parse_release, need=_RELEASES, limits=self._limits)
         releases = [release for page in pages for release in page]
         this = next((release for release in releases if release.tag == tag), None)
         if this is None:
@@ -235,22 +235,23 @@ class GitHub:
         ]
         return max(earlier, key=lambda release: release.published).tag if earlier else None
 
-    def _pages(  # noqa: PLR0913 - what a list takes
+    def _pages(
         self,
         path: str,
-        query: dict[str, str],
-        parse: Callable[[Any], _T],
+        kind: Literal["runs", "releases"],
+        parse: Callable[[dict[str, Any]], _T | None],
         *,
         need: _Need,
-        key: str = "",
-        limits: Limits | None = None,
-    ) -> Iterator[_T]:
-        """Yield the pages of a list, which stands under `key` if there is one, until one is not full."""
+        limits: Limits,
+    ) -> Iterator[tuple[_T, ...]]:
+        """Yield the pages of a list, what `parse` makes of each entry, until one is not full."""
+
+        def read(answer: Any) -> tuple[tuple[_T, ...], int]:  # noqa: ANN401 - JSON
+            listed = parse_list(answer, kind)
+            return tuple(value for value in map(parse, listed) if value is not None), len(listed)
+
         for page in range(1, _MOST_PAGES + 1):
-            paged = f"{path}?{urlencode(query | {'per_page': _PAGE, 'page': page})}"
-            parsed, count = self._give(
-                paged, lambda answer: (parse(answer), count_of(answer, key)), need=need, limits=limits
-            )
+            parsed, count = self._give(f"{path}per_page={_PAGE}&page={page}", read, need=need, limits=limits)
             yield parsed
             if count < _PAGE:
                 return

@@ -1,4 +1,4 @@
-"""Lists of changed paths as git and other actions write them -> changes.
+"""Lists of changed paths as git and other actions write them -> changes; how they disguise names is undone.
 
 Pure; bytes in, since a file name may hold any byte but `/` and NUL. What cannot be read with certainty is refused:
 a wrong URL purged without a word would leave the right one stale.
@@ -13,7 +13,6 @@ import re
 from typing import TYPE_CHECKING
 
 from ztpurge.changes.paths import Change, changes_of
-from ztpurge.changes.quoting import is_quoted_by_git, undo_escape_json, undo_safe_output, unquote_git
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -31,6 +30,13 @@ _SEPARATORS_OF_LINES = re.compile(r"[|;]|,$")  # where each name has a line, a b
 _SHORT_STATUS = re.compile(r"(?:## | ?[ACDMRTUXB?!]{1,2}[0-9]{0,3} +)\S.*")
 # git quotes names with these, and it quotes with double quotes; whoever writes them bare is not git
 _NOT_GIT_S = re.compile(r"""[\x00-\x1f\x7f"\\]|^[\s']|\s$""")
+# core.quotePath of git's configuration: C-style quotes, octal escapes
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\(?:[abtnvfr"\\]|[0-3][0-7]{2}))*)"')
+_ESCAPE = re.compile(rb'\\([abtnvfr"\\]|[0-3][0-7]{2})')
+_LETTERS = dict(zip(b'abtnvfr"\\', b'\a\b\t\n\v\f\r"\\', strict=True))
+# tj-actions/changed-files puts a backslash before special characters after joining (`safe_output`); an even number of
+# backslashes before that one is git's own
+_SAFE = re.compile(rb"(?<!\\)((?:\\\\)*)\\([:*?<>|;`$()&!]|[^\x20-\x7e])")
 _TJ_WORD = re.compile(rb'"(?:[^"\\]|\\.)*"|[^ ]+')
 _SAY_WHICH = "Say with `files-format` how the list is written"
 
@@ -72,7 +78,7 @@ def _read_lines(data: bytes) -> Iterator[str]:
     for line in data.split(b"\n"):
         name = line.removesuffix(b"\r")
         if name.strip():
-            yield _decode(unquote_git(name))
+            yield _decode(_unquote(name))
 
 
 def _read_nul(data: bytes) -> Iterator[str]:
@@ -82,7 +88,7 @@ def _read_nul(data: bytes) -> Iterator[str]:
 def _read_json(data: bytes) -> Iterator[str]:
     names = _json_names(data)
     for name in names:
-        if is_quoted_by_git(name):
+        if "\\" in name and _QUOTED.fullmatch(name.encode()):  # git quoted it because it had to
             raise ZtpurgeError(
                 f"the name {name!r} is quoted as git quotes names",
                 remedy="Set `files-format: tj`, which takes such names, or write them as they are",
@@ -123,7 +129,7 @@ def _read_name_status(data: bytes) -> Iterator[str]:
     for line in data.split(b"\n"):
         fields = line.removesuffix(b"\r").split(b"\t")
         if line.strip():
-            yield from _paths_of_statuses(iter([fields[0], *map(unquote_git, fields[1:])]))
+            yield from _paths_of_statuses(iter([fields[0], *map(_unquote, fields[1:])]))
 
 
 def _paths_of_statuses(fields: Iterator[bytes]) -> Iterator[str]:
@@ -142,12 +148,12 @@ def _paths_of_statuses(fields: Iterator[bytes]) -> Iterator[str]:
 
 def _read_tj(data: bytes) -> Iterator[str]:
     """Read what tj-actions/changed-files writes, with its `safe_output` and `escape_json` or without."""
-    text = undo_safe_output(data.strip(b" \n"))
+    text = _SAFE.sub(rb"\1\2", data.strip(b" \n"))
     if "\N{REPLACEMENT CHARACTER}".encode() in text:
         raise ZtpurgeError("it holds names that the action could not spell", remedy="Use its `safe_output: false`")
     is_json = text == b"[]" or text.startswith((b'["', b'[\\"'))  # git would have quoted a name that holds a quote
     if is_json:
-        unescaped = undo_escape_json(text) if text.startswith(b'[\\"') else text
+        unescaped = text.replace(b'\\"', b'"') if text.startswith(b'[\\"') else text
         names: Iterable[bytes] = (name.encode() for name in _json_names(unescaped))
     elif b"\n" in text:
         names = text.split(b"\n")
@@ -158,7 +164,7 @@ def _read_tj(data: bytes) -> Iterator[str]:
             raise ZtpurgeError(
                 f"{_decode(name)[:200]!r} may be one name or several", remedy='Use its `separator: "\\n"`'
             )
-        yield _decode(unquote_git(name))
+        yield _decode(_unquote(name))
 
 
 FORMATS: dict[str, Callable[[bytes], Iterator[str]]] = {
@@ -194,6 +200,19 @@ def _json_names(data: bytes) -> list[str]:
 
 def _decode(name: bytes) -> str:
     return name.decode("utf-8", "surrogateescape")
+
+
+def _unquote(name: bytes) -> bytes:
+    """Undo git's quoting of a name that begins with a quote; leave others."""
+    if not name.startswith(b'"'):
+        return name
+    quoted = _QUOTED.fullmatch(name)
+    if not quoted:
+        raise ZtpurgeError(
+            f"the line {_decode(name)!r} begins with a quote but is not as git quotes names",
+            remedy="Write the list as a JSON array, or NUL-separated",
+        )
+    return _ESCAPE.sub(lambda code: bytes([int(code[1], 8) if len(code[1]) > 1 else _LETTERS[code[1][0]]]), quoted[1])
 
 
 def _refuse_what_is_no_list_of_lines(lines: list[str]) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
 from ztpurge.changes.contents import Content
 from ztpurge.changes.paths import changes_of
+from ztpurge.changes.trees import is_count
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -43,10 +44,11 @@ def parse_manifest(data: bytes) -> Manifest:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise ZtpurgeError("it is not JSON", remedy=_AFRESH) from error
-    if not isinstance(document, dict) or not _is_schema(document.get("ztpurge-manifest")):
+    schema = document.get("ztpurge-manifest") if isinstance(document, dict) else None
+    if not is_count(schema) or schema != _SCHEMA:
         raise ZtpurgeError("it is not a manifest of this version of ztpurge", remedy=_AFRESH)
     served, run, attempt, files = (document.get(name) for name in ("served", "run", "attempt", "files"))
-    if not (isinstance(served, str) and _is_count(run) and _is_count(attempt) and isinstance(files, dict)):
+    if not (isinstance(served, str) and is_count(run) and is_count(attempt) and isinstance(files, dict)):
         raise ZtpurgeError("it lacks what a manifest has", remedy=_AFRESH)
     try:
         tidy = [change.path for change in changes_of(files)]
@@ -97,18 +99,10 @@ def renew(
     return entries
 
 
-def _is_schema(value: object) -> bool:
-    return _is_count(value) and value == _SCHEMA
-
-
-def _is_count(value: object) -> TypeGuard[int]:
-    return type(value) is int and value >= 0  # to Python, `true` is 1 and an int
-
-
 def _content(path: str, entry: Any) -> Content | None:  # noqa: ANN401 - JSON
     if entry is None:
         return None
     match entry:
-        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and _is_count(size):
+        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and is_count(size):
             return Content(digest, size)
     raise ZtpurgeError(f"its entry for {path[:200]!r} cannot be read", remedy=_AFRESH)

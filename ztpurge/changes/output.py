@@ -42,8 +42,8 @@ def hash_output(
     folder: Path,
     *,
     workspace: Path,
-    ignored: frozenset[Path] = frozenset(),
-    why_over: Callable[[], str] = lambda: "",
+    ignored: frozenset[Path],
+    why_over: Callable[[], str],
 ) -> Hashed:
     """Return the content of each file below a folder of the workspace, in order of the paths.
 
@@ -71,7 +71,7 @@ def hash_output(
     )
 
 
-def hash_files(folder: Path, paths: Iterable[str], *, why_over: Callable[[], str] = lambda: "") -> dict[str, Content]:
+def hash_files(folder: Path, paths: Iterable[str], *, why_over: Callable[[], str]) -> dict[str, Content]:
     """Return the content of the files below a folder at those of the paths where there is one that can be read.
 
     A file too large to be compared has no digest. Raises ZtpurgeError once `why_over` tells why it is to be left.

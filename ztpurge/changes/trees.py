@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
@@ -49,6 +49,11 @@ def is_id(text: object) -> bool:
     return isinstance(text, str) and bool(_ID.fullmatch(text))
 
 
+def is_count(value: object) -> TypeGuard[int]:
+    """Say whether something of a JSON document is a whole number, 0 or more."""
+    return type(value) is int and value >= 0  # to Python, `true` is 1 and an int
+
+
 def is_ref_name(text: str) -> bool:
     """Say whether a text can be the name of a branch or a tag, and is neither an expression nor an option of git."""
     return bool(text) and not _NO_REF.search(text)
@@ -64,40 +69,47 @@ def differing_paths(
     more entries than the API lists.
     """
     before, after = (read(sha, True) if sha else _NOTHING for sha in (base, head))
-    if before.truncated or after.truncated:
-        yield from _descend(base, head, read, prefix)
-        return
-    for path in _differing(before, after):
-        modes = _modes(before.entries.get(path), after.entries.get(path))
+    by_level = before.truncated or after.truncated
+    if by_level:
+        before, after = (_level(sha, read, prefix) if sha else _NOTHING for sha in (base, head))
+    for path in before.entries.keys() | after.entries.keys():
+        old, new = before.entries.get(path), after.entries.get(path)
+        if old == new:
+            continue
+        modes = frozenset(entry.mode for entry in (old, new) if entry and entry.mode != FOLDER)
         if modes:
             yield prefix + path, modes
+        old_folder, new_folder = _folder(old), _folder(new)
+        if by_level and (old_folder or new_folder):
+            yield from differing_paths(old_folder, new_folder, read, f"{prefix}{path}/")
 
 
-def find_entries(commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree]) -> dict[str, Entry]:
-    """Return what the tree of a commit has at those of the paths; `read` as in `differing_paths`."""
-    return dict(_find(commit, [path.split("/") for path in paths], read, depth=0))
+def find_entries(
+    commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree], prefix: str = ""
+) -> dict[str, Entry]:
+    """Return what a tree has at those of the paths, with `prefix` before each; `read` as in `differing_paths`."""
+    tree = read(commit, True)
+    by_level = tree.truncated
+    if by_level:
+        tree = _level(commit, read, prefix)
+    found: dict[str, Entry] = {}
+    below: dict[tuple[str, str], list[str]] = {}
+    for path in paths:
+        name, _, rest = path.partition("/")
+        entry, folder = tree.entries.get(path), _folder(tree.entries.get(name))
+        if entry:
+            found[prefix + path] = entry
+        elif by_level and folder and rest:
+            below.setdefault((name, folder), []).append(rest)
+    for (name, folder), inside in below.items():
+        found |= find_entries(folder, inside, read, f"{prefix}{name}/")
+    return found
 
 
 def find_files(commit: str, paths: Iterable[str], read: Callable[[str, bool], Tree]) -> dict[str, Entry]:
     """Return the files at those of the paths where the tree of a commit has one; `read` as in `differing_paths`."""
-    return {path: entry for path, entry in find_entries(commit, paths, read).items() if _is_file(entry)}
-
-
-def _find(
-    sha: str, paths: list[list[str]], read: Callable[[str, bool], Tree], *, depth: int
-) -> Iterator[tuple[str, Entry]]:
-    whole = read(sha, True)
-    tree = _level(sha, read, "/".join(paths[0][:depth])) if whole.truncated and paths else whole
-    below: dict[str, list[list[str]]] = {}
-    for path in paths:
-        entry = tree.entries.get("/".join(path[depth:]))
-        folder = _folder(tree.entries.get(path[depth]))
-        if entry and (_is_file(entry) or not whole.truncated or len(path) == depth + 1):
-            yield "/".join(path), entry
-        elif whole.truncated and folder and len(path) > depth + 1:
-            below.setdefault(folder, []).append(path)
-    for folder, inside in below.items():
-        yield from _find(folder, inside, read, depth=depth + 1)
+    found = find_entries(commit, paths, read)
+    return {path: entry for path, entry in found.items() if entry.mode not in {FOLDER, SUBMODULE}}
 
 
 def _level(sha: str, read: Callable[[str, bool], Tree], name: str) -> Tree:
@@ -111,34 +123,5 @@ def _level(sha: str, read: Callable[[str, bool], Tree], name: str) -> Tree:
     return tree
 
 
-def _descend(
-    base: str | None, head: str | None, read: Callable[[str, bool], Tree], prefix: str
-) -> Iterator[tuple[str, frozenset[str]]]:
-    before, after = (_level(sha, read, prefix) if sha else _NOTHING for sha in (base, head))
-    for name in _differing(before, after):
-        old, new = before.entries.get(name), after.entries.get(name)
-        modes = _modes(old, new)
-        if modes:
-            yield prefix + name, modes
-        old_folder, new_folder = _folder(old), _folder(new)
-        if old_folder or new_folder:
-            yield from differing_paths(old_folder, new_folder, read, f"{prefix}{name}/")
-
-
-def _differing(before: Tree, after: Tree) -> Iterator[str]:
-    for path in before.entries.keys() | after.entries.keys():
-        if before.entries.get(path) != after.entries.get(path):
-            yield path
-
-
 def _folder(entry: Entry | None) -> str | None:
     return entry.sha if entry and entry.mode == FOLDER else None
-
-
-def _modes(*entries: Entry | None) -> frozenset[str]:
-    """Return the modes of what is there and no folder."""
-    return frozenset(entry.mode for entry in entries if entry and entry.mode != FOLDER)
-
-
-def _is_file(entry: Entry) -> bool:
-    return entry.mode not in {FOLDER, SUBMODULE}
