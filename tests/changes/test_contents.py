@@ -11,9 +11,9 @@ import pytest
 
 from sandbox import Fault
 from sandbox.github import GitHubApi
+from tests.conftest import make_scheduler
 from tests.standins.repositories import Repository
-from ztpurge.calls.pace import Pace
-from ztpurge.calls.retry import Limits
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import Content, Pointers, Unknown, find_contents
 from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
@@ -47,9 +47,8 @@ def commit(repository: Repository) -> str:
 
 
 def github(api: GitHubApi, clock: FakeClock) -> GitHub:
-    limits = Limits(retries=0, request_timeout=10, deadline=clock.now() + 900)
     environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
-    return GitHub(environ, "gh-token", limits=limits, pace=Pace(0, clock), clock=clock)
+    return GitHub(environ, "gh-token", make_scheduler(clock, retries=0, request_timeout=10), Secrets())
 
 
 def checkout(folder: Path) -> Git:

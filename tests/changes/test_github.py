@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from sandbox import Fault
 from sandbox.github import GitHubApi, Release, Run
+from tests.conftest import make_scheduler
 from tests.standins.repositories import Repository
-from ztpurge.calls.pace import Pace
-from ztpurge.calls.retry import Limits
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.event import Run as EventRun
 from ztpurge.changes.git import Git
 from ztpurge.changes.github import GitHub
@@ -41,9 +41,8 @@ def repository(tmp_path: Path) -> Repository:
 
 
 def client(api: GitHubApi, clock: Clock, *, token: str = GITHUB_TOKEN, timeout: float = 900) -> GitHub:
-    limits = Limits(retries=2, request_timeout=10, deadline=clock.now() + timeout)
     environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
-    return GitHub(environ, token, limits=limits, pace=Pace(0, clock), clock=clock)
+    return GitHub(environ, token, make_scheduler(clock, seconds=timeout, request_timeout=10), Secrets())
 
 
 def serve(repository: Repository, **options: object) -> GitHubApi:
