@@ -18,21 +18,18 @@ from ztpurge.cdn.answers import Provider as ProviderSaid
 from ztpurge.cdn.answers import Task
 from ztpurge.cdn.api import Account, Cdn, Tokens
 from ztpurge.cdn.plan import Batch, plan_prefetch
-from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 BATCH = Batch("urls", "static.example.com", ("http://static.example.com/a",))
 
 
-def client(
-    url: str, token: str = "", *, password: str = "", environ: Mapping[str, str] = {}, heard: list[str] | None = None
-) -> Cdn:
+def client(url: str, token: str = "", *, password: str = "", heard: list[str] | None = None) -> Cdn:
     account = Account(url, token, "name" if password else "", password)
     heard = [] if heard is None else heard
-    return Cdn(account, environ=environ, clock=Clock(), secrets=Secrets(), on_token=heard.append)
+    return Cdn(account, environ={}, clock=Clock(), secrets=Secrets(), on_token=heard.append)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +111,6 @@ def test_the_body_has_one_key(token: str, kind: str) -> None:
     assert api.last_request.headers["X-Auth-Token"] == token
 
 
-def test_a_ca_bundle_that_is_not_there_is_named_before_anything_is_called(token: str) -> None:
-    with pytest.raises(ZtpurgeError, match="no file") as caught:
-        client("https://api.example", token, environ={"REQUESTS_CA_BUNDLE": "/no/such.pem"})
-    assert caught.value.place == "REQUESTS_CA_BUNDLE"
-
-
 @pytest.mark.parametrize(
     "location", ["http://[", "http://x/\xff", "//", "\x00"], ids=["open bracket", "not UTF-8", "empty", "NUL"]
 )
@@ -149,21 +140,6 @@ def test_a_netrc_file_adds_nothing(token: str, tmp_path: Path, monkeypatch: pyte
         api.post("http://api.example/cdn_api/purge", json={"reqId": "x"})
         client("http://api.example", token).purge(BATCH, 5)
     assert "Authorization" not in api.last_request.headers
-
-
-@pytest.mark.parametrize(
-    ("environ", "verify"),
-    [
-        pytest.param({}, True, id="the bundle that comes along"),
-        pytest.param({"REQUESTS_CA_BUNDLE": __file__}, __file__, id="requests' variable"),
-        pytest.param({"CURL_CA_BUNDLE": __file__}, __file__, id="curl's variable"),
-    ],
-)
-def test_a_company_s_ca_bundle_is_honoured(token: str, environ: dict[str, str], verify: bool | str) -> None:
-    with requests_mock.Mocker() as api:
-        api.post("https://api.example/cdn_api/purge", json={"reqId": "x"})
-        client("https://api.example", token, environ=environ).purge(BATCH, 5)
-    assert api.last_request.verify == verify
 
 
 class Hands:

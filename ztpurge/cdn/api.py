@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.calls.transport import exchange, make_session
+from ztpurge.calls.transport import Request, exchange, make_session
 from ztpurge.cdn.answers import Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
 from ztpurge.errors import ApiError, Failure
 
@@ -170,17 +170,11 @@ class Cdn:
         if timeout <= 0:
             raise ApiError(Failure.TIMEOUT, "no time was left for the call")
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers |= {"X-Auth-Token": token} if token else {}
+        data = None if body is None else json.dumps(body, separators=(",", ":"))
+        request = Request(method, self._account.api_url + path, headers, data)
         try:
-            return exchange(
-                self._session,
-                method,
-                self._account.api_url + path,
-                data=None if body is None else json.dumps(body, separators=(",", ":")),
-                headers=headers | ({"X-Auth-Token": token} if token else {}),
-                timeout=timeout,
-                most=_MAX_ANSWER,
-                secrets=self._secrets,
-            )
+            return exchange(self._session, request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
         except ApiError as error:
             raise ApiError(error.failure, error.cause, remedy=_REMEDIES.get(error.failure, "")) from error
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 from ztpurge.calls.scheduler import retry_after
-from ztpurge.calls.transport import exchange, make_session
+from ztpurge.calls.transport import Request, exchange, make_session
 from ztpurge.changes.answered import (
     count_of,
     parse_blob,
@@ -288,10 +288,10 @@ class GitHub:
             "X-GitHub-Api-Version": "2022-11-28",
         }
 
+        request = Request("GET", url, headers)
+
         def call(timeout: float) -> tuple[Any, ...]:
-            answer = exchange(
-                self._session, "GET", url, headers=headers, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets
-            )
+            answer = exchange(self._session, request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
             if answer.status in may_lack:
                 return ()
             return (_read(answer, need, now=scheduler.clock.wall(), secrets=self._secrets),)

@@ -6,6 +6,7 @@ No cache-busting, no API token, no cookies; no redirect is followed here. How th
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -58,6 +59,7 @@ class Edges:
     def __init__(self, environ: Mapping[str, str], secrets: Secrets) -> None:
         self._environ = environ
         self._secrets = secrets
+        self._lock = threading.Lock()
         self._sessions: dict[str, requests.Session] = {}
 
     def look(self, url: str, expected: Content | None, timeout: float) -> Look:
@@ -88,9 +90,10 @@ class Edges:
 
     def _session(self, url: str) -> requests.Session:
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
-        if origin not in self._sessions:
-            self._sessions[origin] = make_session(origin, self._environ)
-        return self._sessions[origin]
+        with self._lock:
+            if origin not in self._sessions:
+                self._sessions[origin] = make_session(origin, self._environ)
+            return self._sessions[origin]
 
 
 def _encoding(header: str) -> str:
