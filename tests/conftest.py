@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import HealthCheck, settings
 from sandbox import Sandbox
 from sandbox.varnish import EDGES, MISSING, EdgeKind, find_varnishd
 from ztpurge.calls.clock import Clock
+from ztpurge.calls.pace import Pace
+from ztpurge.calls.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,11 +50,12 @@ socket.socket.connect = _connect_to_loopback  # type: ignore[assignment,method-a
 
 
 class FakeClock(Clock):
-    """A clock that stands still until somebody sleeps."""
+    """A clock that stands still until somebody sleeps; its pauses are spread by `spread`."""
 
-    def __init__(self, now: float = 1000.0) -> None:
+    def __init__(self, now: float = 1000.0, spread: float = 1.0) -> None:
         super().__init__()
         self._now = now
+        self.spread = spread
         self.slept: list[float] = []
 
     def now(self) -> float:
@@ -63,6 +67,27 @@ class FakeClock(Clock):
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self._now += seconds
+
+    def jitter(self) -> float:
+        return self.spread
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass without anybody's sleep."""
+        self._now += seconds
+
+
+def make_scheduler(clock: Clock, *, seconds: float = 900.0, **changes: Any) -> Scheduler:  # noqa: ANN401 - its fields
+    """Return a scheduler with an end in so many seconds, one call at a time without a pace, but for `changes`."""
+    usual = Scheduler(
+        clock=clock,
+        pace=Pace(0, clock),
+        concurrency=1,
+        retries=2,
+        request_timeout=100,
+        end=clock.now() + seconds,
+        limit="the run's `timeout`",
+    )
+    return replace(usual, **changes)
 
 
 @pytest.fixture

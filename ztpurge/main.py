@@ -12,6 +12,7 @@ from ztpurge.calls.proxies import check_proxies
 from ztpurge.calls.redaction import Secrets, secrets_of
 from ztpurge.cdn.plan import Plan, make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
+from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
 from ztpurge.report.annotations import problem_message, problem_messages
@@ -114,8 +115,6 @@ def _carry_out(step: Step, story: _Story, source: Source) -> None:
         if inputs.wait:
             story.tell(prefetched=stages.wait(step, story.report.prefetched, end=end_of_wait))
     if inputs.verify != "off":
-        from ztpurge.edge.judge import confirm_by_sight  # noqa: PLC0415 - for runs that call somebody
-
         verdicts = stages.look(step, plan, story.report.outcomes, expected, source)
         story.tell(verdicts=verdicts, outcomes=confirm_by_sight(story.report.outcomes, verdicts))
     story.tell(seconds=step.clock.now() - step.began)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from ztpurge.cdn.plan import Plan, plan_prefetch
 from ztpurge.cdn.purge import Outcome, purge
+from ztpurge.cdn.wait import Waiting, some_of
 from ztpurge.changes.contents import Unknown
 from ztpurge.edge.expected import Gone, expect
+from ztpurge.edge.judge import Verdict
+from ztpurge.edge.verify import Verification
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.values import WORDS, accepted_directories, accepted_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from ztpurge.cdn.answers import Live, Receipt, TaskKind
-    from ztpurge.cdn.plan import Batch
-    from ztpurge.cdn.wait import Progress
     from ztpurge.edge.expected import Expected
-    from ztpurge.edge.judge import Verdict
     from ztpurge.site.mapping import Mapped
     from ztpurge.sources.source import Source
     from ztpurge.step import Step
@@ -51,7 +49,7 @@ def submit(step: Step, plan: Plan, *, on_outcome: Callable[[Outcome], None]) -> 
         step.runner.say(f"Waiting {step.inputs.delay:g} s for the origin to catch up")
         step.clock.sleep(step.inputs.delay)
     step.purged_at = step.clock.now()
-    return _call(step, plan, step.cdn().purge, end=step.limits.deadline, on_outcome=on_outcome)
+    return purge(plan, step.cdn().purge, step.scheduler, _telling(step, plan, on_outcome))
 
 
 def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outcome, ...]:
@@ -59,32 +57,20 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
 
     Time to verify those is left.
     """
-    from ztpurge.cdn.wait import confirm  # noqa: PLC0415 - for runs that wait
-
-    by_id = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.state == "accepted"}
-    if not by_id:
+    accepted = sum(outcome.state == "accepted" for outcome in outcomes)
+    if not accepted:
         return outcomes
+    scheduler = step.scheduler.until(end, "`wait-timeout`")
     is_verified = step.inputs.verify != "off"
     if is_verified:
-        left = step.limits.deadline - step.clock.now()
-        end = min(end, step.limits.deadline - min(step.inputs.verify_timeout, left / 2))
-
-    def tell(progress: Progress) -> None:
-        if progress.attempts:  # after a refused token the others are not asked after
-            step.runner.say(sentences.progress_line(progress, by_id[progress.req_id]))
-
-    step.runner.say(
-        f"Waiting for {sentences.count(len(by_id), 'reqId')}, {max(end - step.clock.now(), 0):.0f} s at most"
+        to_look = min(step.inputs.verify_timeout, (step.scheduler.end - step.clock.now()) / 2)
+        scheduler = scheduler.until(step.scheduler.end - to_look, "what `verify` needs of the run's `timeout`")
+    seconds = max(scheduler.end - step.clock.now(), 0)
+    step.runner.say(f"Waiting for {sentences.count(accepted, 'reqId')}, {seconds:.0f} s at most")
+    waiting = Waiting(step.cdn(), scheduler, again=True, remedy=_ASK_LATER if is_verified else _LOOK_INSTEAD)
+    return waiting.ask_after(
+        outcomes, on_end=lambda outcome: step.runner.say(sentences.progress_line(outcome)), on_round=_counting(step)
     )
-    found = _ask(
-        step,
-        tuple(filter(None, by_id)),
-        end=end,
-        again=True,
-        remedy=_ASK_LATER if is_verified else _LOOK_INSTEAD,
-        on_end=tell,
-    )
-    return confirm(outcomes, found)
 
 
 def prefetch(
@@ -98,17 +84,15 @@ def prefetch(
     calls = sentences.count(len(prefetches.batches), "call")
     step.runner.say(f"Prefetching {sentences.count(prefetches.size, 'URL')} in {calls}")
     # what fails here is a warning: it must not use up the time to verify, which is not
-    end = step.end_in((step.limits.deadline - step.clock.now()) / 2)
-    return _call(step, prefetches, step.cdn().prefetch, end=end)
+    half = (step.scheduler.end - step.clock.now()) / 2
+    scheduler = step.scheduler.within(half, "prefetching's half of the time that was left")
+    return purge(prefetches, step.cdn().prefetch, scheduler, _telling(step, prefetches, lambda _outcome: None))
 
 
 def look(
     step: Step, plan: Plan, outcomes: tuple[Outcome, ...], expected: Mapping[str, Expected], source: Source
 ) -> tuple[Verdict, ...]:
     """Look whether each URL that was purged, done or not, is fresh; of a directory nobody can tell."""
-    from ztpurge.edge.judge import Verdict  # noqa: PLC0415 - the same
-    from ztpurge.edge.verify import verify  # noqa: PLC0415 - the same
-
     purged = {url: expected[url] for url in accepted_urls(plan, outcomes)}
     directories = accepted_directories(outcomes)
     untold = {url: what for url, what in purged.items() if isinstance(what, Unknown) and what.is_failure}
@@ -118,19 +102,11 @@ def look(
         return (*missed, *of_directories)
     if not purged:
         return of_directories
-    end = step.end_in(step.inputs.verify_timeout)
-    step.runner.say(f"Verifying {sentences.count(len(purged), 'URL')}, {max(end - step.clock.now(), 0):.0f} s at most")
+    scheduler = step.scheduler.within(step.inputs.verify_timeout, "`verify-timeout`")
     began = step.clock.now()
-    verdicts = verify(
-        purged,
-        door=step.edges(),
-        redact=step.secrets.redact,
-        pointer_of=source.pointer_of,
-        request_timeout=step.inputs.request_timeout,
-        purged_at=step.purged_at,
-        end=end,
-        clock=step.clock,
-        jitter=random.random,
+    step.runner.say(f"Verifying {sentences.count(len(purged), 'URL')}, {max(scheduler.end - began, 0):.0f} s at most")
+    sight = Verification(purged, step.edges(), scheduler, pointer_of=source.pointer_of, purged_at=step.purged_at)
+    verdicts = sight.run(
         on_verdict=lambda verdict: step.runner.detail(f"{verdict.state} {sentences.verdict_line(verdict)}"),
         on_round=lambda left: step.runner.say(f"  {left:,} not fresh yet after {step.clock.now() - began:.0f} s"),
     )
@@ -139,67 +115,31 @@ def look(
 
 def ask_for_status(step: Step) -> tuple[Outcome, ...]:
     """Ask after the reqIds of another step, until they are done if that is to be waited for."""
-    from ztpurge.cdn.wait import as_outcome  # noqa: PLC0415 - the same
-
     inputs = step.inputs
-    req_ids = inputs.req_ids or ()
-    found = _ask(
-        step,
-        req_ids,
-        end=step.end_in(inputs.wait_timeout) if inputs.wait else step.limits.deadline,
-        again=inputs.wait,
-        remedy=_ASK_LATER if inputs.wait else "",
+    given = (
+        Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(inputs.req_ids or (), 1)
     )
-    outcomes = tuple(as_outcome(number, progress) for number, progress in enumerate(found, start=1))
-    for outcome, progress in zip(outcomes, found, strict=True):
-        step.runner.say(sentences.progress_line(progress, outcome))
+    scheduler = step.scheduler.within(inputs.wait_timeout, "`wait-timeout`") if inputs.wait else step.scheduler
+    waiting = Waiting(step.cdn(), scheduler, again=inputs.wait, remedy=_ASK_LATER if inputs.wait else "")
+    outcomes = waiting.ask_after(given, on_end=lambda _outcome: None, on_round=_counting(step))
+    for outcome in outcomes:
+        step.runner.say(sentences.progress_line(outcome))
     return outcomes
 
 
-def _ask(  # noqa: PLR0913 - private, and the two callers differ in each
-    step: Step,
-    req_ids: Sequence[str],
-    *,
-    end: float,
-    again: bool,
-    remedy: str,
-    on_end: Callable[[Progress], None] = lambda _progress: None,
-) -> tuple[Progress, ...]:
-    from ztpurge.cdn.wait import ask_after, some_of  # noqa: PLC0415 - the same
-
+def _counting(step: Step) -> Callable[[int, tuple[str, ...]], None]:
+    """Return what tells the log how many reqIds are left after a round, and which providers are late."""
     began = step.clock.now()
 
     def tell(left: int, late: tuple[str, ...]) -> None:
         providers = f"; of the providers {some_of(late)}" if late else ""
         step.runner.say(f"  {left:,} still under way after {step.clock.now() - began:.0f} s{providers}")
 
-    def ask_live(req_id: str, kind: TaskKind, timeout: float) -> Live:
-        return step.cdn().live(req_id, is_prefetch=kind == "prefetch", timeout=timeout)
-
-    return ask_after(
-        req_ids,
-        ask=step.cdn().status,
-        ask_live=ask_live,
-        again=again,
-        remedy=remedy,
-        concurrency=step.inputs.concurrency,
-        limits=step.limits.until(end),
-        pace=step.pace,
-        clock=step.clock,
-        jitter=random.random,
-        on_end=on_end,
-        on_round=tell,
-    )
+    return tell
 
 
-def _call(
-    step: Step,
-    plan: Plan,
-    call: Callable[[Batch, float], Receipt],
-    *,
-    end: float,
-    on_outcome: Callable[[Outcome], None] = lambda _outcome: None,
-) -> tuple[Outcome, ...]:
+def _telling(step: Step, plan: Plan, on_outcome: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
+    """Return what tells the log of each call that ended, and `on_outcome` before that."""
     line = sentences.outcome_lines(plan)
 
     def tell(outcome: Outcome) -> None:
@@ -208,13 +148,4 @@ def _call(
         for entry in outcome.entries:
             step.runner.detail(f"{WORDS.get(outcome.state, outcome.state)} {entry}")
 
-    return purge(
-        plan,
-        call=call,
-        concurrency=step.inputs.concurrency,
-        limits=step.limits.until(end),
-        pace=step.pace,
-        clock=step.clock,
-        jitter=random.random,
-        on_outcome=tell,
-    )
+    return tell

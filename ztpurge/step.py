@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ztpurge.calls.pace import Pace
-from ztpurge.calls.patience import why_over
-from ztpurge.calls.retry import Limits
+from ztpurge.calls.scheduler import Scheduler
 from ztpurge.changes.git import Git
 from ztpurge.changes.repository import Repository
 from ztpurge.errors import ZtpurgeError
@@ -45,21 +45,26 @@ class Step:
         self.secrets = secrets
         self.began = began
         self.purged_at = began
-        self.limits = Limits(
-            retries=inputs.retries, request_timeout=inputs.request_timeout, deadline=began + inputs.timeout
+        self.scheduler = Scheduler(
+            clock=clock,
+            pace=Pace(inputs.pace, clock, on_away=lambda error: runner.say(sentences.away_line(error))),
+            concurrency=inputs.concurrency,
+            retries=inputs.retries,
+            request_timeout=inputs.request_timeout,
+            end=began + inputs.timeout,
+            limit="the run's `timeout`",
         )
-        self.pace = Pace(inputs.pace, clock, on_away=lambda error: runner.say(sentences.away_line(error)))
         self.cdn = functools.cache(self._connect_to_cdn)
         checkout = Git(runner.workspace, environ, why_over=self.why_over)
         self.repository = Repository(checkout, self._connect_to_github)
 
     def end_in(self, seconds: float) -> float:
         """Return when so many seconds are over, on the clock, or the run's time before that."""
-        return min(self.limits.deadline, self.clock.now() + seconds)
+        return min(self.scheduler.end, self.clock.now() + seconds)
 
     def why_over(self) -> str:
         """Return why what only reads is to be left at once, nothing while there is time."""
-        return why_over(self.clock, self.limits.deadline)
+        return self.scheduler.why_over()
 
     def edges(self) -> Edges:
         """Open the door to the edges."""
@@ -68,13 +73,11 @@ class Step:
         return Edges(self.environ, self.secrets)
 
     def _connect_to_cdn(self) -> Cdn:
-        from ztpurge.cdn.api import Cdn, Login  # noqa: PLC0415 - the same
+        from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - the same
 
         inputs = self.inputs
-        login = Login(inputs.token, inputs.username, inputs.password)
         return Cdn(
-            inputs.api_url,
-            login,
+            Account(inputs.api_url, inputs.token, inputs.username, inputs.password),
             environ=self.environ,
             clock=self.clock,
             secrets=self.secrets,
@@ -92,6 +95,4 @@ class Step:
                 remedy="Give that, or check out with `fetch-depth: 0` if it is commits that are lacking",
                 place="since",
             )
-        return GitHub(
-            environ, token, limits=self.limits, pace=Pace(0, self.clock), clock=self.clock, secrets=self.secrets
-        )
+        return GitHub(environ, token, replace(self.scheduler, pace=Pace(0, self.clock)), self.secrets)

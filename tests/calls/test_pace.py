@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ztpurge.calls.clock import Clock
+from tests.conftest import FakeClock
 from ztpurge.calls.pace import Pace
 from ztpurge.errors import ApiError, Failure
 
@@ -14,26 +14,7 @@ START = 1000.0
 NEVER = float("inf")
 
 
-class SteppingClock(Clock):
-    """A clock that only moves when somebody sleeps; the run is stopped after so many sleeps."""
-
-    def __init__(self, stop_after: int | None = None) -> None:
-        super().__init__()
-        self.time = START
-        self.slept: list[float] = []
-        self._stop_after = stop_after
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-        if len(self.slept) == self._stop_after:
-            self.stop()
-
-
-def starts(pace: Pace, clock: SteppingClock, *, calls: int, deadline: float = NEVER) -> list[float]:
+def starts(pace: Pace, clock: FakeClock, *, calls: int, deadline: float = NEVER) -> list[float]:
     return [clock.now() - START for _ in range(calls) if pace.wait_for_turn(deadline)]
 
 
@@ -42,26 +23,8 @@ def starts(pace: Pace, clock: SteppingClock, *, calls: int, deadline: float = NE
     [pytest.param(0, [0, 0, 0], id="no pace"), pytest.param(1.5, [0, 1.5, 3], id="a pace")],
 )
 def test_calls_start_a_pace_apart(seconds: float, times: list[float]) -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     assert starts(Pace(seconds, clock), clock, calls=3) == times
-
-
-def test_time_that_passed_counts_for_the_pace() -> None:
-    clock = SteppingClock()
-    pace = Pace(2, clock)
-    assert pace.wait_for_turn(NEVER)
-    clock.time += 1.5  # the call
-    assert pace.wait_for_turn(NEVER)
-    clock.time += 100
-    assert pace.wait_for_turn(NEVER)
-    assert clock.slept == [0.5]
-
-
-def test_a_late_call_is_not_made_up_for() -> None:
-    clock = SteppingClock()
-    pace = Pace(1, clock)
-    clock.time += 100
-    assert starts(pace, clock, calls=3) == [100, 101, 102]
 
 
 @pytest.mark.parametrize(
@@ -74,23 +37,15 @@ def test_a_late_call_is_not_made_up_for() -> None:
     ],
 )
 def test_a_pause_holds_all_calls_back(holds: list[float], times: list[float]) -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace = Pace(1, clock)
     for seconds in holds:
         pace.hold(seconds)
     assert starts(pace, clock, calls=3) == times
 
 
-def test_a_pause_within_the_pace_changes_nothing() -> None:
-    clock = SteppingClock()
-    pace = Pace(10, clock)
-    assert pace.wait_for_turn(NEVER)
-    pace.hold(5)
-    assert starts(pace, clock, calls=1) == [10]
-
-
 def test_a_pause_that_comes_while_a_call_waits_holds_it_back() -> None:
-    class HoldingClock(SteppingClock):
+    class HoldingClock(FakeClock):
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
             if len(self.slept) == 1:
@@ -114,7 +69,7 @@ def test_a_pause_that_comes_while_a_call_waits_holds_it_back() -> None:
     ],
 )
 def test_no_call_starts_at_or_after_the_deadline(pause: float, deadline: float, turn: bool) -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace = Pace(0, clock)
     pace.hold(pause)
     assert pace.wait_for_turn(deadline) is turn
@@ -122,28 +77,29 @@ def test_no_call_starts_at_or_after_the_deadline(pause: float, deadline: float, 
 
 
 def test_a_refused_turn_takes_nobody_elses() -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace = Pace(5, clock)
     assert not pace.wait_for_turn(START)
     assert starts(pace, clock, calls=2) == [0, 5]
 
 
-@pytest.mark.parametrize("pause", [0, 5], ids=["free", "waiting"])
-def test_no_call_starts_once_the_run_is_stopped(pause: float) -> None:
-    clock = SteppingClock()
+@pytest.mark.parametrize(
+    ("pause", "while_waiting"),
+    [pytest.param(0, False, id="free"), pytest.param(5, False, id="held"), pytest.param(5, True, id="waiting")],
+)
+def test_no_call_starts_once_the_run_is_stopped(pause: float, while_waiting: bool) -> None:
+    class StoppedClock(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            self.stop()
+
+    clock = StoppedClock()
     pace = Pace(0, clock)
     pace.hold(pause)
-    clock.stop()
+    if not while_waiting:
+        clock.stop()
     assert pace.wait_for_turn(NEVER) is False
-    assert clock.slept == []
-
-
-def test_a_call_that_waits_gives_up_when_the_run_is_stopped() -> None:
-    clock = SteppingClock(stop_after=1)
-    pace = Pace(0, clock)
-    pace.hold(5)
-    assert pace.wait_for_turn(NEVER) is False
-    assert clock.slept == [5]
+    assert clock.slept == ([pause] if while_waiting else [])
 
 
 @given(
@@ -152,11 +108,11 @@ def test_a_call_that_waits_gives_up_when_the_run_is_stopped() -> None:
 )
 @settings(deadline=None)
 def test_any_calls_keep_the_pace_and_the_pauses(seconds: int, steps: list[tuple[int, int | None]]) -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace = Pace(seconds, clock)
     last, held = START - seconds, START
     for passed, pause in steps:
-        clock.time += passed
+        clock.go_on(passed)
         if pause is not None:
             pace.hold(pause)
             held = max(held, clock.now() + pause)
@@ -166,7 +122,7 @@ def test_any_calls_keep_the_pace_and_the_pauses(seconds: int, steps: list[tuple[
         last = clock.now()
 
 
-class GlancingClock(SteppingClock):
+class GlancingClock(FakeClock):
     """A clock by which a call that gets no turn at once gives up after one more look."""
 
     looks: int | None = None
@@ -185,7 +141,7 @@ def may_start(pace: Pace, clock: GlancingClock) -> bool:
     return turn
 
 
-def begin(pace: Pace, clock: SteppingClock, calls: int) -> float:
+def begin(pace: Pace, clock: FakeClock, calls: int) -> float:
     for _ in range(calls):
         assert pace.wait_for_turn(NEVER)
     return clock.now()
@@ -203,7 +159,7 @@ def test_half_as_many_are_under_way_after_a_time_out() -> None:
     clock = GlancingClock()
     pace = Pace(0, clock)
     started = begin(pace, clock, 8)
-    clock.time += 100
+    clock.go_on(100)
     for _ in range(5):  # of one time: that the service was slow then is known after the first
         pace.end_turn(TIME_OUT, started=started, timeout=100)
     assert [may_start(pace, clock) for _ in range(3)] == [True, False, False]
@@ -214,7 +170,7 @@ def test_one_is_under_way_however_many_time_out() -> None:
     pace = Pace(0, clock)
     for _ in range(4):
         started = begin(pace, clock, 1)
-        clock.time += 100
+        clock.go_on(100)
         pace.end_turn(TIME_OUT, started=started, timeout=100)
     assert [may_start(pace, clock), may_start(pace, clock)] == [True, False]
 
@@ -223,12 +179,12 @@ def test_each_success_allows_one_more_after_a_time_out() -> None:
     clock = GlancingClock()
     pace = Pace(0, clock)
     started = begin(pace, clock, 2)
-    clock.time += 100
+    clock.go_on(100)
     for _ in range(2):
         pace.end_turn(TIME_OUT, started=started, timeout=100)
     for most in (2, 3, 4):
         started = begin(pace, clock, 1)
-        clock.time += 1
+        clock.go_on(1)
         pace.end_turn(None, started=started, timeout=100)
         assert [may_start(pace, clock) for _ in range(most + 1)] == [True] * most + [False]
         for _ in range(most):
@@ -241,7 +197,7 @@ def test_no_more_are_under_way_than_one_after_another_would_be_answered_in_time(
     pace = Pace(0, clock)
     started = begin(pace, clock, 2)
     for _ in range(2):
-        clock.time += seconds
+        clock.go_on(seconds)
         pace.end_turn(None, started=started, timeout=100)
     assert [may_start(pace, clock) for _ in range(fit + 1)] == [True] * fit + [False]
 
@@ -250,42 +206,31 @@ def test_a_service_that_answers_all_at_once_gets_all_at_once() -> None:
     clock = GlancingClock()
     pace = Pace(0, clock)
     started = begin(pace, clock, 4)
-    clock.time += 60
+    clock.go_on(60)
     for _ in range(4):
         pace.end_turn(None, started=started, timeout=100)
     assert [may_start(pace, clock) for _ in range(4)] == [True] * 4
 
 
-def test_the_service_gets_time_for_what_was_given_up() -> None:
-    clock = SteppingClock()
+@pytest.mark.parametrize(("calls", "at"), [pytest.param(3, 180, id="for each"), pytest.param(5, 200, id="at most")])
+def test_the_service_gets_time_for_what_was_given_up(calls: int, at: float) -> None:
+    clock = FakeClock()
     pace = Pace(0, clock)
-    started = begin(pace, clock, 3)
-    clock.time += 40
+    started = begin(pace, clock, calls)
+    clock.go_on(40)
     pace.end_turn(None, started=started, timeout=100)  # so it takes 40 s for each
-    clock.time += 60
-    for _ in range(2):
+    clock.go_on(60)
+    for _ in range(calls - 1):
         pace.end_turn(TIME_OUT, started=started, timeout=100)
-    assert starts(pace, clock, calls=1) == [180]
+    assert starts(pace, clock, calls=1) == [at]
 
 
-def test_the_time_for_what_was_given_up_is_bounded() -> None:
-    clock = SteppingClock()
-    pace = Pace(0, clock)
-    started = begin(pace, clock, 5)
-    clock.time += 40
-    pace.end_turn(None, started=started, timeout=100)
-    clock.time += 60
-    for _ in range(4):
-        pace.end_turn(TIME_OUT, started=started, timeout=100)
-    assert starts(pace, clock, calls=1) == [200]
-
-
-def away_pace(clock: Clock) -> tuple[Pace, list[str]]:
+def away_pace(clock: FakeClock) -> tuple[Pace, list[str]]:
     heard: list[str] = []
     return Pace(0, clock, on_away=lambda error: heard.append(error.cause if error else "back")), heard
 
 
-def probe(pace: Pace, clock: SteppingClock, error: ApiError | None) -> bool:
+def probe(pace: Pace, clock: FakeClock, error: ApiError | None) -> bool:
     assert pace.wait_for_turn(NEVER)
     return pace.end_turn(error, started=clock.now(), timeout=100)
 
@@ -294,7 +239,7 @@ def test_one_call_at_a_time_asks_whether_the_api_is_back() -> None:
     clock = GlancingClock()
     pace, heard = away_pace(clock)
     started = begin(pace, clock, 4)
-    clock.time += 0.1
+    clock.go_on(0.1)
     assert [pace.end_turn(REFUSED, started=started, timeout=100) for _ in range(4)] == [True] * 4
     assert [probe(pace, clock, REFUSED) for _ in range(6)] == [True] * 6
     assert clock.slept == [0.5, 1, 2, 4, 8, 8]
@@ -310,10 +255,10 @@ def test_one_call_at_a_time_asks_whether_the_api_is_back() -> None:
 
 
 def test_a_call_that_began_before_the_outage_does_not_end_it() -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace, heard = away_pace(clock)
     started = begin(pace, clock, 3)
-    clock.time += 1
+    clock.go_on(1)
     pace.end_turn(REFUSED, started=clock.now(), timeout=100)
     assert probe(pace, clock, REFUSED)  # nor does it keep others from asking
     pace.end_turn(None, started=started, timeout=100)
@@ -323,7 +268,7 @@ def test_a_call_that_began_before_the_outage_does_not_end_it() -> None:
 
 @pytest.mark.parametrize(("was_answered", "seconds"), [(False, 300), (True, 2000)])
 def test_what_never_answered_is_waited_for_five_minutes(was_answered: bool, seconds: float) -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace, _ = away_pace(clock)
     if was_answered:
         probe(pace, clock, failed(Failure.BUSY))
@@ -333,7 +278,7 @@ def test_what_never_answered_is_waited_for_five_minutes(was_answered: bool, seco
 
 
 def test_a_name_is_waited_for_only_once_it_was_known() -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace, heard = away_pace(clock)
     unknown = failed(Failure.NO_NAME)
     assert [probe(pace, clock, error) for error in (unknown, None, unknown)] == [False, False, True]
@@ -341,7 +286,7 @@ def test_a_name_is_waited_for_only_once_it_was_known() -> None:
 
 
 def test_nobody_waits_for_an_api_whose_absence_nobody_hears_of() -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     pace = Pace(0, clock)
     assert probe(pace, clock, REFUSED) is False
     assert pace.away() is None

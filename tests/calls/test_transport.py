@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
+import ssl
 import threading
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from sandbox.listener import Listener
 from sandbox.wire import read_request
 from ztpurge.calls.redaction import Secrets
-from ztpurge.calls.transport import Answer, exchange, make_session, receive
-from ztpurge.errors import ApiError, Failure
+from ztpurge.calls.transport import Answer, Request, exchange, make_session, receive
+from ztpurge.errors import ApiError, Failure, ZtpurgeError
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Iterator
 
     import requests
@@ -29,7 +32,7 @@ def ok(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-@contextmanager
+@contextlib.contextmanager
 def server(answer_to: Callable[[int], bytes]) -> Iterator[tuple[str, list[int]]]:
     """Answer the requests of each connection by number; the list has how many came on each."""
     lock = threading.Lock()
@@ -55,7 +58,7 @@ def server(answer_to: Callable[[int], bytes]) -> Iterator[tuple[str, list[int]]]
 
 
 def ask(session: requests.Session, url: str, *, timeout: float = 10) -> Answer:
-    return exchange(session, "GET", url, headers={}, timeout=timeout, most=10_000, secrets=Secrets(SECRET))
+    return exchange(session, Request("GET", url, {}), timeout=timeout, most=10_000, secrets=Secrets(SECRET))
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,74 @@ def test_an_error_s_text_is_redacted_before_it_is_cut(before: int) -> None:
     with server(lambda _: line) as (url, _), pytest.raises(ApiError) as caught:
         ask(make_session(url, {}), url)
     assert SECRET[:8] not in str(caught.value)
+
+
+CERTIFICATES = Path(__file__).parent / "tls"  # of an authority, and of a server called `localhost` by it; until 2126
+
+
+def serve_tls(connection: socket.socket) -> None:
+    """Answer one request over TLS, as a proxy does behind a tunnel if one is asked for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem")
+    if connection.recv(7, socket.MSG_PEEK) == b"CONNECT":
+        with connection.makefile("rb") as stream:
+            read_request(stream)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+        with secured.makefile("rb") as stream:
+            read_request(stream)
+        secured.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
+
+
+@pytest.fixture(params=["direct", "proxy"])
+def tls_port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    with Listener(serve_tls, bind="127.0.0.1", port=0) as listener:
+        if request.param == "proxy":
+            monkeypatch.setenv("https_proxy", listener.url)
+        yield urlsplit(listener.url).port or 0
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize("name", ["bundle.pem", "a4d5717b.0"], ids=["a file", "a folder"])
+def test_a_company_s_bundle_is_read_once_for_all_connections(
+    tmp_path: Path, tls_port: int, variable: str, name: str
+) -> None:
+    bundle = tmp_path / name  # in a folder a certificate is called by its hash
+    bundle.write_bytes((CERTIFICATES / "authority.pem").read_bytes())
+    url = f"https://localhost:{tls_port}/"
+    session = make_session(url, {variable: str(bundle if name.endswith(".pem") else tmp_path)})
+    assert ask(session, url).body == b"ok"
+    if name.endswith(".pem"):
+        bundle.unlink()
+    assert [ask(session, url).body for _ in range(3)] == [b"ok"] * 3
+
+
+@pytest.mark.parametrize(
+    ("host", "environ", "words"),
+    [
+        pytest.param("localhost", {}, "certificate verify failed", id="an authority that nobody knows"),
+        pytest.param(
+            "127.0.0.1",
+            {"REQUESTS_CA_BUNDLE": str(CERTIFICATES / "authority.pem")},
+            "certificate is not valid for '127.0.0.1'",
+            id="another host's certificate",
+        ),
+    ],
+)
+def test_who_does_not_prove_who_it_is_is_told_nothing(
+    tls_port: int, host: str, environ: dict[str, str], words: str
+) -> None:
+    url = f"https://{host}:{tls_port}/"
+    with pytest.raises(ApiError, match=words) as caught:
+        ask(make_session(url, environ), url)
+    assert caught.value.failure is Failure.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("bundle", "words"), [("/no/such.pem", "there is no file"), (__file__, "holds no certificates")]
+)
+def test_a_bundle_that_is_none_is_named_before_anything_is_called(bundle: str, words: str) -> None:
+    with pytest.raises(ZtpurgeError, match=words) as caught:
+        make_session("https://api.example", {"REQUESTS_CA_BUNDLE": bundle})
+    assert caught.value.place == "REQUESTS_CA_BUNDLE"
+    assert make_session("http://api.example", {"REQUESTS_CA_BUNDLE": bundle})  # which does without

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +13,12 @@ import requests_mock
 from sandbox import Fault, Provider, Sandbox, Service
 from ztpurge import __version__
 from ztpurge.calls.clock import Clock
+from ztpurge.calls.redaction import Secrets
 from ztpurge.cdn.answers import Provider as ProviderSaid
 from ztpurge.cdn.answers import Task
-from ztpurge.cdn.api import Cdn, Login
+from ztpurge.cdn.api import Account, Cdn, Tokens
 from ztpurge.cdn.plan import Batch, plan_prefetch
-from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 BATCH = Batch("urls", "static.example.com", ("http://static.example.com/a",))
 
 
-def client(url: str, token: str, environ: dict[str, str] | None = None) -> Cdn:
-    return Cdn(url, Login(token), environ=environ or {}, clock=Clock())
+def client(url: str, token: str = "", *, password: str = "", heard: list[str] | None = None) -> Cdn:
+    account = Account(url, token, "name" if password else "", password)
+    heard = [] if heard is None else heard
+    return Cdn(account, environ={}, clock=Clock(), secrets=Secrets(), on_token=heard.append)
 
 
 @pytest.mark.parametrize(
@@ -107,12 +111,6 @@ def test_the_body_has_one_key(token: str, kind: str) -> None:
     assert api.last_request.headers["X-Auth-Token"] == token
 
 
-def test_a_ca_bundle_that_is_not_there_is_named_before_anything_is_called(token: str) -> None:
-    with pytest.raises(ZtpurgeError, match="no file") as caught:
-        client("https://api.example", token, {"REQUESTS_CA_BUNDLE": "/no/such.pem"})
-    assert caught.value.place == "REQUESTS_CA_BUNDLE"
-
-
 @pytest.mark.parametrize(
     "location", ["http://[", "http://x/\xff", "//", "\x00"], ids=["open bracket", "not UTF-8", "empty", "NUL"]
 )
@@ -142,21 +140,6 @@ def test_a_netrc_file_adds_nothing(token: str, tmp_path: Path, monkeypatch: pyte
         api.post("http://api.example/cdn_api/purge", json={"reqId": "x"})
         client("http://api.example", token).purge(BATCH, 5)
     assert "Authorization" not in api.last_request.headers
-
-
-@pytest.mark.parametrize(
-    ("environ", "verify"),
-    [
-        pytest.param({}, True, id="the bundle that comes along"),
-        pytest.param({"REQUESTS_CA_BUNDLE": __file__}, __file__, id="requests' variable"),
-        pytest.param({"CURL_CA_BUNDLE": __file__}, __file__, id="curl's variable"),
-    ],
-)
-def test_a_company_s_ca_bundle_is_honoured(token: str, environ: dict[str, str], verify: bool | str) -> None:
-    with requests_mock.Mocker() as api:
-        api.post("https://api.example/cdn_api/purge", json={"reqId": "x"})
-        client("https://api.example", token, environ).purge(BATCH, 5)
-    assert api.last_request.verify == verify
 
 
 class Hands:
@@ -306,20 +289,19 @@ def test_each_provider_is_asked_live(tmp_path: Path, token: str) -> None:
         api = client(sandbox.api_url, token)
         purged, prefetched = api.purge(BATCH, 5).req_id, api.prefetch(PREFETCH, 5).req_id
         hands.time += 5
-        seen = [api.live(purged, is_prefetch=False, timeout=5), api.live(prefetched, is_prefetch=True, timeout=5)]
+        seen = [api.live(purged, "urls", 5), api.live(prefetched, "prefetch", 5)]
         hands.time += 9
-        seen += [api.live(purged, is_prefetch=False, timeout=5), api.live(prefetched, is_prefetch=True, timeout=5)]
+        seen += [api.live(purged, "urls", 5), api.live(prefetched, "prefetch", 5)]
     assert [live.state for live in seen] == ["pending", "pending", "done", "done"]
     assert [provider.word for provider in seen[0].providers] == ["success", "wait"]
 
 
 def test_a_provider_that_echoes_the_token_or_the_password_is_not_believed_to_be_called_so() -> None:
-    login = Login(username="name", password="pass word")
     with requests_mock.Mocker() as api:
         api.post("http://api.example/cdn_api/tokens", json={"access": {"token": {"id": "token-of-today"}}})
         said = {"ret": 0, "result": {"status": "pass word, token-of-today"}}
         api.get("http://api.example/cdn_api/purge/x", json={"token-of-today": said})
-        live = Cdn("http://api.example", login, environ={}, clock=Clock()).live("x", is_prefetch=False, timeout=5)
+        live = client("http://api.example", password="pass word").live("x", "urls", 5)
     assert live.providers == (ProviderSaid("***", "pending", "***, ***"),)
 
 
@@ -333,14 +315,13 @@ def test_a_provider_that_echoes_the_token_or_the_password_is_not_believed_to_be_
 def test_no_answer_to_a_live_question_is_an_error(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
     cdn.add_faults(fault)
     with pytest.raises(ApiError) as caught:
-        client(cdn.api_url, token).live("x", is_prefetch=False, timeout=0.5)
+        client(cdn.api_url, token).live("x", "dirs", 0.5)
     assert caught.value.failure is failure
 
 
 def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:
     hands = Hands()
     heard: list[str] = []
-    login = Login(username="name", password="pass word")
     with Sandbox(
         tmp_path,
         hosts=("static.example.com",),
@@ -350,7 +331,7 @@ def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:
         propagation=100,
         clock=hands,
     ) as sandbox:
-        api = Cdn(sandbox.api_url, login, environ={}, clock=Clock(), on_token=heard.append)
+        api = client(sandbox.api_url, password="pass word", heard=heard)
         req_id = api.purge(BATCH, 5).req_id
         states = [api.status(req_id, 5).state]
         hands.time += 100
@@ -360,3 +341,92 @@ def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:
     assert states == ["pending", "done", "done"]
     assert len(set(heard)) == 2
     assert paths == ["tokens", "purge", "req_status", "req_status", "tokens", "req_status", "req_status", "prefetch"]
+
+
+class LogIn:
+    """A login that waits for `open`, then ends as its script says: with an error, at last with a new token."""
+
+    def __init__(self, *ends: BaseException) -> None:
+        self.ends = [*ends]
+        self.asked = threading.Semaphore(0)
+        self.open = threading.Event()
+        self.open.set()
+        self.logins = 0
+
+    def __call__(self, _timeout: float) -> str:
+        self.logins += 1
+        self.asked.release()
+        assert self.open.wait(20)
+        if self.ends:
+            raise self.ends.pop(0)
+        return f"token-{self.logins}"
+
+
+WRONG, LATER = ApiError(Failure.AUTH, "wrong"), ApiError(Failure.SERVER, "later")
+
+
+def test_a_token_that_was_given_is_used_and_has_no_replacement() -> None:
+    tokens = Tokens("given")
+    assert (tokens.get(1), tokens.replace("given", 1)) == ("given", None)
+
+
+def test_the_first_use_logs_in() -> None:
+    tokens = Tokens("", log_in=LogIn())
+    assert [tokens.get(1), tokens.get(1)] == ["token-1", "token-1"]
+
+
+@pytest.mark.parametrize("stale", ["", "stale"])
+def test_wrong_credentials_are_not_tried_again(stale: str) -> None:
+    log_in = LogIn(WRONG)
+    tokens = Tokens(stale, log_in=log_in)
+    for _ in range(3):
+        with pytest.raises(ApiError, match="wrong"):
+            tokens.replace("stale", 1) if stale else tokens.get(1)
+    assert log_in.logins == 1
+
+
+@pytest.mark.parametrize("error", [LATER, KeyError()], ids=["a hiccup", "a bug"])
+def test_another_error_of_the_login_is_the_caller_s_to_repeat(error: Exception) -> None:
+    tokens = Tokens("", log_in=LogIn(error))
+    with pytest.raises(type(error)):
+        tokens.get(1)
+    assert tokens.get(1) == "token-2"
+
+
+@pytest.mark.parametrize("end", [None, WRONG, LATER], ids=["a token", "refused for good", "a hiccup"])
+@pytest.mark.parametrize("stale", ["", "stale"])
+def test_whoever_comes_while_somebody_logs_in_shares_how_that_ends(end: ApiError | None, stale: str) -> None:
+    log_in = LogIn(*([end] if end else []))
+    log_in.open.clear()
+    tokens = Tokens(stale, log_in=log_in)
+    ends: list[object] = []
+    coming = threading.Semaphore(0)
+
+    def work() -> None:
+        coming.release()
+        try:
+            ends.append(tokens.replace(stale, 20) if stale else tokens.get(20))
+        except ApiError as error:
+            ends.append(error)
+
+    first, *others = (threading.Thread(target=work) for _ in range(8))
+    first.start()
+    assert log_in.asked.acquire(timeout=20)
+    for worker in others:
+        worker.start()
+    for _ in range(8):
+        assert coming.acquire(timeout=20)
+    with pytest.raises(ApiError, match="no token within"):
+        tokens.replace(stale, 0.2)
+    log_in.open.set()
+    for worker in (first, *others):
+        worker.join(20)
+    assert ends == [end or "token-1"] * 8
+    assert log_in.logins == 1
+
+
+def test_who_finds_a_token_refused_that_another_has_renewed_takes_the_new_one() -> None:
+    log_in = LogIn()
+    tokens = Tokens("stale", log_in=log_in)
+    assert [tokens.replace("stale", 1) for _ in range(3)] == ["token-1"] * 3
+    assert log_in.logins == 1

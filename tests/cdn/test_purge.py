@@ -1,22 +1,23 @@
-"""Every batch is attempted, results stay in plan order, and what did not get its turn is named."""
+"""Every batch is attempted, outcomes stay in plan order, and of what is refused exactly the culprits are left."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, make_scheduler
 from ztpurge.calls.pace import Pace
-from ztpurge.calls.retry import Limits
 from ztpurge.cdn.answers import Receipt
 from ztpurge.cdn.plan import Batch, Plan
 from ztpurge.cdn.purge import Outcome, purge
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     Submit = Callable[..., tuple[Outcome, ...]]
 
@@ -30,20 +31,8 @@ def told() -> list[Outcome]:
 
 @pytest.fixture
 def submit(clock: FakeClock, told: list[Outcome]) -> Submit:
-    def submit(
-        call: Callable[[Batch, float], Receipt], *, concurrency: int = 1, timeout: float = 900, pace: float = 0
-    ) -> tuple[Outcome, ...]:
-        limits = Limits(retries=2, request_timeout=100, deadline=clock.now() + timeout)
-        return purge(
-            PLAN,
-            call=call,
-            concurrency=concurrency,
-            limits=limits,
-            pace=Pace(pace, clock),
-            clock=clock,
-            jitter=lambda: 1.0,
-            on_outcome=told.append,
-        )
+    def submit(call: Callable[[Batch, float], Receipt], *, plan: Plan = PLAN, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
+        return purge(plan, call, make_scheduler(clock, **changes), told.append)
 
     return submit
 
@@ -83,27 +72,19 @@ def test_a_call_that_not_all_providers_took_is_partial(submit: Submit) -> None:
     assert "only 50 %" in str(outcomes[0].error)
 
 
-def test_tries_and_seconds_are_counted(submit: Submit, clock: FakeClock) -> None:
+def test_tries_and_seconds_are_counted_and_the_pace_kept(submit: Submit, clock: FakeClock) -> None:
     failures = iter([ApiError(Failure.SERVER, "x"), ApiError(Failure.SERVER, "x")])
+    starts = []
 
     def call(batch: Batch, timeout: float) -> Receipt:
+        starts.append(clock.now() - 1000)
         for failure in failures:
             raise failure
         return accept(batch, timeout)
 
-    first = submit(call)[0]
-    assert (first.attempts, first.seconds, clock.slept) == (3, 3.0, [1.0, 2.0])
-
-
-def test_calls_start_at_least_the_pace_apart(submit: Submit, clock: FakeClock) -> None:
-    starts = []
-
-    def call(batch: Batch, timeout: float) -> Receipt:
-        starts.append(clock.now())
-        return accept(batch, timeout)
-
-    submit(call, pace=1.5)
-    assert starts == [1000.0, 1001.5, 1003.0, 1004.5, 1006.0]
+    first = submit(call, pace=Pace(1.5, clock))[0]
+    assert (first.attempts, first.seconds) == (3, 3.5)
+    assert starts == [0, 1.5, 3.5, 5, 6.5, 8, 9.5]
 
 
 def test_what_did_not_get_its_turn_in_time_is_named(submit: Submit, clock: FakeClock, told: list[Outcome]) -> None:
@@ -111,22 +92,10 @@ def test_what_did_not_get_its_turn_in_time_is_named(submit: Submit, clock: FakeC
         clock.sleep(40)
         return accept(batch, timeout)
 
-    outcomes = submit(call, timeout=100)
+    outcomes = submit(call, seconds=100)
     assert [(outcome.state, outcome.attempts) for outcome in outcomes] == [("accepted", 1)] * 3 + [("failed", 0)] * 2
     assert "not sent: the run's `timeout`" in str(outcomes[-1].error)
     assert len(told) == 5
-
-
-def test_a_call_may_use_only_what_is_left_of_the_run(submit: Submit, clock: FakeClock) -> None:
-    timeouts = []
-
-    def call(batch: Batch, timeout: float) -> Receipt:
-        timeouts.append(timeout)
-        clock.sleep(60)
-        return accept(batch, timeout)
-
-    submit(call, timeout=150)
-    assert timeouts == [100, 90, 30]
 
 
 def test_what_is_under_way_at_the_end_may_have_been_accepted(
@@ -148,7 +117,9 @@ def test_what_is_under_way_at_the_end_may_have_been_accepted(
     assert told == list(outcomes)
 
 
-def test_what_a_split_batch_brought_until_the_end_is_kept(clock: FakeClock, told: list[Outcome]) -> None:
+def test_what_a_split_batch_brought_until_the_end_is_kept(
+    submit: Submit, clock: FakeClock, told: list[Outcome]
+) -> None:
     entries = tuple(f"http://a.example/{number}" for number in range(4))
     released = threading.Event()
 
@@ -161,16 +132,7 @@ def test_what_a_split_batch_brought_until_the_end_is_kept(clock: FakeClock, told
         released.wait(20)
         raise ApiError(Failure.TIMEOUT, f"within {timeout}")
 
-    outcomes = purge(
-        Plan((Batch("urls", "a.example", entries),)),
-        call=call,
-        concurrency=1,
-        limits=Limits(retries=0, request_timeout=100, deadline=clock.now() + 900),
-        pace=Pace(0, clock),
-        clock=clock,
-        jitter=lambda: 0.0,
-        on_outcome=told.append,
-    )
+    outcomes = submit(call, plan=Plan((Batch("urls", "a.example", entries),)))
     released.set()
     assert [(outcome.state, outcome.req_id, outcome.entries) for outcome in outcomes] == [
         ("accepted", "first-half", entries[:2]),
@@ -193,7 +155,9 @@ def test_a_run_that_was_told_to_stop_starts_no_call(submit: Submit, clock: FakeC
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("begins", [0, 40], ids=["at the start", "in the middle"])
-def test_an_outage_of_two_minutes_fails_nothing(clock: FakeClock, concurrency: int, begins: float) -> None:
+def test_an_outage_of_two_minutes_fails_nothing(
+    submit: Submit, clock: FakeClock, concurrency: int, begins: float
+) -> None:
     """As many URLs as a site may change, and the inputs' defaults; the calls that were in vain are few."""
     tried: list[float] = []
     batches = tuple(Batch("urls", "a.example", (f"http://a.example/{number}",)) for number in range(30))
@@ -207,16 +171,8 @@ def test_an_outage_of_two_minutes_fails_nothing(clock: FakeClock, concurrency: i
         return Receipt(f"id-{batch.entries[0]}")
 
     heard: list[str] = []
-    outcomes = purge(
-        Plan(batches),
-        call=call,
-        concurrency=concurrency,
-        limits=Limits(retries=4, request_timeout=100, deadline=clock.now() + 900),
-        pace=Pace(0, clock, on_away=lambda error: heard.append(error.cause if error else "back")),
-        clock=clock,
-        jitter=lambda: 0.5,
-        on_outcome=lambda _outcome: None,
-    )
+    pace = Pace(0, clock, on_away=lambda error: heard.append(error.cause if error else "back"))
+    outcomes = submit(call, plan=Plan(batches), concurrency=concurrency, retries=4, pace=pace)
     assert {(outcome.state, outcome.attempts) for outcome in outcomes} == {("accepted", 1)}
     assert heard == ["no connection", "back"]
     assert len(tried) <= 20 + concurrency
@@ -277,22 +233,19 @@ class WatchedClock(FakeClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = 0
+        self.looks = -1  # the first look makes the end
         self.at_rest = threading.Event()
 
-    def stopped(self) -> bool:
+    def now(self) -> float:
         self.looks += threading.current_thread() is threading.main_thread()
         if self.looks == 3:
             self.at_rest.set()
-        return super().stopped()
+        return super().now()
 
 
 def test_a_batch_that_waits_to_be_taken_apart_was_refused() -> None:
     """Nothing of it is under way: that it may have been accepted would not be true."""
     clock = WatchedClock()
-    batches = tuple(
-        Batch("urls", "a.example", tuple(f"http://a.example/{first}{number}" for number in range(10))) for first in "ab"
-    )
     both_refused = threading.Barrier(2, timeout=20)
     released = threading.Event()
 
@@ -305,16 +258,135 @@ def test_a_batch_that_waits_to_be_taken_apart_was_refused() -> None:
         released.wait(20)
         raise ApiError(Failure.CONTENT, "no")
 
-    outcomes = purge(
-        Plan(batches),
-        call=call,
-        concurrency=2,
-        limits=Limits(retries=0, request_timeout=100, deadline=clock.now() + 900),
-        pace=Pace(0, clock),
-        clock=clock,
-        jitter=lambda: 0.0,
-        on_outcome=lambda _outcome: None,
-    )
+    plan = Plan(tuple(batches_of("a.example", 2)))
+    outcomes = purge(plan, call, make_scheduler(clock, concurrency=2), lambda _outcome: None)
     released.set()
     assert {(outcome.is_doubtful, outcome.state) for outcome in outcomes} == {(True, "failed"), (False, "failed")}
     assert "no" in {str(outcome.error) for outcome in outcomes}
+
+
+def batches_of(host: str, number: int, *, size: int = 10) -> list[Batch]:
+    return [Batch("urls", host, tuple(f"http://{host}/{first}/{n}" for n in range(size))) for first in range(number)]
+
+
+def entries_of(*batches: Batch | Outcome) -> list[str]:
+    return [entry for batch in batches for entry in batch.entries]
+
+
+ENTRIES = batches_of("a.example", 1)[0].entries
+
+
+class Api:
+    """Refuses every batch that holds a culprit, with the words of the first one of them."""
+
+    def __init__(self, culprits: Iterable[str], *, failure: Failure = Failure.CONTENT, wordy: bool = False) -> None:
+        self.culprits = frozenset(culprits)
+        self.failure = failure
+        self.wordy = wordy
+        self.calls: list[tuple[str, ...]] = []
+
+    def call(self, batch: Batch, _timeout: float) -> Receipt:
+        self.calls.append(batch.entries)
+        bad = [entry for entry in batch.entries if entry in self.culprits]
+        if bad:
+            raise ApiError(self.failure, bad[0].rpartition("/")[0] if self.wordy else "bad")
+        return Receipt(f"id-{len(self.calls)}-{batch.entries[0]}")
+
+    def submit(self, batches: list[Batch], *, concurrency: int = 1) -> tuple[Outcome, ...]:
+        """Purge batches, the first of them at the worst moment: all are refused before one learns."""
+        first_calls = threading.Barrier(concurrency, timeout=20)
+
+        def call(batch: Batch, timeout: float) -> Receipt:
+            if batch in batches[:concurrency]:
+                first_calls.wait()
+            return self.call(batch, timeout)
+
+        scheduler = make_scheduler(FakeClock(), retries=0, concurrency=concurrency)
+        outcomes = purge(Plan(tuple(batches)), call, scheduler, lambda _outcome: None)
+        assert entries_of(*outcomes) == entries_of(*batches)  # each has one end
+        assert not self.culprits & {*entries_of(*taken(outcomes))}
+        return outcomes
+
+
+def taken(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome.state == "accepted"]
+
+
+@given(
+    st.lists(st.sampled_from(ENTRIES), min_size=1, max_size=10, unique=True), st.frozensets(st.sampled_from(ENTRIES))
+)
+def test_exactly_the_culprits_are_left(entries: list[str], culprits: frozenset[str]) -> None:
+    api = Api(culprits)
+    outcomes = api.submit([Batch("urls", "a.example", tuple(entries))])
+    refused = [outcome.entries for outcome in outcomes if outcome.error]
+    assert refused == [(entry,) for entry in entries if entry in culprits]
+    accepted = [entry for call in api.calls if not culprits & set(call) for entry in call]
+    assert len(accepted) == len(set(accepted))
+    assert len(api.calls) <= 2 * len(entries)
+
+
+@pytest.mark.parametrize(
+    ("culprits", "calls"),
+    [
+        pytest.param([], 1, id="none"),
+        pytest.param([0], 7, id="the first"),
+        pytest.param([9], 6, id="the last"),
+        pytest.param([4], 7, id="one amid"),
+        pytest.param(list(range(10)), 19, id="all"),
+    ],
+)
+def test_few_calls_are_made(culprits: list[int], calls: int) -> None:
+    api = Api(ENTRIES[number] for number in culprits)
+    api.submit(batches_of("a.example", 1))
+    assert len(api.calls) == calls
+
+
+@pytest.mark.parametrize("failure", set(Failure) - {Failure.CONTENT}, ids=lambda failure: failure.name)
+def test_what_is_refused_for_another_reason_stays_whole(failure: Failure) -> None:
+    api = Api(ENTRIES, failure=failure)
+    assert [outcome.entries for outcome in api.submit(batches_of("a.example", 1))] == [ENTRIES]
+    assert len(api.calls) == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 10])
+def test_a_host_that_is_refused_as_a_whole_is_taken_apart_once(concurrency: int) -> None:
+    batches = batches_of("a.example", 10)
+    api = Api(entries_of(*batches))
+    outcomes = api.submit(batches, concurrency=concurrency)
+    assert len(api.calls) == 10 + 18
+    assert {str(outcome.error) for outcome in outcomes} == {"bad"}
+
+
+A1, A2, A3, A4 = batches_of("a.example", 4)
+B1, B2, B3, B4 = batches_of("b.example", 4)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize(
+    ("batches", "bad"),
+    [
+        pytest.param([A1, A2, A3, A4, B1, B2, B3, B4], [*entries_of(A1, A2, A3, A4), B3.entries[3]], id="one host"),
+        pytest.param([*batches_of("a.example", 1, size=2), A2, A3, A4], [*A1.entries[:2], A2.entries[5]], id="two"),
+        pytest.param([*batches_of("a.example", 1, size=4), A2, A3, A4], [*A1.entries[:4], A2.entries[5]], id="four"),
+        pytest.param([A1, A2, A3, A4], [*A1.entries, A3.entries[5]], id="a host that took something"),
+    ],
+)
+def test_nothing_else_is_refused_with_what_is_bad(batches: list[Batch], bad: list[str], concurrency: int) -> None:
+    outcomes = Api(bad).submit(batches, concurrency=concurrency)
+    assert [entry for entry in entries_of(*batches) if entry not in bad] == entries_of(*taken(outcomes))
+
+
+def test_other_words_are_another_refusal() -> None:
+    outcomes = Api([*A1.entries, A2.entries[5]], wordy=True).submit([A1, A2])
+    assert entries_of(*taken(outcomes)) == [entry for entry in A2.entries if entry != A2.entries[5]]
+
+
+@given(bad=st.frozensets(st.integers(0, 49)), concurrency=st.integers(1, 5))
+@settings(max_examples=30)
+def test_whatever_is_bad_each_entry_has_one_end(bad: frozenset[int], concurrency: int) -> None:
+    batches = batches_of("a.example", 5)
+    entries = entries_of(*batches)
+    culprits = frozenset(entries[number] for number in bad)
+    outcomes = Api(culprits).submit(batches, concurrency=concurrency)
+    if not any(culprits.issuperset(batch.entries) for batch in batches):
+        assert {*entries_of(*taken(outcomes))} == {*entries} - culprits

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 
 from sandbox import Fault
 from tests.changes.conftest import ASKED, checkout
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, make_scheduler
 from tests.standins.github import GitHubApi, Release, Run
 from tests.standins.repositories import Repository
 from ztpurge.calls.clock import Clock
-from ztpurge.calls.pace import Pace
-from ztpurge.calls.retry import Limits
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.event import Run as EventRun
 from ztpurge.changes.github import GitHub
 from ztpurge.errors import ZtpurgeError
@@ -35,9 +34,8 @@ MAIN = EventRun("purge.yml", "main", "")
 
 
 def client(api: GitHubApi, clock: Clock, *, token: str = GITHUB_TOKEN, timeout: float = 900) -> GitHub:
-    limits = Limits(retries=2, request_timeout=10, deadline=clock.now() + timeout)
     environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
-    return GitHub(environ, token, limits=limits, pace=Pace(0, clock), clock=clock)
+    return GitHub(environ, token, make_scheduler(clock, seconds=timeout, request_timeout=10), Secrets())
 
 
 def serve(repository: Repository, **options: object) -> GitHubApi:

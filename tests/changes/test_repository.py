@@ -10,10 +10,10 @@ import pytest
 
 from sandbox import Fault
 from tests.changes.conftest import ASKED, KINDS, OID, POINTER, checkout
+from tests.conftest import make_scheduler
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository as RealRepository
-from ztpurge.calls.pace import Pace
-from ztpurge.calls.retry import Limits
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import Content, Unknown
 from ztpurge.changes.github import GitHub
 from ztpurge.changes.repository import Repository
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
 
 def asking(folder: Path, api: GitHubApi, clock: FakeClock) -> Repository:
-    limits = Limits(retries=0, request_timeout=10, deadline=clock.now() + 900)
     environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
-    opened = iter([GitHub(environ, "gh-token", limits=limits, pace=Pace(0, clock), clock=clock)])
+    opened = iter([GitHub(environ, "gh-token", make_scheduler(clock, retries=0, request_timeout=10), Secrets())])
     return Repository(checkout(folder), lambda: next(opened))  # which can be called once
 
 

@@ -23,6 +23,7 @@ from sandbox import Headers, Reply
 from sandbox.listener import Listener
 from sandbox.wire import read_request, render
 from tests.standins.repositories import Repository
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import MOST_BYTES_UNKNOWN, Content
 from ztpurge.edge.fetch import Edges, Look
 from ztpurge.errors import ApiError, Failure
@@ -91,7 +92,7 @@ def answer(body: bytes = b"", *headers: tuple[str, str], status: int = 200) -> b
 
 def look(sent: bytes, expected: Content | None, *, timeout: float = 10) -> Look:
     with edge(sent) as served:
-        return Edges({}).look(f"{served.url}/a", expected, timeout)
+        return Edges({}, Secrets()).look(f"{served.url}/a", expected, timeout)
 
 
 def plain(data: bytes) -> Content:
@@ -299,14 +300,14 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n" + CLOSE
 )
 def test_a_body_is_left_as_soon_as_it_cannot_be_the_one_expected(head: bytes, piece: bytes, most: int) -> None:
     with edge(stream=endless(head, piece)) as served:
-        assert not Edges({}).look(f"{served.url}/a", plain(b"0123456789"), 30).is_match
+        assert not Edges({}, Secrets()).look(f"{served.url}/a", plain(b"0123456789"), 30).is_match
         assert served.ended.wait(10)
         assert served.sent < most  # what the sockets' buffers hold
 
 
 def test_a_body_of_unknown_size_is_kept_up_to_a_limit() -> None:
     with edge(stream=endless(OK + CLOSE)) as served:
-        assert not Edges({}).look(f"{served.url}/a", of_unknown_size(b"x"), 30).is_match
+        assert not Edges({}, Secrets()).look(f"{served.url}/a", of_unknown_size(b"x"), 30).is_match
         assert served.ended.wait(10)
         assert MOST_BYTES_UNKNOWN <= served.sent < 2 * MOST_BYTES_UNKNOWN
     whole = bytes(MOST_BYTES_UNKNOWN)
@@ -315,7 +316,7 @@ def test_a_body_of_unknown_size_is_kept_up_to_a_limit() -> None:
 
 def test_nothing_is_read_where_the_status_alone_counts() -> None:
     with edge(stream=endless(OK + CLOSE)) as served:
-        assert Edges({}).look(f"{served.url}/a", None, 30) == Look(200)
+        assert Edges({}, Secrets()).look(f"{served.url}/a", None, 30) == Look(200)
         assert served.ended.wait(10)
         assert served.sent < 16 * MIB
 
@@ -333,7 +334,7 @@ def test_small_bodies_that_match_are_handed_over(length: int, is_small: bool) ->
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_reported_and_not_followed(status: int) -> None:
     with edge(answer(b"moved", ("Location", "/b?c#d"), status=status)) as served:
-        seen = Edges({}).look(f"{served.url}/a", plain(b"moved"), 10)
+        seen = Edges({}, Secrets()).look(f"{served.url}/a", plain(b"moved"), 10)
     assert (seen.status, seen.location, seen.is_match) == (status, "/b?c#d", False)
     assert served.targets == [b"/a"]
 
@@ -396,7 +397,7 @@ def drip(data: bytes, head: bytes = b"") -> Callable[[], Iterator[bytes]]:
 def test_a_server_that_drips_is_left_when_the_time_is_up(stream: Callable[[], Iterable[bytes]]) -> None:
     began = time.monotonic()
     with edge(stream=stream) as served, pytest.raises(ApiError) as caught:
-        Edges({}).look(f"{served.url}/a", Content("a" * 64, 500), 0.3)
+        Edges({}, Secrets()).look(f"{served.url}/a", Content("a" * 64, 500), 0.3)
     assert caught.value.failure is Failure.TIMEOUT
     assert time.monotonic() - began < 5
 
@@ -413,20 +414,20 @@ def test_the_time_that_a_server_dripped_counts_when_it_falls_silent() -> None:
     began = time.monotonic()
     with edge(stream=stream) as served:
         with pytest.raises(ApiError):
-            Edges({}).look(f"{served.url}/a", plain(bytes(9)), 0.8)
+            Edges({}, Secrets()).look(f"{served.url}/a", plain(bytes(9)), 0.8)
         ended.set()
     assert time.monotonic() - began < 1.3
 
 
 def test_a_server_that_says_nothing_is_left_when_the_time_is_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ApiError) as caught:
-        Edges({}).look(f"http://127.0.0.1:{silent.getsockname()[1]}/", plain(b""), 0.1)
+        Edges({}, Secrets()).look(f"http://127.0.0.1:{silent.getsockname()[1]}/", plain(b""), 0.1)
     assert caught.value.failure is Failure.TIMEOUT
 
 
 def test_an_address_where_nobody_listens_is_an_error() -> None:
     with pytest.raises(ApiError, match="refused") as caught:
-        Edges({}).look("http://127.0.0.1:1/", plain(b""), 5)
+        Edges({}, Secrets()).look("http://127.0.0.1:1/", plain(b""), 5)
     assert caught.value.failure is Failure.AWAY
 
 
@@ -465,7 +466,7 @@ def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.
     monkeypatch.setenv("HOME", str(tmp_path))
     keep = (b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody",)
     with edge(*keep) as served:
-        edges = Edges({"INPUT_TOKEN": "secret", "GITHUB_TOKEN": "secret"})
+        edges = Edges({"INPUT_TOKEN": "secret", "GITHUB_TOKEN": "secret"}, Secrets())
         for _ in range(2):
             assert edges.look(f"{served.url}/a", plain(b"body"), 10).is_match
         assert edges.look(f"{served.url}/a", plain(b"other"), 10).is_match is False
@@ -517,10 +518,10 @@ def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.
 )
 def test_a_url_is_asked_for_in_its_very_bytes(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with edge(answer(b"body")) as served:
-        assert Edges({}).look(served.url + target, plain(b"body"), 10).is_match
+        assert Edges({}, Secrets()).look(served.url + target, plain(b"body"), 10).is_match
         assert served.targets == [target.encode()]
         monkeypatch.setenv("http_proxy", served.url)
-        assert Edges({}).look(f"http://static.example.com{target}", plain(b"body"), 10).is_match
+        assert Edges({}, Secrets()).look(f"http://static.example.com{target}", plain(b"body"), 10).is_match
         assert served.targets[1:] == [b"http://static.example.com" + target.encode()]
 
 
@@ -531,7 +532,7 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclud
 @settings(deadline=None, max_examples=25)
 def test_any_urls_are_asked_for_in_their_very_bytes_one_after_another(targets: list[str]) -> None:
     with edge(b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n") as served:
-        edges = Edges({})
+        edges = Edges({}, Secrets())
         for target in targets:
             edges.look(f"{served.url}/{target}", None, 10)
     assert served.targets == [f"/{target}".encode() for target in targets]
@@ -563,7 +564,7 @@ def test_an_edge_may_say_nothing_of_itself() -> None:
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with edge(answer(b"body")) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
-        assert Edges({}).look("http://static.example.com/a%20b", plain(b"body"), 10).is_match
+        assert Edges({}, Secrets()).look("http://static.example.com/a%20b", plain(b"body"), 10).is_match
     assert proxy.targets == [b"http://static.example.com/a%20b"]
 
 
@@ -571,7 +572,7 @@ def test_a_host_that_the_environment_excepts_is_asked_without_a_proxy(monkeypatc
     with edge(answer(b"body")) as served:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
         monkeypatch.setenv("no_proxy", "127.0.0.1")
-        assert Edges({}).look(f"{served.url}/a", plain(b"body"), 10).is_match
+        assert Edges({}, Secrets()).look(f"{served.url}/a", plain(b"body"), 10).is_match
 
 
 def test_a_connection_is_used_again_for_the_same_host() -> None:
@@ -585,7 +586,7 @@ def test_a_connection_is_used_again_for_the_same_host() -> None:
                 connection.sendall(data)
 
     with Listener(serve, bind="127.0.0.1", port=0) as listener:
-        edges = Edges({})
+        edges = Edges({}, Secrets())
         assert all(edges.look(f"{listener.url}/{number}", plain(b"body"), 10).is_match for number in range(5))
     assert len(peers) == 1
 
@@ -593,7 +594,7 @@ def test_a_connection_is_used_again_for_the_same_host() -> None:
 def test_many_threads_may_look_at_once() -> None:
     seen = []
     with edge(answer(b"body")) as served:
-        edges = Edges({})
+        edges = Edges({}, Secrets())
         threads = [
             threading.Thread(target=lambda: seen.append(edges.look(f"{served.url}/a", plain(b"body"), 10).is_match))
             for _ in range(8)

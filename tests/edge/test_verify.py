@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from sandbox.listener import Listener
 from sandbox.wire import read_request
-from tests.conftest import FakeClock
+from tests.conftest import FakeClock, make_scheduler
 from ztpurge.calls.clock import Clock
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import MOST_BYTES_UNKNOWN, Content, Unknown
 from ztpurge.edge.expected import Gone
 from ztpurge.edge.fetch import Edges, Look
 from ztpurge.edge.judge import Verdict
-from ztpurge.edge.verify import CONNECTIONS, verify
+from ztpurge.edge.verify import CONNECTIONS, Verification
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.site.urls import host_of
+from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
     import socket
@@ -95,6 +97,9 @@ class Edge:
             raise answer
         return answer if isinstance(answer, Look) else answer(expected)
 
+    def shown(self, text: str, *, limit: int) -> str:
+        return for_log(text, limit=limit)
+
 
 def no_pointer(_sha: str) -> Content | None:
     return None
@@ -112,17 +117,10 @@ def run(
     on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
     on_round: Callable[[int], None] = lambda _left: None,
 ) -> tuple[Verdict, ...]:
-    return verify(
-        expected,
-        door=door,
-        pointer_of=pointer_of,
-        request_timeout=request_timeout,
-        purged_at=clock.now() if purged_at is None else purged_at,
-        end=clock.now() + seconds,
-        clock=clock,
-        jitter=lambda: 1.0,
-        on_verdict=on_verdict,
-        on_round=on_round,
+    scheduler = make_scheduler(clock, seconds=seconds, request_timeout=request_timeout)
+    purged_at = clock.now() if purged_at is None else purged_at
+    return Verification(expected, door, scheduler, pointer_of=pointer_of, purged_at=purged_at).run(
+        on_verdict=on_verdict, on_round=on_round
     )
 
 
@@ -235,7 +233,7 @@ def test_a_large_file_of_unknown_size_is_compared_if_its_size_is_announced(head:
 
     with Listener(serve, bind="127.0.0.1", port=0) as listener:
         url = f"{listener.url}/large"
-        (verdict,) = run({url: Content(digest, None, is_blob=True)}, Edges({}), FakeClock(), seconds=1)
+        (verdict,) = run({url: Content(digest, None, is_blob=True)}, Edges({}, Secrets()), FakeClock(), seconds=1)
     assert verdict.state == ("stale" if words else "fresh")
     assert verdict.reason.startswith(words)
 
@@ -836,6 +834,9 @@ class Caching:
         if since < self._purged <= now:
             since, is_new = self._cached[url] = now, now >= self._deployed
         return Look(200, is_match=is_new, age=int(now - since), said=SAID)
+
+    def shown(self, text: str, *, limit: int) -> str:
+        return for_log(text, limit=limit)
 
 
 MANY = [f"{A}{number}" for number in range(100)]

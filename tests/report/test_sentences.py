@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.cdn.answers import Live, Provider, Task
 from ztpurge.cdn.plan import Batch, Folded, Plan
 from ztpurge.cdn.purge import Outcome
-from ztpurge.cdn.wait import Progress
 from ztpurge.edge.judge import Verdict, confirm_by_sight
 from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse
@@ -293,42 +291,37 @@ def test_the_list_of_what_may_be_stale_has_a_title(report: Report, title: str) -
 
 
 @pytest.mark.parametrize(
-    ("progress", "outcome", "line"),
+    ("outcome", "line"),
     [
         pytest.param(
-            Progress("fa97", "done"),
-            Outcome.of(1, batch(10), "accepted"),
+            Outcome.of(1, batch(10), "done", "fa97"),
             "done    reqId fa97  a.example  10 urls",
             id="done",
         ),
         pytest.param(
-            Progress("fa97", "failed", error=ERROR),
-            Outcome.of(1, batch(1, "dirs"), "accepted"),
+            Outcome.of(1, batch(1, "dirs"), "failed", "fa97", error=ERROR),
             "FAILED  reqId fa97  a.example  1 dir  the API answered 500: oops. Wait",
             id="failed",
         ),
         pytest.param(
-            Progress("fa97", "pending", Task("pending", "run")),
-            Outcome.of(1, batch(0), "pending"),
+            Outcome.of(1, batch(0), "pending", "fa97"),
             "pending  reqId fa97",
             id="under way, of which nothing is listed",
         ),
         pytest.param(
-            Progress("fa97", "pending", Task("pending", "run"), live=Live((Provider("ws_api"),))),
-            Outcome.of(1, batch(2), "pending", is_cut=True),
+            Outcome.of(1, batch(2), "pending", "fa97", is_cut=True, late=("`ws_api` does not answer",)),
             "pending  reqId fa97  a.example  2 urls (the service lists no more)  `ws_api` does not answer",
             id="under way, since a provider is late",
         ),
         pytest.param(
-            Progress("fa97", "pending", error=ERROR),
-            Outcome.of(1, batch(1, "prefetch"), "pending"),
+            Outcome.of(1, batch(1, "prefetch"), "pending", "fa97", error=ERROR),
             "PENDING  reqId fa97  a.example  1 url  the API answered 500: oops. Wait",
             id="not told",
         ),
     ],
 )
-def test_a_req_id_that_ended_is_one_line(progress: Progress, outcome: Outcome, line: str) -> None:
-    assert progress_line(progress, outcome) == line
+def test_a_req_id_that_ended_is_one_line(outcome: Outcome, line: str) -> None:
+    assert progress_line(outcome) == line
 
 
 @pytest.mark.parametrize(

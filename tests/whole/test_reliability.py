@@ -12,18 +12,20 @@ import random
 import re
 import socket
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sandbox import Fault, Sandbox
+from tests.conftest import make_scheduler
 from tests.whole.steps import run_inside as run_step
 from ztpurge.calls.clock import Clock
 from ztpurge.calls.pace import Pace
-from ztpurge.calls.retry import Limits
+from ztpurge.calls.redaction import Secrets
 from ztpurge.calls.transport import Answer
 from ztpurge.cdn.answers import read_receipt, refuse_login
-from ztpurge.cdn.api import Cdn, Login
+from ztpurge.cdn.api import Account, Cdn
 from ztpurge.cdn.plan import Plan, make_plan
 from ztpurge.cdn.purge import Outcome, purge
 from ztpurge.changes.lists import FORMATS, parse_list
@@ -54,10 +56,13 @@ FAULTS = {
 }
 
 
+Login = partial(Account, "")
+
+
 def submit(
     api_url: str,
     plan: Plan,
-    login: Login,
+    login: Account,
     *,
     concurrency: int = 4,
     retries: int = 6,
@@ -65,18 +70,24 @@ def submit(
     heard: Callable[[str], None] = print,
     on_away: Callable[[ApiError | None], None] | None = None,
 ) -> tuple[Outcome, ...]:
-    clock = Clock()
-    client = Cdn(api_url, login, environ={}, clock=clock, on_token=heard)
-    return purge(
-        plan,
-        call=client.purge,
-        concurrency=concurrency,
-        limits=Limits(retries=retries, request_timeout=request_timeout, deadline=clock.now() + 100),
+    clock = HastyClock()
+    client = Cdn(replace(login, api_url=api_url), environ={}, clock=clock, secrets=Secrets(), on_token=heard)
+    scheduler = make_scheduler(
+        clock,
+        seconds=100,
         pace=Pace(0, clock, on_away=on_away),
-        clock=clock,
-        jitter=lambda: 0.002,
-        on_outcome=lambda _: None,
+        concurrency=concurrency,
+        retries=retries,
+        request_timeout=request_timeout,
     )
+    return purge(plan, client.purge, scheduler, lambda _outcome: None)
+
+
+class HastyClock(Clock):
+    """A clock whose pauses between two tries are short."""
+
+    def jitter(self) -> float:
+        return 0.002
 
 
 def urls(number: int) -> list[str]:

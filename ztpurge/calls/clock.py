@@ -1,7 +1,8 @@
-"""Time as an argument: what the program waits by, and how it is told to stop."""
+"""Time and chance as an argument: what the program waits by, and how it is told to stop."""
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 
@@ -11,6 +12,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
+        self._stopped_at = float("inf")
 
     def now(self) -> float:
         """Return seconds on a clock that never jumps."""
@@ -24,10 +26,19 @@ class Clock:
         """Wait so many seconds, or until `stop`."""
         self._stop.wait(seconds)
 
+    def jitter(self) -> float:
+        """Return a number from 0 to 1, by which pauses are spread so that many clients do not come back at once."""
+        return random.random()  # noqa: S311 - nothing secret
+
     def stop(self) -> None:
         """Ask everybody who waits by this clock to come to an end."""
+        self._stopped_at = min(self._stopped_at, self.now())
         self._stop.set()
 
     def stopped(self) -> bool:
         """Say whether `stop` was called."""
         return self._stop.is_set()
+
+    def stopped_at(self) -> float:
+        """Return when `stop` was first called, on this clock; infinity if it was not."""
+        return self._stopped_at

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import http.client
 import io
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
 
 from ztpurge import __version__
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
@@ -26,6 +28,7 @@ from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Iterator, Mapping
 
     from ztpurge.calls.redaction import Secrets
@@ -63,14 +66,15 @@ def make_session(api_url: str, environ: Mapping[str, str]) -> requests.Session:
     # .netrc in HOME, which other steps can write, add credentials
     session.trust_env = False
     session.proxies.update(requests.utils.get_environ_proxies(api_url, no_proxy=None))
-    session.verify = _ca_bundle(environ) if api_url.startswith("https:") else True
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+    is_tls = any(url.startswith("https:") for url in (api_url, *session.proxies.values()))
+    adapter = _Adapter(_tls(environ) if is_tls else None)
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(pool_maxsize=_MOST_CONNECTIONS))
+        session.mount(scheme, adapter)
     return session
 
 
-def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
+def _tls(environ: Mapping[str, str]) -> ssl.SSLContext:
     for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         name = environ.get(variable)
         if name and not Path(name).exists():
@@ -79,9 +83,30 @@ def _ca_bundle(environ: Mapping[str, str]) -> str | bool:
                 remedy="A container does not see the runner's files: put the bundle into the workspace",
                 place=variable,
             )
-        if name:
-            return name
-    return True
+        try:
+            if name:
+                return _tls_of(name)
+        except OSError as error:  # what ssl raises is one, too
+            raise ZtpurgeError(f"{name!r} holds no certificates", place=variable) from error
+    return _tls_of(requests.utils.DEFAULT_CA_BUNDLE_PATH)
+
+
+@functools.cache
+def _tls_of(bundle: str) -> ssl.SSLContext:
+    """Return what all connections of a run share: to read a bundle takes 20 ms, more than a call."""
+    context = create_urllib3_context()  # which has certificates and host names verified
+    context.load_verify_locations(**{"capath" if Path(bundle).is_dir() else "cafile": bundle})
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a server."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)  # a token is among them
+    data: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,50 +131,34 @@ def receive(
     asking.run(_AS_SPELLED.set, url)
     with (
         _typed_errors(timeout, secrets),
-        asking.run(_request, session, "GET", url, headers=headers, timeout=timeout) as response,
+        asking.run(_send, session, Request("GET", url, headers), timeout) as response,
     ):
         yield Incoming(response.status_code, _named(response), _chunks(response, decode=False))
 
 
-def exchange(  # noqa: PLR0913 - a request has that many parts
-    session: requests.Session,
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    timeout: float,
-    most: int,
-    secrets: Secrets,
-    data: str | None = None,
-) -> Answer:
+def exchange(session: requests.Session, request: Request, *, timeout: float, most: int, secrets: Secrets) -> Answer:
     """Send a request and return the answer, within `timeout` seconds and `most` bytes; no redirect is followed.
 
     All but the body, which may be data, comes without secrets. Raises ApiError: AWAY or NO_NAME if it was not sent;
     TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
     """
-    with (
-        _typed_errors(timeout, secrets),
-        _request(session, method, url, headers=headers, timeout=timeout, data=data) as response,
-    ):
+    with _typed_errors(timeout, secrets), _send(session, request, timeout) as response:
         named = {name: secrets.redact(value) for name, value in _named(response).items()}
         _, _, odd_status = (response.reason or "").partition(_NO_HTTP_STATUS)
-        return Answer(response.status_code, named, _body(response, most), for_log(secrets.redact(odd_status), limit=80))
+        body = bytearray()
+        for chunk in _chunks(response, decode=True):
+            body += chunk
+            if len(body) > most:
+                raise ApiError(Failure.UNREADABLE, f"the answer is longer than {most} bytes")
+        return Answer(response.status_code, named, bytes(body), for_log(secrets.redact(odd_status), limit=80))
 
 
-def _request(  # noqa: PLR0913 - the same
-    session: requests.Session,
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str],
-    timeout: float,
-    data: str | None = None,
-) -> requests.Response:
+def _send(session: requests.Session, request: Request, timeout: float) -> requests.Response:
     return session.request(
-        method,
-        url,
-        data=data,
-        headers=headers,
+        request.method,
+        request.url,
+        data=request.data,
+        headers=request.headers,
         timeout=(min(_CONNECT_TIMEOUT, timeout), timeout),
         allow_redirects=False,
         stream=True,
@@ -185,15 +194,6 @@ def _why_unsent(error: BaseException | None) -> Failure | None:
 
 def _named(response: requests.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _body(response: requests.Response, most: int) -> bytes:
-    body = bytearray()
-    for chunk in _chunks(response, decode=True):
-        body += chunk
-        if len(body) > most:
-            raise ApiError(Failure.UNREADABLE, f"the answer is longer than {most} bytes")
-    return bytes(body)
 
 
 def _chunks(response: requests.Response, *, decode: bool) -> Iterator[bytes]:
@@ -248,7 +248,13 @@ class _BoundedResponse(http.client.HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         """Return version, status and reason of the final answer (RFC 9110, 15.2); http.client skips 100 alone."""
         for _ in range(_MOST_INTERIM + 1):
-            version, status, reason = self._read_one_status()
+            try:
+                version, status, reason = super()._read_status()  # type: ignore[misc]
+            except http.client.BadStatusLine as error:
+                found = _STATUS_LINE.fullmatch(str(error.args[0]).strip())
+                if not found:
+                    raise
+                return "HTTP/1.0", http.HTTPStatus.BAD_GATEWAY, f"{_NO_HTTP_STATUS}{found['words']}"
             if status == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 raise http.client.HTTPException("the server switched to another protocol, which nobody asked for")
             if not 100 <= status < 200:
@@ -256,18 +262,10 @@ class _BoundedResponse(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
         raise http.client.HTTPException(f"more than {_MOST_INTERIM} interim answers")
 
-    def _read_one_status(self) -> tuple[str, int, str]:
-        try:
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-        except http.client.BadStatusLine as error:
-            found = _STATUS_LINE.fullmatch(str(error.args[0]).strip())
-            if not found:
-                raise
-            return "HTTP/1.0", http.HTTPStatus.BAD_GATEWAY, f"{_NO_HTTP_STATUS}{found['words']}"
-        return version, status, reason
 
+class _Connection(http.client.HTTPConnection):
+    response_class = _BoundedResponse
 
-class _AsSpelled(http.client.HTTPConnection):
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
         """Ask for the URL as it was spelled; of a proxy, for all of it (RFC 9112 section 3.2)."""
         spelled = _AS_SPELLED.get()
@@ -276,31 +274,32 @@ class _AsSpelled(http.client.HTTPConnection):
         super().putrequest(method, spelled or url, *args, **kwargs)
 
 
-class _HTTPConnection(_AsSpelled, urllib3.connection.HTTPConnection):
-    response_class = _BoundedResponse
+class _HTTPConnection(_Connection, urllib3.connection.HTTPConnection):
+    pass
 
 
-class _HTTPSConnection(_AsSpelled, urllib3.connection.HTTPSConnection):
-    response_class = _BoundedResponse
-
-
-class _HTTPPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HTTPConnection
-
-
-class _HTTPSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HTTPSConnection
-
-
-_POOLS = {"http": _HTTPPool, "https": _HTTPSPool}
+class _HTTPSConnection(_Connection, urllib3.connection.HTTPSConnection):
+    pass
 
 
 class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed through
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+    """Gives each pool, a proxy's too, our connections and one TLS context; each method is there to be overridden."""
 
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:  # noqa: ANN401 - passed through
-        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
-        return manager
+    def __init__(self, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
+        super().__init__(pool_maxsize=_MOST_CONNECTIONS)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _HTTPSConnection if pool.scheme == "https" else _HTTPConnection
+        return pool
+
+    def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
+        host, tls = super().build_connection_pool_key_attributes(*args, **kwargs)
+        return host, {"ssl_context": self._tls} if self._tls else tls
+
+    def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
+        return super().proxy_manager_for(proxy, proxy_ssl_context=self._tls, **kwargs)
+
+    def cert_verify(self, *_: object) -> None:
+        """Leave that to the context; what is set here by default has each connection read the bundle once more."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from ztpurge.calls.retry import retry_after
+from ztpurge.calls.scheduler import retry_after
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.site.urls import parse_url
 from ztpurge.untrusted import for_log

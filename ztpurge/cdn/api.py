@@ -1,6 +1,6 @@
-"""Door to the CDN's API: one method a call, every failure an ApiError.
+"""Door to the CDN's API: one method a call, every failure an ApiError; logging in, and again when a token ends.
 
-What an answer means is read in `answers.py`, whether to ask again decided in `retry.py`; both get answers without
+What an answer means is read in `answers.py`, whether to ask again decided in `calls/`; both get answers without
 secrets. Importing it costs 100 ms.
 """
 
@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.calls.redaction import Secrets
-from ztpurge.calls.transport import exchange, make_session
+from ztpurge.calls.transport import Request, exchange, make_session
 from ztpurge.cdn.answers import Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
-from ztpurge.cdn.tokens import Tokens
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ztpurge.calls.clock import Clock
+    from ztpurge.calls.redaction import Secrets
     from ztpurge.calls.transport import Answer
+    from ztpurge.cdn.answers import TaskKind
     from ztpurge.cdn.plan import Batch
 
 T = TypeVar("T")
@@ -47,36 +49,35 @@ _SENT = {Failure.TIMEOUT, Failure.UNREACHABLE}
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """How to be let in: a token, or a name and a password to get one with."""
+class Account:
+    """Where the API is, and how to be let in: a token, or a name and a password to get one with."""
 
+    api_url: str
     token: str = field(default="", repr=False)
     username: str = ""
     password: str = field(default="", repr=False)
 
 
 class Cdn:
-    """The API of one account."""
+    """The API of one account; `on_token` hears of each token that a login brings, before it is used."""
 
-    def __init__(  # noqa: PLR0913 - each a thing that tests replace
+    def __init__(
         self,
-        api_url: str,
-        login: Login,
+        account: Account,
         *,
         environ: Mapping[str, str],
         clock: Clock,
-        secrets: Secrets | None = None,
-        on_token: Callable[[str], None] = lambda _token: None,
+        secrets: Secrets,
+        on_token: Callable[[str], None],
     ) -> None:
-        self._api_url = api_url
-        self._login = login
+        self._account = account
         self._clock = clock
-        self._secrets = secrets or Secrets()
-        self._secrets.add(login.token)
-        self._secrets.add_login(login.username, login.password)
+        self._secrets = secrets
+        secrets.add(account.token)
+        secrets.add_login(account.username, account.password)
         self._on_token = on_token
-        self._session = make_session(api_url, environ)
-        self._tokens = Tokens(login.token, log_in=self._log_in if login.username else None)
+        self._session = make_session(account.api_url, environ)
+        self._tokens = Tokens(account.token, log_in=self._log_in if account.username else None)
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:
         """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError."""
@@ -96,9 +97,9 @@ class Cdn:
 
         return self._with_token(ask, timeout)
 
-    def live(self, req_id: str, *, is_prefetch: bool, timeout: float) -> Live:
+    def live(self, req_id: str, kind: TaskKind, timeout: float) -> Live:
         """Ask what each provider behind the service says of a reqId now; raise ApiError if there is no answer."""
-        path = f"/cdn_api/{'prefetch' if is_prefetch else 'purge'}/{quote(req_id, safe='')}"
+        path = f"/cdn_api/{'prefetch' if kind == 'prefetch' else 'purge'}/{quote(req_id, safe='')}"
         token = self._tokens.get(timeout)  # that of the question for the task, which sees to it that it is good
         return read_live(self._shown(self._exchange("GET", path, timeout, token=token)))
 
@@ -128,7 +129,7 @@ class Cdn:
     def _log_in(self, timeout: float) -> str:
         """Get a token; a name or password that the service's own JSON would break is sent escaped if it was refused."""
         end = self._clock.now() + timeout
-        name, password = self._login.username, self._login.password
+        name, password = self._account.username, self._account.password
         escaped = json.dumps(name)[1:-1], json.dumps(password)[1:-1]
         try:
             return self._log_in_as(name, password, timeout)
@@ -149,7 +150,7 @@ class Cdn:
 
     def _log_in_as(self, name: str, password: str, timeout: float) -> str:
         """Get a token with these flat fields; one body serves both of the documented forms."""
-        credentials = {"username": self._login.username, "password": self._login.password}
+        credentials = {"username": self._account.username, "password": self._account.password}
         body = {"username": name, "password": password, "auth": {"passwordCredentials": credentials}}
         answer = self._exchange("POST", "/cdn_api/tokens", timeout, body=body)
         token = find_token(answer)
@@ -169,19 +170,65 @@ class Cdn:
         if timeout <= 0:
             raise ApiError(Failure.TIMEOUT, "no time was left for the call")
         headers = {"Content-Type": "application/json"} if body is not None else {}
+        headers |= {"X-Auth-Token": token} if token else {}
+        data = None if body is None else json.dumps(body, separators=(",", ":"))
+        request = Request(method, self._account.api_url + path, headers, data)
         try:
-            return exchange(
-                self._session,
-                method,
-                self._api_url + path,
-                data=None if body is None else json.dumps(body, separators=(",", ":")),
-                headers=headers | ({"X-Auth-Token": token} if token else {}),
-                timeout=timeout,
-                most=_MAX_ANSWER,
-                secrets=self._secrets,
-            )
+            return exchange(self._session, request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
         except ApiError as error:
             raise ApiError(error.failure, error.cause, remedy=_REMEDIES.get(error.failure, "")) from error
+
+
+class Tokens:
+    """One token at a time; `log_in` gets another within so many seconds. Who comes meanwhile shares how that ends."""
+
+    def __init__(self, token: str, *, log_in: Callable[[float], str] | None = None) -> None:
+        self._token = token
+        self._log_in = log_in
+        self._lock = threading.Lock()
+        self._attempt: Future[str] | None = None  # the login that is under way
+        self._refusal: ApiError | None = None
+
+    def get(self, timeout: float) -> str:
+        """Return the token, logging in if there is none yet; raise ApiError if that fails."""
+        return self._token or self._renew("", timeout)
+
+    def replace(self, stale: str, timeout: float) -> str | None:
+        """Return another token for one that was refused, None where there is none; raise ApiError if that fails."""
+        return self._renew(stale, timeout) if self._log_in else None
+
+    def _renew(self, stale: str, timeout: float) -> str:
+        with self._lock:
+            if self._token != stale:
+                return self._token  # somebody else has renewed it meanwhile
+            if self._log_in is None or self._refusal:
+                raise self._refusal or AssertionError("a token or a way to get one is an input's business")
+            attempt, under_way = Future[str](), self._attempt
+            if under_way is None:
+                self._attempt = attempt
+        if under_way is not None:
+            return _share(under_way, timeout)
+        try:
+            token = self._log_in(timeout)
+        except BaseException as error:
+            with self._lock:
+                self._attempt = None
+                if isinstance(error, ApiError) and error.is_final:
+                    self._refusal = error  # wrong credentials stay wrong; a locked account helps nobody
+            attempt.set_exception(error)
+            raise
+        with self._lock:
+            self._attempt = None
+            self._token = token
+        attempt.set_result(token)
+        return token
+
+
+def _share(attempt: Future[str], timeout: float) -> str:
+    try:
+        return attempt.result(timeout)
+    except TimeoutError as error:
+        raise ApiError(Failure.TIMEOUT, f"no token within {timeout:.3g} s") from error
 
 
 def _odd_kinds(text: str) -> Iterator[str]:

@@ -1,34 +1,32 @@
 """A plan -> what became of each of its calls: several at once, in plan order, each that may succeed attempted.
 
-A batch that was refused for its content becomes several outcomes; a host or a token that was refused is not tried
-again for the other batches.
+A batch that was refused for its content is taken apart and becomes several outcomes; a host or a token that was
+refused is not tried again for the other batches.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from ztpurge.calls.patience import Patience
-from ztpurge.calls.retry import Attempted, Limits, no_answer, out_of_time, persist
-from ztpurge.calls.workers import as_completed
-from ztpurge.cdn.narrow import Narrowing
+from ztpurge.calls.scheduler import Tried
+from ztpurge.cdn.plan import BATCH_SIZE
 from ztpurge.errors import ApiError, Failure
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from ztpurge.calls.clock import Clock
-    from ztpurge.calls.pace import Pace
+    from ztpurge.calls.scheduler import Scheduler
     from ztpurge.cdn.answers import Receipt
     from ztpurge.cdn.plan import Batch, Kind, Plan
 
 State = Literal["planned", "failed", "partial", "accepted", "pending", "done"]
 _ALL = 100.0
 _EVERYBODY = ""
+_TELLING = BATCH_SIZE // 2  # entries: two bad ones together say nothing of a host
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,8 @@ class Outcome:
 
     `planned`: nothing was sent. `failed`: not accepted, or the service reports a failure of it. `partial`: accepted,
     but not by all providers behind the service. `accepted`: by all of them. `pending`: accepted, and still under way
-    when the time to wait was over. `done`: the service reports that, or each of its URLs was seen fresh.
+    when the time to wait was over; `late` has the providers that were not done, with their words, as far as the service
+    tells. `done`: the service reports that, or each of its URLs was seen fresh.
     For a reqId of another step the service tells the entries, and may list less than was sent (`is_cut`).
     """
 
@@ -51,6 +50,7 @@ class Outcome:
     seconds: float = 0.0
     error: ApiError | None = None
     is_cut: bool = False
+    late: tuple[str, ...] = ()
 
     @property
     def is_doubtful(self) -> bool:
@@ -63,51 +63,40 @@ class Outcome:
         return cls(number, batch.kind, batch.host, batch.entries, state, *facts, **more)
 
 
-def purge(  # noqa: PLR0913 - each a thing that tests replace
-    plan: Plan,
-    *,
-    call: Callable[[Batch, float], Receipt],
-    concurrency: int,
-    limits: Limits,
-    pace: Pace,
-    clock: Clock,
-    jitter: Callable[[], float],
-    on_outcome: Callable[[Outcome], None],
+def purge(
+    plan: Plan, call: Callable[[Batch, float], Receipt], scheduler: Scheduler, on_outcome: Callable[[Outcome], None]
 ) -> tuple[Outcome, ...]:
     """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
     ended_parts: dict[int, list[Outcome]] = {}  # of each batch that was begun, in the order of its entries
-    attempt = _Attempts(call, limits, pace, clock, jitter).attempt
-    narrowing = Narrowing(attempt)
+    attempts = _Attempts(call, scheduler)
 
     def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
         number, batch = numbered
         parts = ended_parts[number] = []
-        for part in narrowing.narrow(batch, attempt(batch)):
+        for part in attempts.narrow(batch):
             parts.append(_outcome(number, *part))  # noqa: PERF401 - each is to be found at once if the run has to end
         return tuple(parts)
 
     numbered = tuple(enumerate(plan.batches, start=1))
     outcomes: dict[int, tuple[Outcome, ...]] = {}
-    patience = Patience(limits.deadline, clock)
-    for index, parts in as_completed(work, numbered, concurrency=concurrency, give_up=patience.is_over):
-        outcomes[index + 1] = parts
+    for (number, _), parts in scheduler.each(numbered, work):
+        outcomes[number] = parts
         for outcome in parts:
             on_outcome(outcome)
     for number, batch in numbered:
         if number not in outcomes:
-            begun = narrowing.waiting.get(batch) or no_answer()
-            error = begun if number in ended_parts else out_of_time(None, pace, clock)
-            outcomes[number] = _cut_short(number, batch, tuple(ended_parts.get(number, ())), error)
+            kept = tuple(ended_parts.get(number, ()))
+            rest = replace(batch, entries=batch.entries[sum(len(outcome.entries) for outcome in kept) :])
+            begun = attempts.refused.get(batch) or ApiError(
+                Failure.TIMEOUT,
+                "no answer before the run had to end; it may have been accepted or not",
+                maybe_accepted=True,
+            )
+            error = begun if number in ended_parts else scheduler.out_of_time(None)
+            outcomes[number] = (*kept, Outcome.of(number, rest, "failed", error=error)) if rest.entries else kept
             for outcome in outcomes[number]:
                 on_outcome(outcome)
     return _doubt_repeated_ids([outcome for number, _ in numbered for outcome in outcomes[number]], on_outcome)
-
-
-def _cut_short(number: int, batch: Batch, ended: tuple[Outcome, ...], error: ApiError) -> tuple[Outcome, ...]:
-    """Keep what the parts of a batch brought until the run had to end; the rest failed."""
-    done = sum(len(outcome.entries) for outcome in ended)
-    rest = replace(batch, entries=batch.entries[done:])
-    return (*ended, Outcome.of(number, rest, "failed", error=error)) if rest.entries else ended
 
 
 def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
@@ -126,45 +115,91 @@ def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outco
 
 
 class _Attempts:
-    """Calls that know what need not be asked again: a refused host or token, an API that nobody knows an address of."""
+    """Calls that know what need not be asked again: a refused host or token, an API that nobody knows an address of.
 
-    def __init__(
-        self,
-        call: Callable[[Batch, float], Receipt],
-        limits: Limits,
-        pace: Pace,
-        clock: Clock,
-        jitter: Callable[[], float],
-    ) -> None:
+    A batch that was refused for its content is taken apart, of a host the first one alone, so that the others can
+    learn from what comes of it: where all of it were refused with the same words, the whole host is, and its other
+    batches stay in one piece. `refused` has the batches that wait for that, each with its refusal.
+    """
+
+    def __init__(self, call: Callable[[Batch, float], Receipt], scheduler: Scheduler) -> None:
+        self.refused: dict[Batch, ApiError] = {}
         self._call = call
-        self._persist = partial(persist, limits=limits, pace=pace, clock=clock, jitter=jitter)
+        self._scheduler = scheduler
         self._shut: dict[str, ApiError] = {}  # by host, or for everybody
+        self._turns: defaultdict[tuple[str, Kind], threading.Lock] = defaultdict(threading.Lock)
+        # with which words of a provider, whatever it was asked for; it has no code that tells a host from a URL
+        self._whole: dict[tuple[str, Kind], str] = {}
+        self._open: set[tuple[str, Kind]] = set()  # took something
 
-    def attempt(self, batch: Batch) -> Attempted[Receipt]:
+    def narrow(self, batch: Batch) -> Iterator[tuple[Batch, Tried[Receipt]]]:
+        """Yield the batch and how its call ended or, if it was refused for its content, its parts in order."""
+        site = batch.host, batch.kind
+        ended = self._attempt(batch)
+        if ended.value:
+            self._open.add(site)
+        if ended.error is None or not _is_refused(ended) or len(batch.entries) == 1:
+            yield batch, ended
+            return
+        self.refused[batch] = ended.error
+        with self._turns[site]:
+            del self.refused[batch]
+            if site not in self._open:
+                if self._whole.get(site) == ended.error.cause:
+                    yield batch, ended
+                    return
+                yield from self._learn(batch, ended)
+                return
+        yield from self._learn(batch, ended)  # most likely it holds a few culprits: no need to go one by one
+
+    def _learn(self, batch: Batch, ended: Tried[Receipt]) -> Iterator[tuple[Batch, Tried[Receipt]]]:
+        site = batch.host, batch.kind
+        causes: set[str | None] = set()
+        for part, end in self._halve(batch, ended):
+            causes.add(end.error.cause if end.error and _is_refused(end) else None)
+            if end.value:
+                self._open.add(site)
+            yield part, end
+        cause = causes.pop()
+        if cause and not causes and len(batch.entries) >= _TELLING:
+            self._whole[site] = cause
+
+    def _halve(self, batch: Batch, ended: Tried[Receipt]) -> Iterator[tuple[Batch, Tried[Receipt]]]:
+        """Try halves until the culprits are alone, in as few calls as that takes: one bad URL must not spoil nine."""
+        if not _is_refused(ended) or len(batch.entries) == 1:
+            yield batch, ended
+            return
+        middle = len(batch.entries) // 2
+        left, right = (replace(batch, entries=part) for part in (batch.entries[:middle], batch.entries[middle:]))
+        first = self._attempt(left)
+        yield from self._halve(left, first)
+        # where one half went through, the other must hold a culprit, and need not be tried as a whole
+        known_bad = first.value is not None and len(right.entries) > 1
+        yield from self._halve(right, ended if known_bad else self._attempt(right))
+
+    def _attempt(self, batch: Batch) -> Tried[Receipt]:
         error = self._shut.get(batch.host) or self._shut.get(_EVERYBODY)
         if error:
-            return Attempted(None, error, 0, 0.0)
+            return Tried(None, error, 0, 0.0)
         try:
-            ended = self._persist(lambda timeout: self._call(batch, timeout))
+            ended = self._scheduler.call(lambda timeout: self._call(batch, timeout))
         except Exception as bug:  # noqa: BLE001 - whatever one call meets, the others' reqIds must reach the report
-            return Attempted(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}"), 1, 0.0)
+            return Tried(None, ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}"), 1, 0.0)
         if ended.error and ended.error.failure in {Failure.HOST, Failure.AUTH, Failure.NO_NAME}:
             self._shut[batch.host if ended.error.failure is Failure.HOST else _EVERYBODY] = ended.error
         return ended
 
 
-def _outcome(number: int, batch: Batch, ended: Attempted[Receipt]) -> Outcome:
-    state, error = _judge(ended.value, ended.error)
-    req_id = ended.value.req_id if ended.value else None
-    return Outcome.of(number, batch, state, req_id, ended.attempts, ended.seconds, error)
+def _is_refused(ended: Tried[Receipt]) -> bool:
+    return ended.error is not None and ended.error.failure is Failure.CONTENT
 
 
-def _judge(receipt: Receipt | None, error: ApiError | None) -> tuple[State, ApiError | None]:
-    if receipt is None:
-        return "failed", error
-    if receipt.success_rate is None or receipt.success_rate < _ALL:
+def _outcome(number: int, batch: Batch, ended: Tried[Receipt]) -> Outcome:
+    receipt, error = ended.value, ended.error
+    state: State = "accepted" if receipt else "failed"
+    if receipt and (receipt.success_rate is None or receipt.success_rate < _ALL):
         rate = "an unknown part" if receipt.success_rate is None else f"only {receipt.success_rate:g} %"
         doubt = f"it got a reqId, but {receipt.doubt}" if receipt.doubt else ""
         cause = doubt or f"{rate} of the providers behind the service took it"
-        return "partial", ApiError(Failure.SERVER, cause, remedy="Run the job again")
-    return "accepted", None
+        state, error = "partial", ApiError(Failure.SERVER, cause, remedy="Run the job again")
+    return Outcome.of(number, batch, state, receipt and receipt.req_id, ended.attempts, ended.seconds, error)

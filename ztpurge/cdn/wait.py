@@ -1,21 +1,17 @@
-"""reqIds -> done, failed or still pending: each is asked after until it has ended or the time for it is over.
+"""Accepted outcomes -> done, failed or still pending: each reqId is asked after until it has ended or time is over.
 
 The published server never ends a task: after what it calls under way the providers behind it are asked, too, where
 the server knows that question. A question that fails is asked again in the next round; a refused token ends all of
-them at once, another answer that will not change (an unknown id, say) its own after a few. What follows for the URLs
-is decided by `confirm`.
+them at once, another answer that will not change (an unknown id, say) its own after a few.
 """
 
 from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ztpurge.calls.retry import persist
-from ztpurge.calls.rounds import Pauses, ask_in_rounds
-from ztpurge.cdn.purge import Outcome
+from ztpurge.calls.scheduler import Pauses
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.site.urls import host_of, parse_url
 from ztpurge.untrusted import for_log
@@ -23,10 +19,9 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from ztpurge.calls.clock import Clock
-    from ztpurge.calls.pace import Pace
-    from ztpurge.calls.retry import Limits
+    from ztpurge.calls.scheduler import Scheduler
     from ztpurge.cdn.answers import Live, Provider, State, Task, TaskKind
+    from ztpurge.cdn.purge import Outcome
 
 _PAUSES = Pauses(first=1.0, longest=20.0)
 _LONGEST_QUESTION = 15.0  # seconds: a round is as long as its slowest, and all wait for the next
@@ -35,16 +30,24 @@ _MOST_SHOWN = 4  # providers
 _MOST_MISSES = 5  # the service may know an id a moment after it gave it
 
 
+class Service(Protocol):
+    """What is asked, as `api.Cdn` asks it; each raises ApiError."""
+
+    def status(self, req_id: str, timeout: float) -> Task:
+        """Ask what became of a reqId."""
+
+    def live(self, req_id: str, kind: TaskKind, timeout: float) -> Live:
+        """Ask what each provider behind the service says of a reqId."""
+
+
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a reqId was when it was last asked after: `task` is what the service said, if it said anything.
+class _Progress:
+    """How far a reqId was when it was last asked after: `task` and `late` are what was said last, if anything was.
 
     `attempts` counts the questions for the task, `misses` how many in a row were refused for good; `seconds` run from
-    the first. `error` says why it is not done, `is_final` that it is of no use to ask again. `live` is what the
-    providers said last of a task that was under way.
+    the first. `is_final`: it is of no use to ask again.
     """
 
-    req_id: str
     state: State = "pending"
     task: Task | None = None
     error: ApiError | None = None
@@ -52,152 +55,144 @@ class Progress:
     seconds: float = 0.0
     misses: int = 0
     is_final: bool = False
-    live: Live | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether there is nothing more to ask."""
-        return self.is_final or self.state != "pending"
-
-    @property
-    def late(self) -> tuple[str, ...]:
-        """The providers that are not done, each with what it says."""
-        providers = self.live.providers if self.live else ()
-        return tuple(_said_by(provider) for provider in providers if provider.state != "done")
+    late: tuple[str, ...] = ()
 
 
-def ask_after(  # noqa: PLR0913 - each a thing that tests replace
-    req_ids: Sequence[str],
-    *,
-    ask: Callable[[str, float], Task],
-    ask_live: Callable[[str, TaskKind, float], Live],
-    again: bool,
-    remedy: str,
-    concurrency: int,
-    limits: Limits,
-    pace: Pace,
-    clock: Clock,
-    jitter: Callable[[], float],
-    on_end: Callable[[Progress], None] = lambda _progress: None,
-    on_round: Callable[[int, tuple[str, ...]], None] = lambda _left, _late: None,
-) -> tuple[Progress, ...]:
-    """Ask after reqIds, once or `again` until each has ended, up to `limits.deadline`; in the given order.
+class Waiting:
+    """Asks after reqIds, once or `again` until each has ended; `remedy` is for those that have not."""
 
-    `remedy` is for those that have not. `on_end` hears of each that has ended, `on_round` of how many are left after
-    each round, and which providers are late.
-    """
-    questions = _Questions(ask, ask_live, again, limits, pace, clock, jitter)
-    late: dict[str, tuple[str, ...]] = {}
-
-    def hear(req_id: str, progress: Progress) -> None:
-        late[req_id] = () if progress.is_settled else progress.late
-        if progress.is_settled:
-            on_end(progress)
-
-    found = ask_in_rounds(
-        questions.ask,
-        req_ids,
-        pauses=_PAUSES,
-        concurrency=concurrency,
-        end=limits.deadline,
-        clock=clock,
-        jitter=jitter,
-        on_answer=hear,
-        on_round=lambda left: on_round(left, tuple(dict.fromkeys(itertools.chain(*late.values())))),
-        most_rounds=None if again else 1,
-    )
-    seconds = clock.now() - questions.began
-    return tuple(
-        _explain(progress or Progress(req_id), again=again, remedy=remedy, seconds=seconds, stopped=clock.stopped())
-        for req_id, progress in zip(req_ids, found, strict=True)
-    )
-
-
-class _Questions:
-    """Asks after a task and, while that is under way, after what each provider says, as far as the server tells."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - private, and called once
-        self,
-        ask: Callable[[str, float], Task],
-        ask_live: Callable[[str, TaskKind, float], Live],
-        again: bool,
-        limits: Limits,
-        pace: Pace,
-        clock: Clock,
-        jitter: Callable[[], float],
-    ) -> None:
-        self.began = clock.now()
-        self._ask = ask
-        self._ask_live = ask_live
+    def __init__(self, service: Service, scheduler: Scheduler, *, again: bool, remedy: str) -> None:
+        self._service = service
+        self._scheduler = scheduler
+        self._again = again
+        self._remedy = remedy
         # where it is asked again, the next round is the further try
-        longest = _LONGEST_QUESTION if again else limits.request_timeout
-        self._limits = replace(
-            limits, retries=0 if again else limits.retries, request_timeout=min(limits.request_timeout, longest)
-        )
-        self._live_limits = replace(
-            limits, retries=0, request_timeout=min(limits.request_timeout, _LONGEST_LIVE_QUESTION)
-        )
-        self._most_misses = _MOST_MISSES if again else 1
-        self._persist = partial(persist, pace=pace, clock=clock, jitter=jitter)
-        self._clock = clock
-        self._shut: list[ApiError] = []  # why nobody need ask any more
+        longest = min(scheduler.request_timeout, _LONGEST_QUESTION)
+        self._questions = replace(scheduler, retries=0, request_timeout=longest) if again else scheduler
+        longest = min(scheduler.request_timeout, _LONGEST_LIVE_QUESTION)
+        self._live_questions = replace(scheduler, retries=0, request_timeout=longest)
+        self._began = scheduler.clock.now()
+        self._refusal: ApiError | None = None  # why nobody need ask any more
         self._unknown_calls: set[bool] = set()  # whether for prefetches; what a server does not know is not asked again
 
-    def ask(self, req_id: str, before: Progress | None) -> Progress:
-        """Ask after a reqId once more."""
-        before = before or Progress(req_id)
-        if self._shut:
-            return replace(before, error=self._shut[0], is_final=True)
+    def ask_after(
+        self,
+        outcomes: Iterable[Outcome],
+        *,
+        on_end: Callable[[Outcome], None],
+        on_round: Callable[[int, tuple[str, ...]], None],
+    ) -> tuple[Outcome, ...]:
+        """Return the outcomes, those that are accepted with what became of their reqIds.
+
+        One that holds but a reqId, another step's, gets the entries that the service lists. `on_end` hears of each that
+        was asked after and has ended, `on_round` of how many are left after each round, and which providers are late.
+        """
+        outcomes = tuple(outcomes)
+        accepted = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.state == "accepted"}
+        latest = dict.fromkeys(accepted, _Progress())
+
+        def ask(req_id: str) -> _Progress:
+            return self._ask(req_id, latest[req_id])
+
+        def hear(req_id: str, now: _Progress) -> bool:
+            latest[req_id] = now
+            is_settled = now.is_final or now.state != "pending"
+            if is_settled and now.attempts:
+                on_end(_tell(accepted[req_id], now))
+            return is_settled
+
+        for left in self._scheduler.rounds(tuple(accepted), ask, pauses=_PAUSES, on_answer=hear):
+            if not self._again:
+                break
+            late = itertools.chain.from_iterable(latest[req_id].late for req_id in left)
+            on_round(len(left), tuple(dict.fromkeys(late)))
+        ended = {req_id: _tell(outcome, self._explain(latest[req_id])) for req_id, outcome in accepted.items()}
+        return tuple(
+            ended[outcome.req_id] if outcome.req_id and outcome.state == "accepted" else outcome for outcome in outcomes
+        )
+
+    def _ask(self, req_id: str, before: _Progress) -> _Progress:
+        if self._refusal:
+            return replace(before, error=self._refusal, is_final=True)
         try:
-            return self._progress(before)
+            return self._ask_for_task(req_id, before)
         except Exception as bug:  # noqa: BLE001 - whatever one question meets, the others' ends must reach the report
             error = ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}")
-            return replace(before, error=error, attempts=before.attempts + 1, seconds=self._clock.now() - self.began)
+            return replace(before, error=error, attempts=before.attempts + 1, seconds=self._seconds())
 
-    def _progress(self, before: Progress) -> Progress:
-        tried = self._persist(partial(self._ask, before.req_id), limits=self._limits)
+    def _ask_for_task(self, req_id: str, before: _Progress) -> _Progress:
+        tried = self._questions.call(lambda timeout: self._service.status(req_id, timeout))
         if not tried.attempts:
             return before  # no time was left: what was said last stands
-        if tried.error and tried.error.failure is Failure.AUTH:
-            self._shut.append(tried.error)
-        seconds = self._clock.now() - self.began
-        now = replace(before, attempts=before.attempts + tried.attempts, seconds=seconds)
-        now = _understand(now, tried.value, tried.error, most_misses=self._most_misses)
-        if tried.value is None or now.state != "pending":
+        task, error = tried.value, tried.error
+        attempts = before.attempts + tried.attempts
+        now = replace(before, error=error, attempts=attempts, seconds=self._seconds(), misses=0)
+        if task is not None:
+            now = replace(now, state=task.state, task=task)
+            if task.state == "failed":
+                return replace(now, error=_failure(f"the service reports `{task.word}` for it"))
+            return now if task.state == "done" else self._ask_providers(req_id, now, task.kind)
+        if error is None or not error.is_final:
             return now
-        return _understand_live(now, self._live(before.req_id, tried.value.kind))
+        is_refused = error.failure is Failure.AUTH
+        if is_refused:
+            self._refusal = self._refusal or error
+        misses = before.misses + 1
+        is_final = is_refused or misses >= (_MOST_MISSES if self._again else 1)
+        is_unknown = is_final and error.failure is Failure.UNKNOWN_TASK
+        return replace(now, state="failed" if is_unknown else "pending", misses=misses, is_final=is_final)
 
-    def _live(self, req_id: str, kind: TaskKind) -> Live | None:
-        if (kind == "prefetch") in self._unknown_calls:
-            return None
-        live = self._persist(partial(self._ask_live, req_id, kind), limits=self._live_limits).value
-        if live is not None and not live.has_call:
-            self._unknown_calls.add(kind == "prefetch")
-        return live
+    def _ask_providers(self, req_id: str, now: _Progress, kind: TaskKind) -> _Progress:
+        """Take the word of the providers for a task that is under way; without one, it stays so."""
+        is_prefetch = kind == "prefetch"
+        if is_prefetch in self._unknown_calls:
+            return now
+        live = self._live_questions.call(lambda timeout: self._service.live(req_id, kind, timeout)).value
+        if live is None:
+            return now
+        if not live.has_call:
+            self._unknown_calls.add(is_prefetch)
+        now = replace(now, state=live.state, late=tuple(_said_by(one) for one in live.providers if one.state != "done"))
+        if live.state != "failed":
+            return now
+        failed = some_of([_said_by(provider) for provider in live.providers if provider.state == "failed"])
+        return replace(now, error=_failure(f"of the providers behind the service {failed}"))
+
+    def _explain(self, progress: _Progress) -> _Progress:
+        """Say of what is pending why it was not waited for any longer."""
+        if progress.state != "pending" or progress.is_final:
+            return progress
+        stopped = self._scheduler.clock.stopped()
+        if stopped:
+            why = "the run was cancelled before it was done"
+        elif not progress.attempts:
+            why = "no time was left to ask whether it is done"
+        elif progress.error:
+            why = f"it could not be told whether it is done: {progress.error.cause}"
+        elif not self._again:
+            return progress  # the question is answered
+        else:
+            word = f": the CDN still reports `{progress.task.word}`" if progress.task else ""
+            late = f"; of its providers {some_of(progress.late)}" if progress.late else ""
+            why = f"still under way after {self._seconds():.0f} s{word}{late}"
+        told = progress.error.remedy if progress.error and not stopped else ""
+        return replace(progress, error=ApiError(Failure.TIMEOUT, why, remedy=told or self._remedy))
+
+    def _seconds(self) -> float:
+        return self._scheduler.clock.now() - self._began
 
 
-def confirm(outcomes: Iterable[Outcome], found: Iterable[Progress]) -> tuple[Outcome, ...]:
-    """Return the outcomes with what became of their reqIds: `purged` holds only for what is done."""
-    by_id = {progress.req_id: progress for progress in found}
-    return tuple(_confirmed(outcome, by_id.get(outcome.req_id or "")) for outcome in outcomes)
-
-
-def as_outcome(number: int, progress: Progress) -> Outcome:
-    """Return what became of another step's reqId as the outcome of a call, with what the service lists of it."""
+def _tell(outcome: Outcome, progress: _Progress) -> Outcome:
+    """Return an outcome with what became of its reqId, and what the service lists of it if nobody else knows."""
+    late = progress.late if progress.state == "pending" else ()
+    outcome = replace(outcome, state=progress.state, error=progress.error, late=late)
     task = progress.task
-    entries = task.entries if task else ()
-    return Outcome(
-        number,
-        task.kind if task else "urls",
-        _host(entries),
-        entries,
-        progress.state,
-        progress.req_id,
-        progress.attempts,
-        progress.seconds,
-        progress.error,
-        is_cut=bool(task and task.is_cut),
-    )
+    if outcome.entries:
+        return outcome
+    told = replace(outcome, attempts=progress.attempts, seconds=progress.seconds)
+    if task is None:
+        return told
+    return replace(told, kind=task.kind, host=_host(task.entries), entries=task.entries, is_cut=task.is_cut)
 
 
 def _host(entries: Sequence[str]) -> str:
@@ -208,41 +203,8 @@ def _host(entries: Sequence[str]) -> str:
         return ""
 
 
-def _confirmed(outcome: Outcome, progress: Progress | None) -> Outcome:
-    if progress is None or outcome.state != "accepted":
-        return outcome
-    return replace(outcome, state=progress.state, error=progress.error)
-
-
-def _understand(now: Progress, task: Task | None, error: ApiError | None, *, most_misses: int) -> Progress:
-    if task is not None:
-        failure = _failure(task) if task.state == "failed" else None
-        return replace(now, state=task.state, task=task, error=failure, misses=0)
-    if error is None or not error.is_final:
-        return replace(now, error=error, misses=0)
-    misses = now.misses + 1
-    is_over = misses >= most_misses or error.failure is Failure.AUTH
-    is_unknown = error.failure is Failure.UNKNOWN_TASK
-    return replace(
-        now, state="failed" if is_over and is_unknown else "pending", error=error, misses=misses, is_final=is_over
-    )
-
-
-def _failure(task: Task) -> ApiError:
-    return ApiError(Failure.SERVER, f"the service reports `{task.word}` for it", remedy="Run the job again")
-
-
-def _understand_live(now: Progress, live: Live | None) -> Progress:
-    """Take the word of the providers for a task that is under way; without one, or a word of theirs, it stays so."""
-    if live is None:
-        return now
-    if live.state == "pending":
-        return replace(now, live=live)
-    if live.state == "done":
-        return replace(now, state="done", live=live)
-    failed = some_of([_said_by(provider) for provider in live.providers if provider.state == "failed"])
-    cause = f"of the providers behind the service {failed}"
-    return replace(now, state="failed", live=live, error=ApiError(Failure.SERVER, cause, remedy="Run the job again"))
+def _failure(cause: str) -> ApiError:
+    return ApiError(Failure.SERVER, cause, remedy="Run the job again")
 
 
 def some_of(said: Sequence[str]) -> str:
@@ -254,24 +216,3 @@ def some_of(said: Sequence[str]) -> str:
 def _said_by(provider: Provider) -> str:
     name = f"`{for_log(provider.name, limit=40)}`"
     return f"{name} says `{for_log(provider.word, limit=40)}`" if provider.word else f"{name} does not answer"
-
-
-def _explain(progress: Progress, *, again: bool, remedy: str, seconds: float, stopped: bool) -> Progress:
-    """Say of what is pending why it was not waited for any longer."""
-    if progress.state != "pending" or progress.is_final:
-        return progress
-    if stopped:
-        why = "the run was cancelled before it was done"
-    elif not progress.attempts:
-        why = "no time was left to ask whether it is done"
-    elif progress.error:
-        why = f"it could not be told whether it is done: {progress.error.cause}"
-    elif not again:
-        return progress  # the question is answered
-    else:
-        word = f": the CDN still reports `{progress.task.word}`" if progress.task else ""
-        late = f"; of its providers {some_of(progress.late)}" if progress.late else ""
-        why = f"still under way after {seconds:.0f} s{word}{late}"
-    if progress.error and progress.error.remedy and not stopped:
-        remedy = progress.error.remedy
-    return replace(progress, error=ApiError(Failure.TIMEOUT, why, remedy=remedy))

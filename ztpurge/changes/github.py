@@ -9,16 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from ztpurge.calls.patience import why_over
-from ztpurge.calls.redaction import Secrets
-from ztpurge.calls.retry import Limits, persist, retry_after
-from ztpurge.calls.transport import exchange, make_session
-from ztpurge.calls.workers import as_completed
+from ztpurge.calls.scheduler import retry_after
+from ztpurge.calls.transport import Request, exchange, make_session
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,
@@ -36,9 +32,8 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ztpurge.calls.clock import Clock
-    from ztpurge.calls.pace import Pace
-    from ztpurge.calls.retry import Attempted
+    from ztpurge.calls.redaction import Secrets
+    from ztpurge.calls.scheduler import Scheduler
     from ztpurge.calls.transport import Answer
     from ztpurge.changes.event import Run
     from ztpurge.changes.runs import Listed
@@ -50,7 +45,7 @@ _MOST_PAGES = 10
 _MOST_LINKS = 50  # each takes a call
 _MOST_REFS = 100  # each takes a call or two
 _SOON = 15.0  # seconds
-_GRACE = 0.5  # seconds, for what ends just in time
+_SECONDARY = "secondary rate limit"  # what GitHub says of it: there is no code
 _NOT_THERE = frozenset({400, 404, 409, 422})
 _T = TypeVar("_T")
 
@@ -71,24 +66,14 @@ _RELEASES = _Need("contents: read", "Name with `since` the tag to compare with")
 class GitHub:
     """One repository, as GITHUB_API_URL shows it to a token."""
 
-    def __init__(  # noqa: PLR0913 - each a thing that tests replace
-        self,
-        environ: Mapping[str, str],
-        token: str,
-        *,
-        limits: Limits,
-        pace: Pace,
-        clock: Clock,
-        secrets: Secrets | None = None,
-    ) -> None:
+    def __init__(self, environ: Mapping[str, str], token: str, scheduler: Scheduler, secrets: Secrets) -> None:
         self._api = environ.get("GITHUB_API_URL", "").rstrip("/")
         self._repository = environ.get("GITHUB_REPOSITORY", "")
         self._token = token
-        self._limits = limits
-        self._pace = pace
-        self._clock = clock
-        self._secrets = secrets or Secrets()
-        self._secrets.add(token)
+        # a call that hangs is left at once when the run is to stop: it only reads
+        self._scheduler = replace(scheduler, grace_at_stop=0.0)
+        self._secrets = secrets
+        secrets.add(token)
         self._session = make_session(self._api, environ)
         # several commits are compared with one head, whose files are then looked up
         self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
@@ -133,8 +118,8 @@ class GitHub:
 
     def sizes(self, commit: str, paths: Iterable[str]) -> dict[str, int | None]:
         """Return the sizes of a commit's files at those paths; raise ZtpurgeError if the API does not tell soon."""
-        limits = self._soon(retries=0)
-        found = find_files(commit, paths, lambda sha, recursive: self._read_tree(sha, recursive, limits))
+        soon = self._soon(retries=0)
+        found = find_files(commit, paths, lambda sha, recursive: self._read_tree(sha, recursive, soon))
         return {path: entry.size for path, entry in found.items()}
 
     def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str]:
@@ -161,7 +146,7 @@ class GitHub:
 
     def blob(self, sha: str) -> bytes:
         """Return the content of a small file by its blob id; raise ZtpurgeError if the API does not give it."""
-        return self._give(f"git/blobs/{sha}", parse_blob, limits=self._soon(retries=0))
+        return self._give(f"git/blobs/{sha}", parse_blob, scheduler=self._soon(retries=0))
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         """Return the commits of a workflow's last successful run on a branch and of what may have deployed since.
@@ -209,19 +194,19 @@ class GitHub:
             raise ZtpurgeError("the API does not list the runs that are asked for", place="manifest")
         return lost
 
-    def _runs(self, run: Run, limits: Limits | None = None) -> Iterator[tuple[Listed, ...]]:
+    def _runs(self, run: Run, scheduler: Scheduler | None = None) -> Iterator[tuple[Listed, ...]]:
         """Yield the pages of a workflow's runs that could purge, newest first."""
         query = {"branch": run.branch} if run.branch else {"event": run.event}
         path = f"actions/workflows/{quote(run.workflow, safe='')}/runs?{urlencode(query)}&"
         parse = functools.partial(parse_run, repository=self._repository)
-        return self._pages(path, "runs", parse, need=_RUNS, limits=limits or self._limits)
+        return self._pages(path, "runs", parse, need=_RUNS, scheduler=scheduler or self._scheduler)
 
     def previous_release(self, tag: str) -> str | None:
         """Return the tag of the release published before the one with `tag`; None if that is the first.
 
         Drafts never count, prereleases only before a prerelease. Raises ZtpurgeError if there is no such release.
         """
-        pages = self._pages("releases?", "releases", parse_release, need=_RELEASES, limits=self._limits)
+        pages = self._pages("releases?", "releases", parse_release, need=_RELEASES, scheduler=self._scheduler)
         releases = [release for page in pages for release in page]
         this = next((release for release in releases if release.tag == tag), None)
         if this is None:
@@ -242,7 +227,7 @@ class GitHub:
         parse: Callable[[dict[str, Any]], _T | None],
         *,
         need: _Need,
-        limits: Limits,
+        scheduler: Scheduler,
     ) -> Iterator[tuple[_T, ...]]:
         """Yield the pages of a list, what `parse` makes of each entry, until one is not full."""
 
@@ -251,17 +236,17 @@ class GitHub:
             return tuple(value for value in map(parse, listed) if value is not None), len(listed)
 
         for page in range(1, _MOST_PAGES + 1):
-            parsed, count = self._give(f"{path}per_page={_PAGE}&page={page}", read, need=need, limits=limits)
+            parsed, count = self._give(f"{path}per_page={_PAGE}&page={page}", read, need=need, scheduler=scheduler)
             yield parsed
             if count < _PAGE:
                 return
 
-    def _read_tree(self, sha: str, recursive: bool, limits: Limits | None = None) -> Tree:
+    def _read_tree(self, sha: str, recursive: bool, scheduler: Scheduler | None = None) -> Tree:
         entries: dict[str, Entry] = {}
         number = 1
         while True:
             query = urlencode({**({"recursive": "1"} if recursive else {}), **({"page": number} if number > 1 else {})})
-            page = self._give(f"git/trees/{sha}{'?' if query else ''}{query}", parse_tree, limits=limits)
+            page = self._give(f"git/trees/{sha}{'?' if query else ''}{query}", parse_tree, scheduler=scheduler)
             lossy = next((path for path in page.entries if "\N{REPLACEMENT CHARACTER}" in path), None)
             if lossy:  # two such names may be spelled alike, and a change of one be missed
                 raise ZtpurgeError(
@@ -274,26 +259,26 @@ class GitHub:
                 return Tree(entries, truncated=page.is_cut)
             number += 1
 
-    def _soon(self, *, retries: int) -> Limits:
-        """Return limits for what is not worth a long wait."""
-        seconds = min(self._limits.request_timeout, _SOON)
-        end = min(self._limits.deadline, self._clock.now() + (retries + 1) * _SOON)
-        return Limits(retries=retries, request_timeout=seconds, deadline=end)
+    def _soon(self, *, retries: int) -> Scheduler:
+        """Return a scheduler for what is not worth a long wait."""
+        seconds = (retries + 1) * _SOON
+        soon = replace(self._scheduler, retries=retries, request_timeout=min(self._scheduler.request_timeout, _SOON))
+        return soon.within(seconds, f"a limit of {seconds:g} s")
 
     def _find(self, path: str, parse: Callable[[Any], _T]) -> _T | None:
         """Get something of the repository; None if it is not there."""
-        answers = self._ask(path, need=_CONTENTS, limits=self._limits, may_lack=_NOT_THERE)
+        answers = self._ask(path, need=_CONTENTS, scheduler=self._scheduler, may_lack=_NOT_THERE)
         return self._parsed(path, parse, answers[0], _CONTENTS) if answers else None
 
     def _give(
-        self, path: str, parse: Callable[[Any], _T], *, need: _Need = _CONTENTS, limits: Limits | None = None
+        self, path: str, parse: Callable[[Any], _T], *, need: _Need = _CONTENTS, scheduler: Scheduler | None = None
     ) -> _T:
         """Get what must be there."""
-        (answer,) = self._ask(path, need=need, limits=limits or self._limits)
+        (answer,) = self._ask(path, need=need, scheduler=scheduler or self._scheduler)
         return self._parsed(path, parse, answer, need)
 
     def _ask(
-        self, path: str, *, need: _Need, limits: Limits, may_lack: frozenset[int] = frozenset()
+        self, path: str, *, need: _Need, scheduler: Scheduler, may_lack: frozenset[int] = frozenset()
     ) -> tuple[Any, ...]:
         """Return the answer's document, nothing for a status of `may_lack`; leave it once the run is to stop."""
         url = f"{self._api}/repos/{self._repository}/{path}"
@@ -304,31 +289,25 @@ class GitHub:
             "X-GitHub-Api-Version": "2022-11-28",
         }
 
+        request = Request("GET", url, headers)
+
         def call(timeout: float) -> tuple[Any, ...]:
-            answer = exchange(
-                self._session, "GET", url, headers=headers, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets
-            )
+            answer = exchange(self._session, request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
             if answer.status in may_lack:
                 return ()
-            return (_read(answer, need, now=self._clock.wall(), secrets=self._secrets),)
-
-        def ask(within: Limits) -> Attempted[tuple[Any, ...]]:
-            return persist(call, limits=within, pace=self._pace, clock=self._clock, jitter=random.random)
-
-        def is_over() -> bool:
-            return bool(why_over(self._clock, limits.deadline + _GRACE))
+            return (_read(answer, need, now=scheduler.clock.wall(), secrets=self._secrets),)
 
         # in a thread of its own, since a socket that blocks hears of no signal
-        attempted = next((found for _, found in as_completed(ask, (limits,), concurrency=1, give_up=is_over)), None)
-        if attempted is None:
-            why = why_over(self._clock, self._limits.deadline)  # none where it was worth no longer wait
+        tried = next((found for _, found in scheduler.each((call,), scheduler.call)), None)
+        if tried is None:
+            why = self._scheduler.why_over()  # none where it was worth no longer wait
             cause = f"no answer, and {why}" if why else "no answer in time"
             raise ZtpurgeError(f"{self._asked(path)}: {cause}", remedy=need.otherwise, place="since")
-        if attempted.error:
-            cause = f"{self._asked(path)}: {attempted.error.cause}"
-            remedy = attempted.error.remedy or need.otherwise
-            raise ZtpurgeError(cause, remedy=remedy, place="since") from attempted.error
-        return attempted.value or ()
+        if tried.error:
+            cause = f"{self._asked(path)}: {tried.error.cause}"
+            remedy = tried.error.remedy or need.otherwise
+            raise ZtpurgeError(cause, remedy=remedy, place="since") from tried.error
+        return tried.value or ()
 
     def _parsed(self, path: str, parse: Callable[[Any], _T], answer: Any, need: _Need) -> _T:  # noqa: ANN401 - JSON
         try:
@@ -352,13 +331,12 @@ def _read(answer: Answer, need: _Need, *, now: float, secrets: Secrets) -> Any: 
     if answer.status == 200:
         return document
     said = document.get("message") if isinstance(document, dict) else None
-    shown = for_log(secrets.redact(str(said)), limit=200)
-    raise _refusal(answer, f"it answered {answer.status}: {shown}", need, now)
+    cause = f"it answered {answer.status}: {for_log(secrets.redact(str(said)), limit=200)}"
+    raise _refusal(answer, cause, need, 60.0 if _SECONDARY in str(said) else _pause(answer, now))
 
 
-def _refusal(answer: Answer, cause: str, need: _Need, now: float) -> ApiError:
+def _refusal(answer: Answer, cause: str, need: _Need, pause: float | None) -> ApiError:
     status = answer.status
-    pause = 60.0 if "secondary rate limit" in cause else _pause(answer, now)
     if pause is not None:
         return ApiError(Failure.BUSY, cause, remedy=need.otherwise, status=status, retry_after=pause)
     if status == 401:

@@ -6,12 +6,12 @@ No cache-busting, no API token, no cookies; no redirect is followed here. How th
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
-from ztpurge.calls.redaction import Secrets
 from ztpurge.calls.transport import make_session, receive
 from ztpurge.edge.compare import COMPRESSIONS, compare, parse_count
 from ztpurge.untrusted import for_log
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from ztpurge.calls.redaction import Secrets
     from ztpurge.calls.transport import Incoming
     from ztpurge.changes.contents import Content
 
@@ -55,9 +56,10 @@ class Look:
 class Edges:
     """The edges, each host's with its own few connections."""
 
-    def __init__(self, environ: Mapping[str, str], secrets: Secrets | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str], secrets: Secrets) -> None:
         self._environ = environ
-        self._secrets = secrets or Secrets()
+        self._secrets = secrets
+        self._lock = threading.Lock()
         self._sessions: dict[str, requests.Session] = {}
 
     def look(self, url: str, expected: Content | None, timeout: float) -> Look:
@@ -75,21 +77,23 @@ class Edges:
                 is_match=served.is_match,
                 said=_evidence(answer, self._secrets),
                 location=_location(answer),
-                unread="" if encoding in {"", *COMPRESSIONS} else self._shown(encoding),
+                unread="" if encoding in {"", *COMPRESSIONS} else self.shown(encoding, limit=40),
                 small=served.small,
                 is_too_long=served.is_too_long,
                 retry_after=answer.headers.get("retry-after"),
                 age=parse_count(answer.headers.get("age", "")),
             )
 
-    def _shown(self, text: str) -> str:
-        return for_log(self._secrets.redact(text), limit=40)
+    def shown(self, text: str, *, limit: int) -> str:
+        """Return what an edge said as everybody may read it."""
+        return for_log(self._secrets.redact(text), limit=limit)
 
     def _session(self, url: str) -> requests.Session:
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
-        if origin not in self._sessions:
-            self._sessions[origin] = make_session(origin, self._environ)
-        return self._sessions[origin]
+        with self._lock:
+            if origin not in self._sessions:
+                self._sessions[origin] = make_session(origin, self._environ)
+            return self._sessions[origin]
 
 
 def _encoding(header: str) -> str:

@@ -1,7 +1,7 @@
 """Purged URLs -> fresh, stale or unverified: each is fetched until it serves what it must or the time is over.
 
 Hosts are asked politely: a few connections each, growing pauses, and no URL but those that this run purged. What each
-must serve is decided in `expected.py`, how it is fetched in `edge.py`, what follows from that in `verdict.py`.
+must serve is decided in `expected.py`, how it is fetched in `fetch.py`, what follows from that in `judge.py`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urldefrag, urljoin
 
 from ztpurge.calls.pace import Pace
-from ztpurge.calls.patience import Patience
-from ztpurge.calls.retry import retry_after
-from ztpurge.calls.rounds import Pauses, ask_in_rounds
-from ztpurge.calls.workers import as_completed
+from ztpurge.calls.scheduler import Pauses, retry_after
 from ztpurge.changes.contents import MOST_BYTES_UNKNOWN, Content
 from ztpurge.edge.expected import Gone
 from ztpurge.edge.judge import Verdict, explain, judge, judge_unseen
@@ -24,9 +21,9 @@ from ztpurge.site.urls import host_of, parse_url
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from ztpurge.calls.clock import Clock
+    from ztpurge.calls.scheduler import Scheduler
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.fetch import Look
     from ztpurge.edge.judge import Freshness
@@ -47,171 +44,129 @@ class _NoTurn(Exception):  # noqa: N818 - no error
 
 
 class Door(Protocol):
-    """The edges as `edge.Edges` opens them."""
+    """The edges as `fetch.Edges` opens them."""
 
     def look(self, url: str, expected: Content | None, timeout: float) -> Look:
-        """Fetch a URL and compare its body."""
+        """Fetch a URL and compare its body; raise ApiError if there is no whole answer."""
 
-
-def verify(  # noqa: PLR0913 - each a thing that tests replace
-    expected: Mapping[str, Expected],
-    *,
-    door: Door,
-    pointer_of: Callable[[str], Content | None],
-    request_timeout: float,
-    purged_at: float,
-    end: float,
-    clock: Clock,
-    jitter: Callable[[], float],
-    redact: Callable[[str], str] = lambda text: text,
-    on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
-    on_round: Callable[[int], None] = lambda _left: None,
-) -> tuple[Verdict, ...]:
-    """Look at each URL until it is fresh or it is `end` on the clock; in the given order.
-
-    One URL of a host goes ahead, for half of the time at most; a host that has none of the files is left earlier.
-    `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
-    `redact` takes secrets out of what an edge says before it is shown. `purged_at`: when the purge began, on the clock;
-    a copy that an edge fetched since then tells of its origin.
-    `on_verdict` hears of each URL that was looked at once it is settled, `on_round` of how many of a host are left
-    after each round.
-    """
-    began = clock.now()
-    latest = {url: judge_unseen(url, what) for url, what in expected.items()}
-    by_host: dict[str, list[str]] = {}
-    for url, verdict in latest.items():
-        if verdict is None:
-            by_host.setdefault(host_of(url), []).append(url)
-    lock = threading.Lock()
-    looks = _Looks(expected, door, pointer_of, request_timeout, purged_at, end, clock, redact)
-
-    def note(verdict: Verdict) -> None:
-        with lock:
-            latest[verdict.url] = verdict
-            if verdict.is_settled:
-                on_verdict(verdict)
-
-    hosts = [_Files(urls, looks, latest, note, on_round, jitter) for urls in by_host.values()]
-    for _ in as_completed(_Files.look, hosts, concurrency=len(hosts), give_up=Patience(end, clock).is_over):
-        pass
-    with lock:
-        for host in hosts:
-            latest |= {verdict.url: replace(verdict, blame="address") for verdict in host.lost()}
-        return tuple(
-            explain(url, verdict, seconds=clock.now() - began, stopped=clock.stopped())
-            for url, verdict in latest.items()
-        )
-
-
-class _Files:
-    """What is looked at of a host: one URL goes ahead, and all are left early if none of the files is there."""
-
-    def __init__(  # noqa: PLR0913, PLR0917 - private, and called once
-        self,
-        urls: Sequence[str],
-        looks: _Looks,
-        latest: Mapping[str, Verdict | None],
-        note: Callable[[Verdict], None],
-        on_round: Callable[[int], None],
-        jitter: Callable[[], float],
-    ) -> None:
-        self._urls = urls
-        self._looks = looks
-        self._latest = latest
-        self._note = note
-        self._on_round = on_round
-        self._jitter = jitter
-        self._just_seen: set[str] = set()
-
-    def look(self) -> None:
-        """Look at each URL until it is fresh or the time is over."""
-        began, end = self._looks.clock.now(), self._looks.end
-        # a look may be what fills an edge with the old file, if the origin is not new yet: one URL finds out for all
-        if ahead := self._ahead():
-            self._look_at([ahead], end=began + (end - began) / 2, is_enough=lambda: not self._is_old(ahead))
-            self._just_seen.add(ahead)
-        chance = began + max(_LEAST_CHANCE, (end - began) / 10)
-        self._look_at(
-            self._left(),
-            end=end,
-            is_enough=lambda: self._looks.clock.now() >= chance and len(self.lost()) >= _MANY,
-        )
-
-    def lost(self) -> list[Verdict]:
-        """Return what was seen of the host's files if none of them is there."""
-        files = [self._latest[url] for url in self._urls if isinstance(self._looks.expected[url], Content)]
-        lost = [verdict for verdict in files if verdict and verdict.served == "no file"]
-        return lost if len(lost) == len(files) else []
-
-    def _look_at(self, urls: Sequence[str], *, end: float, is_enough: Callable[[], bool]) -> None:
-        ask_in_rounds(
-            self._look_once,
-            urls,
-            pauses=_PAUSES,
-            concurrency=CONNECTIONS,
-            end=end,
-            clock=self._looks.clock,
-            jitter=self._jitter,
-            on_answer=lambda _url, verdict: self._note(verdict),
-            on_round=lambda _left: self._on_round(len(self._left())),
-            is_enough=is_enough,
-        )
-
-    def _look_once(self, url: str, _before: Verdict | None) -> Verdict:
-        before = self._latest[url]
-        if before and url in self._just_seen:
-            self._just_seen.discard(url)
-            return before
-        return self._looks.look(url, before)
-
-    def _left(self) -> list[str]:
-        return [url for url in self._urls if not ((verdict := self._latest[url]) and verdict.is_settled)]
-
-    def _ahead(self) -> str:
-        """Return the URL that is looked at before the others: a file that is soon compared, if there is one."""
-        expected = self._looks.expected
-        light = [url for url in self._urls if not isinstance(w := expected[url], Content) or (w.size or 0) <= _LIGHT]
-        return min(light, key=lambda url: isinstance(expected[url], Gone)) if light and len(self._urls) > 1 else ""
-
-    def _is_old(self, url: str) -> bool:
-        verdict = self._latest[url]
-        return verdict is not None and verdict.served == "other content"
+    def shown(self, text: str, *, limit: int) -> str:
+        """Return what an edge said as everybody may read it."""
 
 
 class _Host:
-    """A few connections, and when the next look may start; those that redirect to a host take their turns too."""
+    """The URLs of a host, its few connections, and when the next look may start.
 
-    def __init__(self, clock: Clock) -> None:
-        self.pace = Pace(0, clock)
+    Those of other hosts that redirect to it take their turns too.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.urls: list[str] = []
+        self.scheduler = replace(scheduler, pace=Pace(0, scheduler.clock), concurrency=CONNECTIONS)
         self.connections = threading.BoundedSemaphore(CONNECTIONS)
 
 
-class _Looks:
-    """Looks at URLs, of each host no more at once than it is to have."""
+class Verification:
+    """Looks at URLs, of each host no more at once than it is to have.
 
-    def __init__(  # noqa: PLR0913, PLR0917 - private, and called once
+    `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
+    `purged_at`: when the purge began, on the clock; a copy that an edge fetched since then tells of its origin.
+    """
+
+    def __init__(
         self,
         expected: Mapping[str, Expected],
         door: Door,
+        scheduler: Scheduler,
+        *,
         pointer_of: Callable[[str], Content | None],
-        request_timeout: float,
         purged_at: float,
-        end: float,
-        clock: Clock,
-        redact: Callable[[str], str],
     ) -> None:
-        self._redact = redact
-        self.expected = expected
+        self._expected = expected
         self._door = door
+        self._scheduler = scheduler
         self._pointer_of = pointer_of
-        self._request_timeout = request_timeout
         self._purged_at = purged_at
-        self.end = end
-        self.clock = clock
-        self._hosts = {host_of(url): _Host(clock) for url in expected}
+        self._latest = {url: judge_unseen(url, what) for url, what in expected.items()}
+        self._hosts = {host_of(url): _Host(scheduler) for url in expected}
         self._served_by_lfs: dict[str, Content] = {}
 
-    def look(self, url: str, before: Verdict | None) -> Verdict:
+    def run(self, *, on_verdict: Callable[[Verdict], None], on_round: Callable[[int], None]) -> tuple[Verdict, ...]:
+        """Look at each URL until it is fresh or the time is over; in the given order.
+
+        One URL of a host goes ahead, for half of the time at most; a host that has none of the files is left earlier.
+        `on_verdict` hears of each URL that was looked at once it is settled, `on_round` of how many of a host are left
+        after each round.
+        """
+        clock = self._scheduler.clock
+        began = clock.now()
+        lock = threading.Lock()
+        for url, verdict in self._latest.items():
+            if verdict is None:
+                self._hosts[host_of(url)].urls.append(url)
+        hosts = [host for host in self._hosts.values() if host.urls]
+
+        def note(url: str, verdict: Verdict) -> bool:
+            with lock:
+                self._latest[url] = verdict
+                if verdict.is_settled:
+                    on_verdict(verdict)
+                return verdict.is_settled
+
+        def look_at(host: _Host) -> None:
+            self._look_at(host, note, on_round)
+
+        for _ in replace(self._scheduler, concurrency=len(hosts)).each(hosts, look_at):
+            pass
+        with lock:
+            lost = {verdict.url: verdict for host in hosts for verdict in self._lost(host)}
+            latest = self._latest | {url: replace(verdict, blame="address") for url, verdict in lost.items()}
+            seconds, stopped = clock.now() - began, clock.stopped()
+            return tuple(explain(url, latest[url], seconds=seconds, stopped=stopped) for url in self._expected)
+
+    def _look_at(self, host: _Host, note: Callable[[str, Verdict], bool], on_round: Callable[[int], None]) -> None:
+        """Look at each URL of a host until it is fresh or the time is over."""
+        clock, end = host.scheduler.clock, host.scheduler.end
+        began = clock.now()
+        chance = began + max(_LEAST_CHANCE, (end - began) / 10)
+        just_seen: set[str] = set()
+
+        def look(url: str) -> Verdict:
+            before = self._latest[url]
+            if before and url in just_seen:
+                just_seen.discard(url)
+                return before
+            return self._look(url, before)
+
+        def left() -> list[str]:
+            return [url for url in host.urls if not ((verdict := self._latest[url]) and verdict.is_settled)]
+
+        # a look may be what fills an edge with the old file, if the origin is not new yet: one URL finds out for all
+        if ahead := self._ahead(host):
+            half = host.scheduler.until(began + (end - began) / 2, "the half of the time for one URL")
+            for _ in half.rounds([ahead], look, pauses=_PAUSES, on_answer=note):
+                verdict = self._latest[ahead]
+                if verdict is None or verdict.served != "other content":
+                    break
+                on_round(len(left()))
+            just_seen.add(ahead)
+        for _ in host.scheduler.rounds(left(), look, pauses=_PAUSES, on_answer=note):
+            if clock.now() >= chance and len(self._lost(host)) >= _MANY:
+                break
+            on_round(len(left()))
+
+    def _ahead(self, host: _Host) -> str:
+        """Return the URL that is looked at before the others: a file that is soon compared, if there is one."""
+        expected = self._expected
+        light = [url for url in host.urls if not isinstance(w := expected[url], Content) or (w.size or 0) <= _LIGHT]
+        return min(light, key=lambda url: isinstance(expected[url], Gone)) if light and len(host.urls) > 1 else ""
+
+    def _lost(self, host: _Host) -> list[Verdict]:
+        """Return what was seen of a host's files if none of them is there."""
+        files = [self._latest[url] for url in host.urls if isinstance(self._expected[url], Content)]
+        lost = [verdict for verdict in files if verdict and verdict.served == "no file"]
+        return lost if len(lost) == len(files) else []
+
+    def _look(self, url: str, before: Verdict | None) -> Verdict:
         """Look at a URL once more."""
         looks = before.looks if before else 0
         what = self._what(url)
@@ -245,13 +200,13 @@ class _Looks:
         hops: list[str] = []
         at = url
         while True:
-            seen, since_purge = self._look(at, what)
+            seen, since_purge = self._fetch(at, what)
             if not seen.location:
                 verdict = judge(url, what, seen, since_purge)
                 return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
             asked, at = at, _target(at, seen.location)
-            where = f"{seen.status} to {for_log(self._redact(at), limit=300)}"
-            is_purged = at in self.expected
+            where = f"{seen.status} to {self._door.shown(at, limit=300)}"
+            is_purged = at in self._expected
             if not is_purged or len(hops) == _MOST_HOPS:
                 why = "redirects too often" if is_purged else "this run did not purge that"
                 # a deleted file is not served any more; whether visitors are to be sent there nobody can tell, but by
@@ -266,28 +221,24 @@ class _Looks:
                     return replace(unseen, reason=": ".join((*hops, unseen.reason)))
 
     def _what(self, url: str) -> Expected:
-        return self._served_by_lfs.get(url) or self.expected[url]
+        return self._served_by_lfs.get(url) or self._expected[url]
 
-    def _look(self, url: str, what: Expected) -> tuple[Look, tuple[float, float]]:
+    def _fetch(self, url: str, what: Expected) -> tuple[Look, tuple[float, float]]:
         """Look at a URL when it is its host's turn; also return how long after the purge it was asked and answered."""
-        host = self._hosts[host_of(url)]
-        if not host.pace.wait_for_turn(self.end):
+        host, clock, end = self._hosts[host_of(url)], self._scheduler.clock, self._scheduler.end
+        if not host.scheduler.pace.wait_for_turn(end):
             raise _NoTurn
         with host.connections:
-            timeout = min(self._request_timeout, _patience_for(what), max(self.end - self.clock.now(), 0.1))
-            began = self.clock.now()
+            # a round is as long as its slowest, and all wait for the next
+            size = (what.size or MOST_BYTES_UNKNOWN) if isinstance(what, Content) else 0
+            began = clock.now()
+            timeout = min(self._scheduler.request_timeout, _LONGEST_LOOK + size / _SLOWEST, max(end - began, 0.1))
             seen = self._door.look(url, what if isinstance(what, Content) else None, timeout)
-            answered = self.clock.now()
+            answered = clock.now()
         if seen.status in {429, 503}:
-            asked = retry_after(seen.retry_after, now=self.clock.wall()) if seen.retry_after else None
-            host.pace.hold(min(asked or 1.0, _LONGEST_HOLD))
+            asked = retry_after(seen.retry_after, now=clock.wall()) if seen.retry_after else None
+            host.scheduler.pace.hold(min(asked or 1.0, _LONGEST_HOLD))
         return seen, (began - self._purged_at, answered - self._purged_at)
-
-
-def _patience_for(what: Expected) -> float:
-    """Return the seconds that a look may take: a round is as long as its slowest, and all wait for the next."""
-    size = (what.size or MOST_BYTES_UNKNOWN) if isinstance(what, Content) else 0
-    return _LONGEST_LOOK + size / _SLOWEST
 
 
 def _path_of(url: str) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from ztpurge.cdn.plan import Batch, Plan
     from ztpurge.cdn.purge import Outcome
-    from ztpurge.cdn.wait import Progress
     from ztpurge.changes.since import Found
     from ztpurge.edge.judge import Blame, Verdict
     from ztpurge.errors import ApiError
@@ -119,13 +118,13 @@ def away_line(error: ApiError | None) -> str:
     return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"
 
 
-def progress_line(progress: Progress, outcome: Outcome) -> str:
+def progress_line(outcome: Outcome) -> str:
     """Return the log line of a reqId that has ended, or was asked after once."""
     more = " (the service lists no more)" if outcome.is_cut else ""
     what = f"  {outcome.host}  {size_of(outcome)}{more}" if outcome.entries else ""
-    why = str(progress.error or ", ".join(progress.late if progress.state == "pending" else ()))
-    state = progress.state.upper() if progress.error else progress.state
-    return f"{state:6}  reqId {progress.req_id}{what}{f'  {why}' if why else ''}"
+    why = str(outcome.error or ", ".join(outcome.late))
+    state = outcome.state.upper() if outcome.error else outcome.state
+    return f"{state:6}  reqId {outcome.req_id}{what}{f'  {why}' if why else ''}"
 
 
 def path_of(url: str) -> str:
