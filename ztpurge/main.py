@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
+from ztpurge.calls.pace import Pace
 from ztpurge.calls.proxies import check_proxies
 from ztpurge.calls.redaction import Secrets, secrets_of
-from ztpurge.cdn.plan import Plan, make_plan, raise_if_too_many
+from ztpurge.calls.scheduler import Scheduler
+from ztpurge.cdn.plan import make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
+from ztpurge.changes.event import read_event
+from ztpurge.changes.git import Git
+from ztpurge.changes.repository import Repository
+from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
+from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
-from ztpurge.inputs import Inputs, parse
+from ztpurge.inputs import parse
 from ztpurge.report.annotations import problem_message, problem_messages
 from ztpurge.report.announce import announce, announce_dry_run, announce_plan, announce_refusal, announce_traceback
+from ztpurge.report.cautions import Surroundings as SeenAround
 from ztpurge.report.cautions import find_cautions
-from ztpurge.report.values import Report, broken_off, refused
+from ztpurge.report.sentences import away_line
+from ztpurge.report.values import Report, accepted_directories, accepted_urls, broken_off, refused
 from ztpurge.runner import Runner
 from ztpurge.site.mapping import Site, map_changes
-from ztpurge.sources.opening import FilesOfInputs, check_files, look_around, open_source
-from ztpurge.step import Step
+from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
+from ztpurge.sources.source import Surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ztpurge.calls.clock import Clock
+    from ztpurge.cdn.api import Cdn
+    from ztpurge.changes.github import GitHub
     from ztpurge.sources.source import Source
 
 
@@ -38,7 +49,8 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     for name in ("INPUT_TOKEN", "INPUT_PASSWORD", "INPUT_GITHUB-TOKEN"):
         runner.mask(environ.get(name, ""))
     try:
-        return _run(environ, runner, clock, secrets)
+        recipe = _Recipe(environ, runner, clock, secrets)
+        return recipe.tell_status() if recipe.inputs.command == "status" else recipe.purge_what_changed()
     except InvalidInputs as error:
         return announce_refusal(problem_messages(error), runner)
     except ZtpurgeError as error:
@@ -49,104 +61,169 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
         return 1
 
 
-def _run(environ: Mapping[str, str], runner: Runner, clock: Clock, secrets: Secrets) -> int:
-    began = clock.now()
-    runner.say(f"ztpurge {__version__}")
-    found = FilesOfInputs()
-    inputs = parse(environ, check=lambda inputs: chain(check_files(inputs, runner, found), check_proxies(environ)))
-    step = Step(inputs, environ, runner, clock, secrets=secrets, began=began)
-    return _tell_status(step) if inputs.command == "status" else _purge_what_changed(step, found)
+class _Recipe:
+    """One run: opens the doors, hands each stage what that needs, and holds the report of what has happened so far."""
 
+    def __init__(self, environ: Mapping[str, str], runner: Runner, clock: Clock, secrets: Secrets) -> None:
+        self._began = clock.now()
+        runner.say(f"ztpurge {__version__}")
+        self._files = FilesOfInputs()
+        self.inputs = parse(
+            environ, check=lambda inputs: chain(check_files(inputs, runner, self._files), check_proxies(environ))
+        )
+        self._environ = environ
+        self._runner = runner
+        self._clock = clock
+        self._secrets = secrets
+        self._scheduler = Scheduler(
+            clock=clock,
+            pace=Pace(self.inputs.pace, clock, on_away=lambda error: runner.say(away_line(error))),
+            concurrency=self.inputs.concurrency,
+            retries=self.inputs.retries,
+            request_timeout=self.inputs.request_timeout,
+            end=self._began + self.inputs.timeout,
+            limit="the run's `timeout`",
+        )
+        self._report = Report()
+        self._heard: list[Outcome] = []
 
-def _purge_what_changed(step: Step, found: FilesOfInputs) -> int:
-    inputs, runner = step.inputs, step.runner
-    site = _site(inputs)
-    source = open_source(step, site, found)
-    mapped = map_changes(site, source.changes, inputs.urls)
-    plan = make_plan(mapped.candidates, inputs.dirs)
-    story = _Story(Report(mapped, plan, stale_is_fine=inputs.verify == "warn"))
-    announce_plan(story.report, source.changes, runner)
-    for caution in find_cautions(inputs, site, mapped, plan, look_around(step)):
-        runner.annotate("warning", "ztpurge", caution)
-    try:
-        _begin(step, story.report, source)
-    except ZtpurgeError as error:
-        return announce(refused(story.report, error), inputs, runner)
-    try:
-        _carry_out(step, story, source)
-    except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
-        announce_traceback(step.secrets.redact(traceback.format_exc()), runner)
-        story.report = broken_off(story.report, story.heard, wait=inputs.wait, verify=inputs.verify != "off")
-    return announce(story.report, inputs, runner)
+    def purge_what_changed(self) -> int:
+        inputs, runner = self.inputs, self._runner
+        site = Site(
+            base_urls=inputs.base_url,
+            root=inputs.root,
+            include=inputs.include,
+            exclude=inputs.exclude,
+            index_files=inputs.index_files,
+            clean_urls=inputs.clean_urls,
+        )
+        around = self._look_around()
+        source = open_source(inputs, site, self._files, around)
+        mapped = map_changes(site, source.changes, inputs.urls)
+        plan = make_plan(mapped.candidates, inputs.dirs)
+        self._tell(mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
+        announce_plan(self._report, source.changes, runner)
+        seen = SeenAround(
+            event=around.event.name,
+            is_merged=around.event.is_merged,
+            attempt=around.event.run.attempt,
+            top_files=runner.names_of_files(inputs.root),
+        )
+        for caution in find_cautions(inputs, site, mapped, plan, seen):
+            runner.annotate("warning", "ztpurge", caution)
+        try:
+            raise_if_too_many(plan, inputs.max_urls)
+            if inputs.dry_run:
+                outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, 1))
+                announce_dry_run(outcomes, plan, runner)
+                self._tell(outcomes=outcomes, seconds=self._clock.now() - self._began)
+                return announce(self._report, inputs, runner)
+            cdn = self._open_cdn() if plan.batches else None
+            source.begin(mapped)
+        except ZtpurgeError as error:
+            return announce(refused(self._report, error), inputs, runner)
+        try:
+            self._carry_out(cdn, source)
+        except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
+            announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
+            self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
+        return announce(self._report, inputs, runner)
 
+    def tell_status(self) -> int:
+        inputs = self.inputs
+        scheduler = self._time_to_wait() if inputs.wait else self._scheduler
+        cdn = self._open_cdn()
+        outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
+        self._tell(outcomes=outcomes, seconds=self._clock.now() - self._began, is_status=True)
+        return announce(self._report, inputs, self._runner)
 
-@dataclass(slots=True)
-class _Story:
-    """What a run has come to so far, so that there is a report of it wherever it ends."""
+    def _carry_out(self, cdn: Cdn | None, source: Source) -> None:
+        inputs, runner, plan = self.inputs, self._runner, self._report.plan
+        if cdn:
+            if inputs.delay:
+                runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
+                self._clock.sleep(inputs.delay)
+            purged_at = self._clock.now()
+            self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
+            to_wait = self._time_to_wait()
+            if inputs.wait:
+                self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+            expected = stages.find_expected(self._report.mapped, source) if self._is_verified or inputs.prefetch else {}
+            accepted = accepted_urls(plan, self._report.outcomes)
+            if inputs.prefetch:
+                there = [url for url in accepted if not isinstance(expected[url], Gone)]
+                self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner))
+                if inputs.wait:
+                    self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
+            if self._is_verified:
+                purged = {url: expected[url] for url in accepted}
+                scheduler = self._scheduler.within(inputs.verify_timeout, "`verify-timeout`")
+                from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - `requests`, for runs that call somebody
 
-    report: Report
-    heard: list[Outcome] = field(default_factory=list)
+                edges = Edges(self._environ, self._secrets)
 
-    def tell(self, **news: Any) -> None:  # noqa: ANN401 - as dataclasses.replace
-        self.report = replace(self.report, **news)
+                def watch(purged: Mapping[str, Expected], scheduler: Scheduler) -> Verification:
+                    return Verification(purged, edges, scheduler, pointer_of=source.pointer_of, purged_at=purged_at)
 
+                directories = accepted_directories(self._report.outcomes)
+                verdicts = stages.look(purged, directories, scheduler, runner, watch)
+                self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+        self._tell(seconds=self._clock.now() - self._began)
+        try:
+            source.end(self._report.mapped, self._report.purged_paths)
+        except ZtpurgeError as error:  # the next run purges more than it need
+            text = f"{error.place}: {error}; the next run purges these files again"
+            runner.annotate("warning", "ztpurge", text)
 
-def _begin(step: Step, report: Report, source: Source) -> None:
-    """Do what may yet end the run before anybody was called; raises ZtpurgeError."""
-    raise_if_too_many(report.plan, step.inputs.max_urls)
-    if report.plan.batches and not step.inputs.dry_run:
-        step.cdn()
-    if not step.inputs.dry_run:
-        source.begin(report.mapped)
+    @property
+    def _is_verified(self) -> bool:
+        return self.inputs.verify != "off"
 
+    def _tell(self, **news: Any) -> None:  # noqa: ANN401 - as dataclasses.replace
+        self._report = replace(self._report, **news)
 
-def _carry_out(step: Step, story: _Story, source: Source) -> None:
-    inputs, plan = step.inputs, story.report.plan
-    if inputs.dry_run:
-        story.tell(outcomes=_pretend(plan, step.runner), seconds=step.clock.now() - step.began)
-        return
-    story.tell(outcomes=stages.submit(step, plan, on_outcome=story.heard.append))
-    end_of_wait = step.end_in(inputs.wait_timeout)
-    if inputs.wait:
-        story.tell(outcomes=stages.wait(step, story.report.outcomes, end=end_of_wait), waited=True)
-    expected = stages.find_expected(step, story.report.mapped, source)
-    if inputs.prefetch:
-        story.tell(prefetched=stages.prefetch(step, plan, story.report.outcomes, expected))
-        if inputs.wait:
-            story.tell(prefetched=stages.wait(step, story.report.prefetched, end=end_of_wait))
-    if inputs.verify != "off":
-        verdicts = stages.look(step, plan, story.report.outcomes, expected, source)
-        story.tell(verdicts=verdicts, outcomes=confirm_by_sight(story.report.outcomes, verdicts))
-    story.tell(seconds=step.clock.now() - step.began)
-    _keep(source, story.report, step.runner)
+    def _time_to_wait(self) -> Scheduler:
+        return self._scheduler.within(self.inputs.wait_timeout, "`wait-timeout`")
 
+    def _wait(self, outcomes: tuple[Outcome, ...], cdn: Cdn, scheduler: Scheduler) -> tuple[Outcome, ...]:
+        if self._is_verified:  # which takes time, too
+            to_look = min(self.inputs.verify_timeout, (self._scheduler.end - self._clock.now()) / 2)
+            scheduler = scheduler.until(self._scheduler.end - to_look, "what `verify` needs of the run's `timeout`")
+        return stages.wait(outcomes, cdn, scheduler, self._runner, is_verified=self._is_verified)
 
-def _tell_status(step: Step) -> int:
-    outcomes = stages.ask_for_status(step)
-    report = Report(outcomes=outcomes, seconds=step.clock.now() - step.began, is_status=True)
-    return announce(report, step.inputs, step.runner)
+    def _look_around(self) -> Surroundings:
+        """Open the repository, and read the event that started the run."""
+        environ, runner = self._environ, self._runner
+        checkout = Git(runner.workspace, environ, why_over=self._scheduler.why_over)
+        repository = Repository(checkout, self._open_github)
+        commit = environ.get("GITHUB_SHA", "") or repository.head() or ""
+        try:
+            event = read_event(environ, runner.read_event(), commit)
+        except ZtpurgeError as error:
+            event = replace(read_event(environ, {}, commit), problem=error)
+        return Surroundings(runner, repository, event, self._scheduler.why_over)
 
+    def _open_cdn(self) -> Cdn:
+        inputs = self.inputs
+        from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - `requests`, for runs that call somebody
 
-def _keep(source: Source, report: Report, runner: Runner) -> None:
-    """Note what was purged for the next run, which purges more than it need if that fails."""
-    try:
-        source.end(report.mapped, report.purged_paths)
-    except ZtpurgeError as error:
-        runner.annotate("warning", "ztpurge", f"{error.place}: {error}; the next run purges these files again")
+        return Cdn(
+            Account(inputs.api_url, inputs.token, inputs.username, inputs.password),
+            environ=self._environ,
+            clock=self._clock,
+            secrets=self._secrets,
+            on_token=self._runner.mask,
+        )
 
+    def _open_github(self) -> GitHub:
+        token, environ = self.inputs.github_token, self._environ
+        if not (token and environ.get("GITHUB_API_URL") and environ.get("GITHUB_REPOSITORY")):
+            missing = "GITHUB_API_URL and GITHUB_REPOSITORY, which a runner sets" if token else "`github-token`"
+            raise ZtpurgeError(
+                f"GitHub's API cannot be asked without {missing}",
+                remedy="Give that, or check out with `fetch-depth: 0` if it is commits that are lacking",
+                place="since",
+            )
+        from ztpurge.changes.github import GitHub  # noqa: PLC0415 - `requests`, for runs that call somebody
 
-def _site(inputs: Inputs) -> Site:
-    return Site(
-        base_urls=inputs.base_url,
-        root=inputs.root,
-        include=inputs.include,
-        exclude=inputs.exclude,
-        index_files=inputs.index_files,
-        clean_urls=inputs.clean_urls,
-    )
-
-
-def _pretend(plan: Plan, runner: Runner) -> tuple[Outcome, ...]:
-    outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, start=1))
-    announce_dry_run(outcomes, plan, runner)
-    return outcomes
+        return GitHub(environ, token, replace(self._scheduler, pace=Pace(0, self._clock)), self._secrets)

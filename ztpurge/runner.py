@@ -192,6 +192,14 @@ class Runner:
             raise ZtpurgeError(f"the event's payload cannot be read ({error})", place="GITHUB_EVENT_PATH") from error
         return payload if isinstance(payload, dict) else {}
 
+    def names_of_files(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files right in a folder of the workspace, none if there is no such folder."""
+        try:
+            with os.scandir(self.workspace / folder) as entries:
+                return tuple(sorted(entry.name for entry in entries if entry.is_file()))
+        except OSError:  # there need not be a checkout
+            return ()
+
     @property
     def workspace(self) -> Path:
         """The folder that the runner checks repositories out into."""

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.changes.event import Event, Run, Start, read_event, read_run
-from ztpurge.errors import ZtpurgeError
+from ztpurge.changes.event import Event, Run, Start, read_event
 
 A, B, SHA = "a" * 40, "b" * 40, "c" * 40
 ZEROS = "0" * 40
+
+
+def read(environ: dict[str, str], payload: dict[str, Any]) -> Event:
+    return read_event(environ, payload, SHA)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,8 @@ ZEROS = "0" * 40
     ],
 )
 def test_events_name_two_commits(name: str, payload: dict[str, Any], event: Event) -> None:
-    assert read_event(name, payload, SHA) == event
+    found = read({"GITHUB_EVENT_NAME": name}, payload)
+    assert (found.name, found.head, found.base, found.problem) == (event.name, event.head, event.base, None)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,15 @@ def test_events_name_two_commits(name: str, payload: dict[str, Any], event: Even
     ],
 )
 def test_a_payload_that_lacks_its_commits_is_refused(name: str, payload: dict[str, Any], sha: str, place: str) -> None:
-    with pytest.raises(ZtpurgeError, match=place) as caught:
-        read_event(name, payload, sha)
-    assert caught.value.place == "since"
-    assert "files-from" in caught.value.remedy
+    found = read_event({"GITHUB_EVENT_NAME": name}, payload, sha)
+    assert (found.head, found.base) == (None, Start.UNKNOWN)
+    assert found.problem
+    assert place in found.problem.cause
+    assert (found.problem.place, "files-from" in found.problem.remedy) == ("since", True)
+
+
+def numbers(*values: str) -> dict[str, str]:
+    return {f"GITHUB_RUN_{name}": value for name, value in zip(("ID", "NUMBER", "ATTEMPT"), values, strict=True)}
 
 
 JSON = st.recursive(
@@ -90,11 +99,9 @@ NAMES = ["push", "pull_request", "merge_group", "workflow_run", "release", "sche
 
 @given(st.sampled_from(NAMES), st.dictionaries(KEYS, JSON), st.text())
 def test_no_payload_breaks_the_reader(name: str, payload: dict[str, Any], sha: str) -> None:
-    try:
-        event = read_event(name, payload, sha)
-    except ZtpurgeError:
-        return
+    event = read_event({"GITHUB_EVENT_NAME": name}, payload, sha)
     assert event.head is None or len(event.head) in {40, 64}
+    assert event.head or event.problem or name == "push"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +127,23 @@ def test_no_payload_breaks_the_reader(name: str, payload: dict[str, Any], sha: s
             id="release, no workflow",
         ),
         pytest.param({}, {"release": "odd"}, Run("", "", ""), id="nothing"),
+        pytest.param(numbers("7", "3", "2"), {}, Run("", "", "", "", 7, 3, 2), id="its numbers"),
+        pytest.param(numbers("7", "3", ""), {}, Run("", "", "", "", 7, 3, 1), id="a first attempt"),
+        pytest.param(numbers("-1", "0", "\u0662"), {}, Run("", "", ""), id="no numbers"),
     ],
 )
 def test_the_run_is_read_from_the_environment(environ: dict[str, str], payload: dict[str, Any], run: Run) -> None:
-    assert read_run(environ, payload) == run
+    assert read(environ, payload).run == run
+
+
+@pytest.mark.parametrize(
+    ("pull_request", "is_merged"),
+    [({"merged": True}, True), ({"merged": False}, False), ({}, False), (None, False), ({"merged": "true"}, False)],
+)
+def test_a_pull_request_is_merged_or_not(pull_request: object, is_merged: bool) -> None:
+    assert read({"GITHUB_EVENT_NAME": "pull_request"}, {"pull_request": pull_request}).is_merged == is_merged
+
+
+def test_a_run_knows_the_names_of_its_own_ref() -> None:
+    names = read({"GITHUB_REF": "refs/heads/main", "GITHUB_REF_NAME": "main", "GITHUB_SHA": SHA}, {}).names
+    assert names >= {"HEAD", "main", "heads/main", "refs/heads/main", SHA}

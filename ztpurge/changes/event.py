@@ -1,4 +1,4 @@
-"""The event that started the run -> which commit is served now, and which was before.
+"""The event that started the run -> which commit is served now, which was before, and which run this is.
 
 Pure. A range that cannot be told is said to be unknown, never taken for an empty one. The fields: GitHub's webhook
 documentation; zeros for refs that came or went; Gitea's and Forgejo's payloads have the same fields where they matter.
@@ -29,19 +29,10 @@ class Start(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """What an event says: its name, the commit that is served now (None: its ref is gone), and the one before."""
-
-    name: str
-    head: str | None
-    base: str | Start
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
     """Which workflow runs (its file's name), on which branch (empty: for a tag), and for which tag if for a release.
 
-    `id` and `number` tell this run from the others, 0 where the runner gives none.
+    `id`, `number` and `attempt` tell this run from the others, 0 where the runner gives none.
     """
 
     workflow: str
@@ -50,6 +41,25 @@ class Run:
     event: str = ""
     id: int = 0
     number: int = 0
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What started the run: the event's name, the commit that is served now (None: its ref is gone), the one before.
+
+    `problem`: why the payload does not tell these commits. `names`: what the run's own ref and commit are called.
+    `is_merged`: it is of a pull request that was merged. `commit`: the one that the run itself is of, empty if unknown.
+    """
+
+    name: str
+    head: str | None
+    base: str | Start
+    run: Run = Run("", "", "")
+    problem: ZtpurgeError | None = None
+    commit: str = ""
+    names: frozenset[str] = frozenset()
+    is_merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,60 +71,61 @@ class Range:
     has_all_files: bool = False
 
 
-def read_event(name: str, payload: Mapping[str, Any], sha: str) -> Event:
-    """Read an event's name (GITHUB_EVENT_NAME), payload and commit (GITHUB_SHA).
+def read_event(environ: Mapping[str, str], payload: Mapping[str, Any], commit: str) -> Event:
+    """Read the runner's environment and an event's payload; `commit`: GITHUB_SHA or, at a desk, what is checked out."""
+    name = environ.get("GITHUB_EVENT_NAME", "")
+    head: str | None = None
+    base: str | Start = Start.UNKNOWN
+    problem = None
+    try:
+        head, base = _commits(name, payload, commit)
+    except ZtpurgeError as error:
+        problem = error
+    release, pull_request = payload.get("release"), payload.get("pull_request")
+    names = {environ.get(variable, "") for variable in ("GITHUB_REF_NAME", "GITHUB_REF", "GITHUB_SHA")} | {"HEAD"}
+    number = _count(environ, "GITHUB_RUN_NUMBER")
+    return Event(
+        name,
+        head,
+        base,
+        problem=problem,
+        commit=commit,
+        names=frozenset(names | {ref.removeprefix("refs/") for ref in names}) - {""},
+        is_merged=isinstance(pull_request, dict) and pull_request.get("merged") is True,
+        run=Run(
+            workflow=environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2],
+            branch="" if environ.get("GITHUB_REF_TYPE") == "tag" else environ.get("GITHUB_REF_NAME", ""),
+            tag=str(release.get("tag_name", "")) if isinstance(release, dict) else "",
+            event=name,
+            id=_count(environ, "GITHUB_RUN_ID"),
+            number=number,
+            attempt=_count(environ, "GITHUB_RUN_ATTEMPT") or min(number, 1),
+        ),
+    )
 
-    Raises ZtpurgeError for a payload that lacks what its event has.
-    """
+
+def _commits(name: str, payload: Mapping[str, Any], commit: str) -> tuple[str | None, str | Start]:
+    """Return the commit that is served now and the one before; raise ZtpurgeError for a payload that lacks them."""
     match name:
         case "push":
-            return _push(payload)
+            before, after = (_commit(payload, name, key) for key in ("before", "after"))
+            return after if after.strip("0") else None, before if before.strip("0") else Start.NOTHING_BEFORE
         case "pull_request" | "pull_request_target":
-            return Event(
-                name,
-                _commit(payload, name, "pull_request", "head", "sha"),
-                _commit(payload, name, "pull_request", "base", "sha"),
-            )
+            head, base = (_commit(payload, name, "pull_request", which, "sha") for which in ("head", "base"))
+            return head, base
         case "merge_group":
-            return Event(
-                name,
-                _commit(payload, name, "merge_group", "head_sha"),
-                _commit(payload, name, "merge_group", "base_sha"),
-            )
+            return _commit(payload, name, name, "head_sha"), _commit(payload, name, name, "base_sha")
         case "release":
-            return Event(name, _sha(sha, "GITHUB_SHA"), Start.PREVIOUS_RELEASE)
+            return _sha(commit, "GITHUB_SHA"), Start.PREVIOUS_RELEASE
         case "workflow_run":
-            return Event(name, _commit(payload, name, "workflow_run", "head_sha"), Start.UNKNOWN)
+            return _commit(payload, name, name, "head_sha"), Start.UNKNOWN
         case _:
-            return Event(name, _sha(sha, "GITHUB_SHA"), Start.UNKNOWN)
-
-
-def read_run(environ: Mapping[str, str], payload: Mapping[str, Any]) -> Run:
-    """Read from the runner's environment which workflow runs where, and from a release's payload for which tag."""
-    release = payload.get("release")
-    return Run(
-        workflow=environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2],
-        branch="" if environ.get("GITHUB_REF_TYPE") == "tag" else environ.get("GITHUB_REF_NAME", ""),
-        tag=str(release.get("tag_name", "")) if isinstance(release, dict) else "",
-        event=environ.get("GITHUB_EVENT_NAME", ""),
-        id=_count(environ, "GITHUB_RUN_ID"),
-        number=_count(environ, "GITHUB_RUN_NUMBER"),
-    )
+            return _sha(commit, "GITHUB_SHA"), Start.UNKNOWN
 
 
 def _count(environ: Mapping[str, str], name: str) -> int:
     value = environ.get(name, "")
     return int(value) if _COUNT.fullmatch(value) else 0
-
-
-def _push(payload: Mapping[str, Any]) -> Event:
-    before = _commit(payload, "push", "before")
-    after = _commit(payload, "push", "after")
-    return Event(
-        "push",
-        after if after.strip("0") else None,
-        before if before.strip("0") else Start.NOTHING_BEFORE,
-    )
 
 
 def _commit(payload: Mapping[str, Any], name: str, *keys: str) -> str:

@@ -7,53 +7,52 @@ is written.
 from __future__ import annotations
 
 import posixpath
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ztpurge.changes.contents import Unknown
-from ztpurge.changes.event import read_run
 from ztpurge.changes.manifest import Manifest, differing_files, render_manifest, renew
+from ztpurge.changes.output import hash_output
 from ztpurge.changes.paths import Change, changes_of
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.site.mapping import served_as
-from ztpurge.sources.source import Source
+from ztpurge.sources.source import Nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ztpurge.changes.contents import Content
+    from ztpurge.inputs import Inputs
     from ztpurge.site.mapping import Mapped, Site
-    from ztpurge.step import Step
-
-_COUNT = re.compile(r"[1-9][0-9]{0,8}")
+    from ztpurge.sources.source import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
-class _Output(Source):
+class Output(Nothing):
     """A build's output, compared with the manifest; `now`, `unseen` and `changed` are paths below the root."""
 
-    step: Step = field(kw_only=True)
-    before: Manifest = field(kw_only=True)
-    now: Mapping[str, Content] = field(kw_only=True)
-    unseen: Mapping[str, str] = field(kw_only=True)
-    changed: tuple[str, ...] = field(kw_only=True)
-    served: str = field(kw_only=True)
+    inputs: Inputs
+    around: Surroundings
+    before: Manifest
+    now: Mapping[str, Content]
+    unseen: Mapping[str, str]
+    changed: tuple[str, ...]
+    served: str
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
+        """Return what the output has at those of the paths."""
         below = {path: self._below(path) for path in paths}
         unseen = {path: Unknown(self.unseen[name]) for path, name in below.items() if name in self.unseen}
         return {path: self.now[name] for path, name in below.items() if name in self.now} | unseen
 
     def begin(self, mapped: Mapped) -> None:
+        """Keep a manifest that has what differs as not known to be purged; raise ZtpurgeError if that fails."""
         if self.changed:
-            self._keep(mapped, ())
+            self.end(mapped, ())
 
     def end(self, mapped: Mapped, purged: Iterable[str]) -> None:
-        self._keep(mapped, purged)
-
-    def _keep(self, mapped: Mapped, purged: Iterable[str]) -> None:
+        """Keep the manifest of what was purged; raise ZtpurgeError if that fails."""
         files = renew(
             self.before,
             self.now,
@@ -61,73 +60,56 @@ class _Output(Source):
             purged=map(self._below, purged),
             skipped=(self._below(skip.path) for skip in mapped.skipped if not skip.is_unseen),
         )
-        kept = Manifest(files, self.served, *_this_run(self.step.environ))
+        run = self.around.event.run
+        kept = Manifest(files, self.served, run.number, run.attempt)
         try:
-            self.step.runner.write_file(self.step.inputs.manifest, render_manifest(kept))
+            self.around.runner.write_file(self.inputs.manifest, render_manifest(kept))
         except ZtpurgeError as error:
             raise error.at("manifest") from error
 
     def _below(self, path: str) -> str:
-        root = self.step.inputs.root
+        root = self.inputs.root
         return path.removeprefix(f"{root}/") if root else path
 
 
-def open_output(step: Step, site: Site, manifest: Manifest | None) -> Source:
+def open_output(inputs: Inputs, site: Site, manifest: Manifest | None, around: Surroundings) -> Output:
     """Hash the build's output and compare it with the manifest, None if there is none yet.
 
     Raises ZtpurgeError for an output that is not there or cannot be read.
     """
-    from ztpurge.changes.output import hash_output  # noqa: PLC0415 - for runs that compare a build's output
-
-    runner, inputs = step.runner, step.inputs
+    runner, root = around.runner, inputs.root
     own = frozenset(runner.file_to_write(name) for name in (inputs.manifest, inputs.report_file) if name)
     try:
-        hashed = hash_output(
-            runner.workspace / inputs.root,
-            workspace=runner.workspace,
-            ignored=own,
-            why_over=step.why_over,
-        )
+        hashed = hash_output(runner.workspace / root, workspace=runner.workspace, ignored=own, why_over=around.why_over)
     except ZtpurgeError as error:
         raise error.at("root") from error
     before, now, served = manifest or Manifest(), hashed.files, served_as(site)
-    distrust = _why_not_trusted(step, manifest, served)
+    distrust = _why_not_trusted(manifest, served, around)
     if distrust:
         runner.annotate("warning", "ztpurge", distrust)
     changed = differing_files(before, now, is_trusted=not distrust)
     gone = sum(path not in now for path in changed)
-    runner.say(sentences.manifest_line(inputs.root, files=len(now), changed=len(changed), gone=gone))
-    changes = changes_of(posixpath.join(inputs.root, path) for path in changed)
-    changes += tuple(Change(posixpath.join(inputs.root, path), reason) for path, reason in hashed.unseen.items())
-    return _Output(changes, step=step, before=before, now=now, unseen=hashed.unseen, changed=changed, served=served)
+    runner.say(sentences.manifest_line(root, files=len(now), changed=len(changed), gone=gone))
+    changes = changes_of(posixpath.join(root, path) for path in changed)
+    changes += tuple(Change(posixpath.join(root, path), reason) for path, reason in hashed.unseen.items())
+    return Output(changes, inputs, around, before, now, hashed.unseen, changed, served)
 
 
-def _why_not_trusted(step: Step, manifest: Manifest | None, served: str) -> str:
+def _why_not_trusted(manifest: Manifest | None, served: str, around: Surroundings) -> str:
     """Say why all files count as changed, whatever the manifest says; nothing if it can be trusted."""
+    run = around.event.run
     if manifest is None:
         return sentences.NO_MANIFEST
-    if manifest.served != served:
-        return sentences.OTHER_SITE
-    return _why_runs_are_lost(step, manifest) if _this_run(step.environ)[0] else ""
-
-
-def _why_runs_are_lost(step: Step, manifest: Manifest) -> str:
-    """Say which runs of the workflow may have deployed since the manifest was written; nothing if none."""
-    this, attempt = _this_run(step.environ)
+    if manifest.served != served or not run.number:
+        return sentences.OTHER_SITE if manifest.served != served else ""
     if not manifest.run:  # whoever wrote it was no run of this workflow: what that one deployed since is not known
         return sentences.MANIFEST_OF_NO_RUN
     # what a run that left no manifest deployed may be at the edges, though this build has undone it
+    since, this = (manifest.run, manifest.attempt), (run.number, run.attempt)
     try:
-        run = read_run(step.environ, step.runner.read_event())
-        lost = step.repository.api().lost_runs(run, since=(manifest.run, manifest.attempt), this=(this, attempt))
+        lost = around.repository.api().lost_runs(run, since=since, this=this)
     except ZtpurgeError:  # no token, no permission, no such API: the numbers tell, unless a run is run again
-        if this == manifest.run + 1 and attempt == 1:
+        if this == (manifest.run + 1, 1):
             return ""
-        return sentences.lost_runs(range(manifest.run + 1, this), are_known=False)
+        return sentences.lost_runs(range(manifest.run + 1, run.number), are_known=False)
     return sentences.lost_runs(lost, are_known=True) if lost else ""
-
-
-def _this_run(environ: Mapping[str, str]) -> tuple[int, int]:
-    """Return the number and the attempt of this run, zeros where the runner gives none."""
-    number, attempt = (environ.get(f"GITHUB_RUN_{name}", "") for name in ("NUMBER", "ATTEMPT"))
-    return (int(number), int(attempt) if _COUNT.fullmatch(attempt) else 1) if _COUNT.fullmatch(number) else (0, 0)

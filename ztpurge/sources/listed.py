@@ -1,0 +1,96 @@
+"""A list as the source of changed files: its paths are those of the commit that is served, or of the workspace."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ztpurge.changes.since import changes_of_links
+from ztpurge.errors import ZtpurgeError
+from ztpurge.report import sentences
+from ztpurge.sources.commits import lacks_root, raise_if_root_is_nowhere
+from ztpurge.sources.source import Nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ztpurge.changes.contents import Content, Unknown
+    from ztpurge.changes.event import Event
+    from ztpurge.changes.paths import Change
+    from ztpurge.sources.source import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Nothing):
+    """A list of the files that changed."""
+
+    around: Surroundings
+
+    def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
+        """Return what the commit has at those of the paths or, where it has nothing, the workspace."""
+        from ztpurge.changes.output import hash_files  # noqa: PLC0415 - for runs that compare
+
+        if not paths:
+            return {}
+        found = self.around.repository.contents(_served_commit(self.around.event), paths)
+        others = hash_files(self.around.runner.workspace, paths - found.keys(), why_over=self.around.why_over)
+        return {**others, **found}
+
+    def pointer_of(self, sha: str) -> Content | None:
+        """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
+        return self.around.repository.pointer_of(sha)
+
+
+def open_list(root: str, listed: tuple[Change, ...], around: Surroundings) -> Listed:
+    """Add to a list what links lead to; raise ZtpurgeError for a `root` that is nowhere, warn of one that is amiss."""
+    workspace = around.runner.workspace
+    if lacks_root(root, listed):
+        if not (workspace / root).is_dir():
+            raise_if_root_is_nowhere(root, map(_served_commit, [around.event]), around)
+        _warn_if_below_root(root, listed, around)
+    return Listed(_folders_as_unseen(listed, workspace) + _links_to(root, listed, around), around)
+
+
+def _warn_if_below_root(root: str, listed: tuple[Change, ...], around: Surroundings) -> None:
+    """Warn of a list whose names would be files below `root` if they began there."""
+    workspace = os.fspath(around.runner.workspace)
+    for path in (change.path for change in listed):
+        there, below = (os.path.lexists(os.path.join(workspace, name)) for name in (path, f"{root}/{path}"))  # noqa: PTH118 - may hold any byte
+        if below and not there:
+            around.runner.annotate("warning", "ztpurge", sentences.below_root(root, path))
+            return
+
+
+def _folders_as_unseen(listed: tuple[Change, ...], workspace: Path) -> tuple[Change, ...]:
+    """Mark what a list names of submodules and links to folders, as git does; a folder whose files it names is none."""
+    above = {change.path[:end] for change in listed for end, char in enumerate(change.path) if char == "/"}
+    top = os.fspath(workspace)
+    return tuple(
+        replace(change, unseen="a folder in the workspace: a submodule, say, or a link")
+        if change.path not in above and os.path.isdir(os.path.join(top, change.path))  # noqa: PTH112, PTH118 - may hold any byte
+        else change
+        for change in listed
+    )
+
+
+def _links_to(root: str, listed: tuple[Change, ...], around: Surroundings) -> tuple[Change, ...]:
+    """Return the links below `root` that lead to what a list names, as far as the checkout tells."""
+    try:
+        links = around.repository.links(_served_commit(around.event), root, may_ask=False) if listed else None
+    except ZtpurgeError:  # without a commit or a checkout a list must do
+        return ()
+    return changes_of_links((change.path for change in listed), links or {})
+
+
+def _served_commit(event: Event) -> str:
+    """Return the commit that the event is about, else the run's own, else that of the checkout."""
+    commit = event.head or event.commit
+    if not commit:
+        raise ZtpurgeError(
+            "which commit is served is not known: there is no GITHUB_SHA, and the workspace is no checkout",
+            remedy="Check the repository out before this step",
+            place="verify",
+        )
+    return commit
