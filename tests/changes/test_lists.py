@@ -211,6 +211,7 @@ def test_any_bytes_are_a_list_or_refused(list_format: str, data: st.DataObject) 
         pytest.param("name-status", b"M\ta*.css\n", ["a*.css"], id="name-status with a star"),
         pytest.param("tj", rb"a\*.css b.css", ["a*.css", "b.css"], id="tj with a star"),
         pytest.param("json", b"[]", [], id="empty JSON"),
+        pytest.param("json", rb'["\"a\""]', ['"a"'], id="quotes that git need not have written"),
         pytest.param("json", b' ["a.html"] ', ["a.html"], id="JSON"),
         pytest.param("nul", b"a.html\n", ["a.html\n"], id="one name without a NUL"),
         pytest.param("nul", b"\0\0", [], id="only NULs"),

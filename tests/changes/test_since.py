@@ -127,6 +127,7 @@ def test_a_range_that_cannot_be_told_is_refused(since: str, event: Event, words:
         pytest.param(
             ["v2/d/a"], {"latest": "v2", "docs": "latest/d"}, {"latest": False, "docs": False}, id="through a link"
         ),
+        pytest.param(["a"], {"d/x": "../a", "e": "d"}, {"d/x": True, "e": False}, id="a folder that holds a link"),
         pytest.param(["a/x"], {"a/self": ".", "a/up": ".."}, {"a/self": False, "a/up": False}, id="above itself"),
         pytest.param(["a"], {"one": "two", "two": "one"}, {}, id="a circle"),
         pytest.param(["a"], {"one": "two/x", "two": "one/x"}, {}, id="a circle of folders"),
