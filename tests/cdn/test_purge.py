@@ -341,7 +341,9 @@ def test_few_calls_are_made(culprits: list[int], calls: int) -> None:
     assert len(api.calls) == calls
 
 
-@pytest.mark.parametrize("failure", [failure for failure in Failure if failure is not Failure.CONTENT], ids=lambda failure: failure.name)
+@pytest.mark.parametrize(
+    "failure", [failure for failure in Failure if failure is not Failure.CONTENT], ids=lambda failure: failure.name
+)
 def test_what_is_refused_for_another_reason_stays_whole(failure: Failure) -> None:
     api = Api(ENTRIES, failure=failure)
     assert [outcome.entries for outcome in api.submit(batches_of("a.example", 1))] == [ENTRIES]

@@ -14,52 +14,36 @@ A, B, SHA = "a" * 40, "b" * 40, "c" * 40
 ZEROS = "0" * 40
 
 
+PUSH = {"before": A, "after": B}
+PULL = {"pull_request": {"base": {"sha": A}, "head": {"sha": B}}}
+OF_ANOTHER = {"workflow_run": {"head_sha": B}}
+
+
 def read(environ: dict[str, str], payload: dict[str, Any]) -> Event:
     return read_event(environ, payload, SHA)
 
 
 @pytest.mark.parametrize(
-    ("name", "payload", "event"),
+    ("name", "payload", "head", "base"),
     [
-        pytest.param("push", {"before": A, "after": B}, Event("push", B, A), id="push"),
-        pytest.param("push", {"before": "a" * 64, "after": "b" * 64}, Event("push", "b" * 64, "a" * 64), id="SHA-256"),
-        pytest.param(
-            "push", {"before": A, "after": B, "forced": True}, Event("push", B, A), id="force push compares two points"
-        ),
-        pytest.param(
-            "push", {"before": ZEROS, "after": B, "created": True}, Event("push", B, Start.NOTHING_BEFORE), id="new ref"
-        ),
-        pytest.param("push", {"before": A, "after": ZEROS, "deleted": True}, Event("push", None, A), id="deleted ref"),
+        pytest.param("push", PUSH, B, A, id="push"),
+        pytest.param("push", {"before": "a" * 64, "after": "b" * 64}, "b" * 64, "a" * 64, id="SHA-256"),
+        pytest.param("push", PUSH | {"forced": True}, B, A, id="force push compares two points"),
+        pytest.param("push", PUSH | {"before": ZEROS}, B, Start.NOTHING_BEFORE, id="new ref"),
+        pytest.param("push", PUSH | {"after": ZEROS}, None, A, id="deleted ref"),
+        *(pytest.param(name, PULL, B, A, id=name) for name in ("pull_request", "pull_request_target")),
+        pytest.param("merge_group", {"merge_group": {"base_sha": A, "head_sha": B}}, B, A, id="merge_group"),
+        pytest.param("release", {"release": {"tag_name": "v2"}}, SHA, Start.PREVIOUS_RELEASE, id="release"),
+        pytest.param("workflow_run", OF_ANOTHER, B, Start.UNKNOWN, id="workflow_run"),
         *(
-            pytest.param(
-                name,
-                {"pull_request": {"base": {"sha": A}, "head": {"sha": B}}},
-                Event(name, B, A),
-                id=name,
-            )
-            for name in ("pull_request", "pull_request_target")
-        ),
-        pytest.param(
-            "merge_group", {"merge_group": {"base_sha": A, "head_sha": B}}, Event("merge_group", B, A), id="merge_group"
-        ),
-        pytest.param(
-            "release", {"release": {"tag_name": "v2"}}, Event("release", SHA, Start.PREVIOUS_RELEASE), id="release"
-        ),
-        pytest.param(
-            "workflow_run",
-            {"workflow_run": {"head_sha": B}},
-            Event("workflow_run", B, Start.UNKNOWN),
-            id="workflow_run",
-        ),
-        *(
-            pytest.param(name, {}, Event(name, SHA, Start.UNKNOWN), id=name)
+            pytest.param(name, {}, SHA, Start.UNKNOWN, id=name)
             for name in ("workflow_dispatch", "schedule", "repository_dispatch", "an_event_of_next_year")
         ),
     ],
 )
-def test_events_name_two_commits(name: str, payload: dict[str, Any], event: Event) -> None:
+def test_events_name_two_commits(name: str, payload: dict[str, Any], head: str | None, base: str | Start) -> None:
     found = read({"GITHUB_EVENT_NAME": name}, payload)
-    assert (found.name, found.head, found.base, found.problem) == (event.name, event.head, event.base, None)
+    assert (found.name, found.head, found.base, found.problem) == (name, head, base, None)
 
 
 @pytest.mark.parametrize(
@@ -104,29 +88,17 @@ def test_no_payload_breaks_the_reader(name: str, payload: dict[str, Any], sha: s
     assert event.head or event.problem or name == "push"
 
 
+WORKFLOW = {"GITHUB_WORKFLOW_REF": "o/r/.github/workflows/p.yaml@refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"}
+IDS = {"GITHUB_EVENT_NAME": "push", "GITHUB_RUN_ID": "1234", "GITHUB_RUN_NUMBER": "7"}
+TAG = {"GITHUB_REF_NAME": "v2", "GITHUB_REF_TYPE": "tag", "GITHUB_EVENT_NAME": "release"}
+
+
 @pytest.mark.parametrize(
     ("environ", "payload", "run"),
     [
-        pytest.param(
-            {"GITHUB_WORKFLOW_REF": "o/r/.github/workflows/purge.yml@refs/heads/main", "GITHUB_REF_NAME": "main"},
-            {},
-            Run("purge.yml", "main", ""),
-            id="push",
-        ),
-        pytest.param(
-            {"GITHUB_WORKFLOW_REF": "o/r/.github/workflows/p.yaml@refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"}
-            | {"GITHUB_EVENT_NAME": "pull_request"},
-            {},
-            Run("p.yaml", "7/merge", "", "pull_request"),
-            id="pull request",
-        ),
-        pytest.param(
-            {"GITHUB_REF_NAME": "v2", "GITHUB_REF_TYPE": "tag", "GITHUB_EVENT_NAME": "release"},
-            {"release": {"tag_name": "v2"}},
-            Run("", "", "v2", "release"),
-            id="release, no workflow",
-        ),
-        pytest.param({}, {"release": "odd"}, Run("", "", ""), id="nothing"),
+        pytest.param(WORKFLOW | IDS, {}, Run("p.yaml", "7/merge", "", "push", 1234, 7, 1), id="push"),
+        pytest.param(TAG, {"release": {"tag_name": "v2"}}, Run("", "", "v2", "release"), id="release, no workflow"),
+        pytest.param({"GITHUB_RUN_ID": "0x1", "GITHUB_RUN_NUMBER": "0"}, {"release": "odd"}, Run("", "", ""), id="odd"),
         pytest.param(numbers("7", "3", "2"), {}, Run("", "", "", "", 7, 3, 2), id="its numbers"),
         pytest.param(numbers("7", "3", ""), {}, Run("", "", "", "", 7, 3, 1), id="a first attempt"),
         pytest.param(numbers("-1", "0", "\u0662"), {}, Run("", "", ""), id="no numbers"),

@@ -54,7 +54,7 @@ def test_each_commit_takes_one_call_however_often_it_is_asked_of(repository: Rep
         github = client(api, clock)
         assert github.differing_paths(None, head).keys() == {"a", "b/f"}
         assert all(github.differing_paths(base, head).keys() == {"a"} for base in bases)
-        assert github.files(head, ["a", "none"]).keys() == {"a"}
+        assert github.files(head, ["a", "b/none"]).keys() == {"a"}
         assert github.modes(head, ["b"]) == {"b": "040000"}
     assert [request.path for request in api.requests] == [
         f"/repos/owner/site/git/trees/{sha}?recursive=1" for sha in (head, *bases)

@@ -211,6 +211,7 @@ def test_any_bytes_are_a_list_or_refused(list_format: str, data: st.DataObject) 
         pytest.param("name-status", b"M\ta*.css\n", ["a*.css"], id="name-status with a star"),
         pytest.param("tj", rb"a\*.css b.css", ["a*.css", "b.css"], id="tj with a star"),
         pytest.param("json", b"[]", [], id="empty JSON"),
+        pytest.param("json", rb'["\"a\""]', ['"a"'], id="quotes that git need not have written"),
         pytest.param("json", b' ["a.html"] ', ["a.html"], id="JSON"),
         pytest.param("nul", b"a.html\n", ["a.html\n"], id="one name without a NUL"),
         pytest.param("nul", b"\0\0", [], id="only NULs"),
@@ -228,84 +229,82 @@ def test_lists_are_read(list_format: str, data: bytes, names: list[str]) -> None
     assert paths(data, list_format) == names
 
 
+# names told apart by blanks and other separators, or one name that holds them
+SEVERAL = (
+    b"a.html b.html", b"a.html b.html LICENSE", b".htaccess index.html", b"a.html b.html\nc.html d.html",
+    b"My document.pdf", b"a.html|b.html", b"a;b\nc;d", b"a.html\nb|c",
+    b"a.css,\nb.css,\n", b"a.css,\nb.css", b"a,\r\nb,\r\n", b"a.css\nb;c\n", b"a|b\nc",
+)  # fmt: skip
+# quoted names, names as tj writes them, tj's separator with safe output, a shell's quoting, Windows
+NOT_GIT_S = (
+    b'a.html "caf\\303\\251.html"', b"a.html b\\ c.html", b"a.html\\\nb.html", b" a.html\nb.html", b"a.html\nb.html ",
+    b"'a.html' 'b c.html'", b"css\\a.css\ncss\\b.css",
+)  # fmt: skip
+# whole, trimmed, with CRLF, with a branch, and name-status whose tabs became blanks
+STATUSES = (
+    b" M a.css\n?? b.css\nMM c.css\nR  d.css -> e.css\n", b"M a.css\n?? b.css\n", b"?? b.css",
+    b"?? a.css\r\n?? b.css\r\n", b'## main...origin/main\n M a.css\n?? "caf\\303\\251.css"\n',
+    b"!! a.css\n D b.css\n", b"M       a.css\nR100    b.css\n",
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("list_format", "data", "cause", "remedy"),
     [
-        pytest.param("auto", b"a.html b.html", "'a.html b.html' may be one name or several", "lines", id="blanks"),
         pytest.param("auto", b"- a.html\n- b.html\n", "looks like a YAML list", "without dashes", id="YAML"),
         pytest.param("auto", b"- a.html\n\n- b.html\n", "looks like a YAML list", "lines", id="YAML with blank lines"),
         pytest.param("auto", rb"[\"a.html\",\"b.html\"]", "cannot be read", "escape_json: false", id="tj's default"),
         pytest.param("auto", rb'["a\:b.html"]', "cannot be read", "safe_output: false", id="tj's safe output"),
         pytest.param("auto", b'["a.html", "b.html",]', "cannot be read", "array of strings", id="trailing comma"),
-        pytest.param("auto", b'["a.html", 1]', "not an array of strings", "", id="a number inside"),
-        pytest.param("auto", b'[{"filename": "a.html"}]', "not an array of strings", "", id="objects inside"),
+        pytest.param("auto", b"[" * 50_000 + b'"' + b"]" * 50_000, "cannot be read", "array", id="deep JSON"),
+        *(
+            pytest.param("json", data, "cannot be read", "array of strings", id=f"no JSON {data[:5]!r}")
+            for data in (b"[" * 50_000, b"", b"[" + b"9" * 5000 + b"]")
+        ),
+        *(
+            pytest.param(name, data, "not an array of strings", "", id=f"{name}: other JSON {data!r}")
+            for name, data in (
+                *(("auto", data) for data in (b'["a.html", 1]', b'[{"filename": "a.html"}]', b'{"files": ["a.html"]}')),
+                *(("auto", b'{\n  "files": "a.html"\n}'), ("json", b'"a.html"'), ("json", b'{"a.html": 1}')),
+            )
+        ),
         pytest.param("auto", rb'["\ud800"]', r"the name '\ud800' is not text", "NUL-separated", id="lone surrogate"),
         pytest.param("auto", b'["\xed\xa0\x80"]', r"the name '\ud800' is not", "NUL-separated", id="encoded surrogate"),
-        pytest.param("auto", b'["a\\u0000b"]', r"a\x00b (holds a NUL)", "as git does", id="NUL in JSON"),
-        pytest.param("auto", b'["/a", "b"]', "/a (absolute)", "as git does", id="no path of a file"),
-        pytest.param("auto", b"[" * 50_000 + b'"' + b"]" * 50_000, "cannot be read", "array", id="deep JSON"),
-        pytest.param("json", b"[" * 50_000, "cannot be read", "array of strings", id="deep JSON, open"),
-        pytest.param("json", b"", "cannot be read", "array of strings", id="JSON of nothing"),
-        pytest.param("json", b'"a.html"', "not an array of strings", "", id="JSON string"),
-        pytest.param("json", b'{"a.html": 1}', "not an array of strings", "", id="JSON object"),
-        pytest.param(
-            "json", b"[" + b"9" * 5000 + b"]", "cannot be read", "array of strings", id="JSON of a huge number"
+        *(
+            pytest.param(name, data, cause, "as git does", id=f"no path {data!r}")
+            for name, data, cause in (
+                ("auto", b'["a\\u0000b"]', r"a\x00b (holds a NUL)"),
+                ("auto", b'["/a", "b"]', "/a (absolute)"),
+                ("lines", b'"\\000"\n', r"\x00 (holds a NUL)"),
+                ("lines", b'""\n', "(a folder, not a file)"),
+                ("nul", b"a\0../b\0", "../b (climbs with `..`)"),
+            )
         ),
-        pytest.param("lines", b'a\n"b\n', "'\"b'", "JSON array, or NUL", id="open quote"),
-        pytest.param("lines", b'"a"b\n', "'\"a\"b'", "JSON array, or NUL", id="closed too soon"),
-        pytest.param("lines", b'"a\\x41"\n', "begins with a quote", "JSON array, or NUL", id="unknown escape"),
-        pytest.param("lines", b'"a\\777"\n', "begins with a quote", "JSON array, or NUL", id="octal over a byte"),
-        pytest.param("lines", b'"\\000"\n', r"\x00 (holds a NUL)", "as git does", id="quoted NUL"),
-        pytest.param("lines", b'""\n', "(a folder, not a file)", "as git does", id="quoted nothing"),
-        pytest.param("nul", b"a\0../b\0", "../b (climbs with `..`)", "as git does", id="climbs"),
-        pytest.param(
-            "auto", b"a.html b.html LICENSE", "may be one name or several", "", id="blanks, one name without an ending"
+        *(
+            pytest.param(
+                "lines", data, f"the line {name!r} begins with a quote", "JSON array, or NUL", id=f"quotes {data!r}"
+            )
+            for data, name in (
+                (b'a\n"b\n', '"b'),
+                (b'"a"b\n', '"a"b'),
+                (b'"a\\x41"', '"a\\x41"'),
+                (b'"a\\777"', '"a\\777"'),
+            )
         ),
-        pytest.param("auto", b".htaccess index.html", "may be one name or several", "", id="blanks, a hidden name"),
-        pytest.param(
-            "auto", b'a.html "caf\\303\\251.html"', "is not as git writes a name", "", id="blanks, a quoted name"
+        *(
+            pytest.param("auto", data, "may be one name or several", "lines", id=f"several {data!r}")
+            for data in SEVERAL
         ),
-        pytest.param(
-            "auto",
-            b"a.html b\\ c.html",
-            "is not as git writes a name",
-            "",
-            id="blanks, an escaped name, as tj writes them",
+        *(
+            pytest.param("auto", data, "is not as git writes a name", "`lines`", id=f"not git's {data!r}")
+            for data in NOT_GIT_S
         ),
-        pytest.param(
-            "auto", b"a.html b.html\nc.html d.html", "may be one name or several", "", id="blanks on every line"
-        ),
-        pytest.param(
-            "auto", b"a.html\\\nb.html", "is not as git writes a name", "", id="tj's separator with safe output"
-        ),
-        pytest.param("auto", b"My document.pdf", "may be one name or several", "", id="one name with a blank, or two"),
-        pytest.param("auto", b" a.html\nb.html", "is not as git writes a name", "", id="blank in front"),
-        pytest.param("auto", b"a.html\nb.html ", "is not as git writes a name", "", id="blank at the end"),
-        pytest.param("auto", b"a.html|b.html", "may be one name or several", "", id="other separator"),
-        pytest.param("auto", b"'a.html' 'b c.html'", "is not as git writes a name", "", id="quoted as for a shell"),
-        pytest.param("auto", b"css\\a.css\ncss\\b.css", "is not as git writes a name", "", id="backslashes of Windows"),
-        pytest.param("auto", b"a;b\nc;d", "may be one name or several", "", id="semicolons on every line"),
-        pytest.param("auto", b"a.html\nb|c", "may be one name or several", "", id="a bar on one line"),
-        pytest.param("auto", "a.html\n".encode("utf-16"), "UTF-16", "", id="UTF-16"),
-        pytest.param("auto", b'{"files": ["a.html"]}', "not an array of strings", "", id="JSON object"),
-        pytest.param("auto", b'{\n  "files": "a.html"\n}', "not an array of strings", "", id="JSON object over lines"),
+        pytest.param("auto", "a.html\n".encode("utf-16"), "UTF-16", "UTF-8", id="UTF-16"),
         *(
             pytest.param(
                 "auto", data, "looks like what `git status` prints", "files-format: lines", id=f"status {data!r}"
             )
-            for data in (
-                b" M a.css\n?? b.css\nMM c.css\nR  d.css -> e.css\n",
-                b"M a.css\n?? b.css\n",  # trimmed
-                b"?? b.css",
-                b"?? a.css\r\n?? b.css\r\n",
-                b'## main...origin/main\n M a.css\n?? "caf\\303\\251.css"\n',
-                b"!! a.css\n D b.css\n",
-                b"M       a.css\nR100    b.css\n",  # name-status whose tabs became blanks
-            )
-        ),
-        *(
-            pytest.param("auto", data, "may be one name or several", "files-format: lines", id=f"separators {data!r}")
-            for data in (b"a.css,\nb.css,\n", b"a.css,\nb.css", b"a,\r\nb,\r\n", b"a.css\nb;c\n", b"a|b\nc")
+            for data in STATUSES
         ),
         *(
             pytest.param("auto", data, "holds a `*`", "files-format: lines", id=f"pattern {data!r}")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -19,14 +19,8 @@ from ztpurge.site.patterns import parse_patterns
 ONE, TWO, THREE = (Content(letter * 64, size) for letter, size in (("1", 0), ("2", 20), ("3", 1 << 40)))
 
 
-def document(files: object = None, **others: object) -> dict[str, object]:
-    return {
-        "ztpurge-manifest": 1,
-        "run": 7,
-        "attempt": 1,
-        "served": "[]",
-        "files": {} if files is None else files,
-    } | others
+def document(files: dict[str, object] | None = None, **others: object) -> dict[str, object]:
+    return {"ztpurge-manifest": 1, "run": 7, "attempt": 1, "served": "[]", "files": files or {}} | others
 
 
 def refused(data: bytes) -> str:
@@ -49,10 +43,7 @@ def test_a_manifest_has_a_file_a_line() -> None:
     assert text.isascii()
 
 
-def test_a_manifest_of_nothing_is_one() -> None:
-    assert parse_manifest(render_manifest(Manifest()).encode()) == Manifest()
-
-
+D = "a" * 64
 DIGESTS = st.text("0123456789abcdef", min_size=64, max_size=64)
 CONTENTS = st.none() | st.builds(Content, DIGESTS, st.integers(0, 1 << 62))
 BYTES = st.binary(min_size=1, max_size=8).filter(lambda name: not {*name} & {0, ord("/")} and name not in {b".", b".."})
@@ -76,98 +67,56 @@ def test_a_manifest_that_was_cut_off_is_refused(files: dict[str, Content | None]
 
 
 @given(st.binary(max_size=200))
-def test_bytes_that_are_no_manifest_are_refused(data: bytes) -> None:
-    refused(data)
-
-
-D = "a" * 64
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"{", id="half"),
-        pytest.param(b"\xff{}", id="not UTF-8"),
-        pytest.param(b"[" * 100_000, id="deep nesting"),
-        pytest.param(b'{"ztpurge-manifest": 1, "files": ' + b'{"a":' * 100_000, id="deep objects"),
-        pytest.param(b"<<<<<<< HEAD\n{}", id="a merge conflict"),
-        pytest.param(b"null", id="null"),
-        pytest.param(b"[]", id="a list"),
-        pytest.param(b"1", id="a number"),
-        pytest.param(b'{"a": ' + b"1" * 5000 + b"}", id="a number too long"),
-        pytest.param(b'{"ztpurge-manifest": NaN}', id="not a number"),
-    ],
-)
+@example(b"")
+@example(b"[" * 100_000)
+@example(b'{"ztpurge-manifest": 1, "files": ' + b'{"a":' * 100_000)
+@example(b"<<<<<<< HEAD\n{}")
+@example(b"null")
+@example(b'{"a": ' + b"1" * 5000 + b"}")
+@example(b'{"ztpurge-manifest": NaN}')
 def test_what_is_no_manifest_is_refused(data: bytes) -> None:
     refused(data)
+
+
+ODD_PARTS: dict[str, tuple[object, ...]] = {
+    "ztpurge-manifest": (0, 2, "1", True, None),
+    "run": ("7", 7.0, True, None, -999_999_999),
+    "attempt": ("1", None),
+    "served": (None, []),
+    "files": (None, []),
+}
+ODD_ENTRIES: tuple[object, ...] = (
+    {}, [], [D], [D, 1, 2], D, [D, -1], [D, "1"], [D, 1.0], [D, True], [D, False], [D, None], [None, 1],
+    [D.upper(), 1], [D[1:], 1], [f"{D}\n", 1], ["g" * 64, 1], False, 0,
+)  # fmt: skip
+ODD_PATHS = ("/etc/passwd", "../a", "a/../../b", "a//b", "./a", "a/", "", "a\0b", "\ud800", "a" * 5000)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        pytest.param({"ztpurge-manifest": 2}, id="a later version"),
-        pytest.param({"ztpurge-manifest": "1"}, id="a version in words"),
-        pytest.param({"ztpurge-manifest": True}, id="true for a version"),
-        pytest.param({"ztpurge-manifest": None}, id="no version"),
-        pytest.param({"run": "7"}, id="a run in words"),
-        pytest.param({"run": 7.0}, id="a run with a fraction"),
-        pytest.param({"run": True}, id="true for a run"),
-        pytest.param({"run": None}, id="no run"),
-        pytest.param({"run": -999_999_999}, id="a run before the first"),
-        pytest.param({"attempt": "1"}, id="an attempt in words"),
-        pytest.param({"served": None}, id="not told how served"),
-        pytest.param({"served": []}, id="served as a list"),
-        pytest.param({"files": None}, id="no files"),
-        pytest.param({"files": []}, id="a list of files"),
-        pytest.param({"files": {"a": {}}}, id="an object for a file"),
-        pytest.param({"files": {"a": []}}, id="an empty list for a file"),
-        pytest.param({"files": {"a": [D]}}, id="no size"),
-        pytest.param({"files": {"a": [D, 1, 2]}}, id="too much"),
-        pytest.param({"files": {"a": D}}, id="a digest alone"),
-        pytest.param({"files": {"a": [D, -1]}}, id="a negative size"),
-        pytest.param({"files": {"a": [D, "1"]}}, id="a size in words"),
-        pytest.param({"files": {"a": [D, 1.0]}}, id="a size with a fraction"),
-        pytest.param({"files": {"a": [D, True]}}, id="true for a size"),
-        pytest.param({"files": {"a": [D, False]}}, id="false for a size"),
-        pytest.param({"files": {"a": [D, None]}}, id="null for a size"),
-        pytest.param({"files": {"a": [None, 1]}}, id="null for a digest"),
-        pytest.param({"files": {"a": [D.upper(), 1]}}, id="an upper-case digest"),
-        pytest.param({"files": {"a": [D[1:], 1]}}, id="a short digest"),
-        pytest.param({"files": {"a": [D + "\n", 1]}}, id="a digest and a line's end"),
-        pytest.param({"files": {"a": ["g" * 64, 1]}}, id="not a digest"),
-        pytest.param({"files": {"a": False}}, id="false for a file"),
-        pytest.param({"files": {"a": 0}}, id="zero for a file"),
-        pytest.param({"files": {"/etc/passwd": [D, 1]}}, id="an absolute path"),
-        pytest.param({"files": {"../a": [D, 1]}}, id="a path that climbs"),
-        pytest.param({"files": {"a/../../b": None}}, id="a path that climbs further in"),
-        pytest.param({"files": {"a//b": [D, 1]}}, id="a doubled slash"),
-        pytest.param({"files": {"./a": [D, 1]}}, id="a path from here"),
-        pytest.param({"files": {"a/": [D, 1]}}, id="a folder"),
-        pytest.param({"files": {"": [D, 1]}}, id="an empty path"),
-        pytest.param({"files": {"a\0b": [D, 1]}}, id="a NUL"),
-        pytest.param({"files": {"\ud800": [D, 1]}}, id="half a character"),
-        pytest.param({"files": {"a" * 5000: [D, 1]}}, id="a path too long"),
+        *({name: value} for name, values in ODD_PARTS.items() for value in values),
+        *({"files": {"a": entry}} for entry in ODD_ENTRIES),
+        *({"files": {path: [D, 1]}} for path in ODD_PATHS),
+        {"files": {"a/../../b": None}},
     ],
+    ids=lambda changed: ascii(changed)[:60],
 )
 def test_a_manifest_with_an_odd_part_is_refused(changed: dict[str, object]) -> None:
     parse_manifest(json.dumps(document({"a": [D, 1]})).encode())
     refused(json.dumps(document() | changed).encode())
 
 
-@pytest.mark.parametrize("lacking", ["ztpurge-manifest", "run", "attempt", "served", "files"])
-def test_a_manifest_that_lacks_a_part_is_refused(lacking: str) -> None:
-    refused(json.dumps({name: value for name, value in document().items() if name != lacking}).encode())
+def test_a_manifest_may_hold_what_a_later_one_adds_but_lacks_nothing() -> None:
+    assert parse_manifest(json.dumps(document(later=1)).encode()) == Manifest({}, "[]", 7, 1)
+    for lacking in document():
+        refused(json.dumps({name: value for name, value in document().items() if name != lacking}).encode())
 
 
 def test_a_file_that_is_told_of_is_made_safe_to_show() -> None:
     said = refused(json.dumps(document({"##[error]\u202e\n" + "x" * 900: 1})).encode())
     assert said.isprintable()
     assert len(said) < 500
-
-
-def test_a_manifest_may_hold_what_a_later_one_adds() -> None:
-    assert parse_manifest(json.dumps(document(later=1)).encode()) == Manifest({}, "[]", 7, 1)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +161,7 @@ def test_only_what_was_really_purged_is_renewed(
     now = {"same": ONE, "edited": TWO, "new": THREE}
     changed = differing_files(before, now, is_trusted=True)
     assert renew(before, now, changed=changed, purged=purged, skipped=skipped) == entries
+    assert before.files == {"same": ONE, "edited": ONE, "gone": ONE}  # what was given is left as it is
 
 
 def test_a_file_that_was_skipped_when_it_went_is_changed_once_it_is_not_skipped_any_more() -> None:
@@ -230,55 +180,24 @@ def test_files_that_are_always_skipped_do_not_fill_the_manifest() -> None:
     assert len(manifest.files) <= 1
 
 
-def test_what_was_there_before_is_left_as_it_is() -> None:
-    files: dict[str, Content | None] = {"a": ONE}
-    renew(Manifest(files), {"a": TWO, "b": ONE}, changed=("a", "b"), purged=("b",), skipped=())
-    assert files == {"a": ONE}
-
-
 SITE = Site(base_urls=("https://a.example/",), root="dist", index_files=("index.html",))
+TWO_BASES = replace(SITE, base_urls=(*SITE.base_urls, "https://b.example/"))
 
 
 @pytest.mark.parametrize(
-    ("other", "same"),
+    ("site", "other", "same"),
     [
-        pytest.param(SITE, True, id="the same"),
-        pytest.param(
-            Site(base_urls=SITE.base_urls, root="dist", index_files=SITE.index_files, clean_urls=True),
-            False,
-            id="clean",
-        ),
-        pytest.param(Site(base_urls=SITE.base_urls, root="dist"), False, id="no index files"),
-        pytest.param(
-            Site(base_urls=("https://b.example/",), root="dist", index_files=SITE.index_files), False, id="another base"
-        ),
-        pytest.param(
-            Site(base_urls=(*SITE.base_urls, "https://b.example/"), root="dist", index_files=SITE.index_files),
-            False,
-            id="one more base",
-        ),
-        pytest.param(
-            Site(base_urls=SITE.base_urls, root="build", index_files=SITE.index_files), True, id="another folder"
-        ),
-        pytest.param(
-            Site(
-                base_urls=SITE.base_urls,
-                root="dist",
-                index_files=SITE.index_files,
-                exclude=parse_patterns(("*.map",)),
-            ),
-            True,
-            id="other patterns",
-        ),
+        pytest.param(SITE, replace(SITE, clean_urls=True), False, id="clean"),
+        pytest.param(SITE, replace(SITE, index_files=()), False, id="no index files"),
+        pytest.param(SITE, replace(SITE, base_urls=("https://b.example/",)), False, id="another base"),
+        pytest.param(SITE, TWO_BASES, False, id="one more base"),
+        pytest.param(TWO_BASES, replace(SITE, base_urls=TWO_BASES.base_urls[::-1]), True, id="another order"),
+        pytest.param(SITE, replace(SITE, root="build"), True, id="another folder"),
+        pytest.param(SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True, id="other patterns"),
     ],
 )
-def test_another_way_to_make_urls_of_files_shows(other: Site, same: bool) -> None:
-    assert (served_as(other) == served_as(SITE)) is same
-
-
-def test_the_order_of_base_urls_is_no_other_way() -> None:
-    one, two = "https://a.example/", "https://b.example/"
-    assert served_as(Site(base_urls=(one, two))) == served_as(Site(base_urls=(two, one)))
+def test_another_way_to_make_urls_of_files_shows(site: Site, other: Site, same: bool) -> None:
+    assert (served_as(other) == served_as(site)) is same
 
 
 PATHS = ("a", "b", "c")

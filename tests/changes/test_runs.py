@@ -38,6 +38,9 @@ def listed(number: int, how: str = "ok", *, again: float = 0, attempt: int = 1, 
     )
 
 
+FAILED = listed(8, "failed")
+
+
 @pytest.mark.parametrize(
     ("runs", "commits"),
     [
@@ -48,37 +51,24 @@ def listed(number: int, how: str = "ok", *, again: float = 0, attempt: int = 1, 
         pytest.param([listed(9, "running"), listed(8)], ("c8",), id="the run before succeeded"),
         pytest.param([listed(9, "running"), listed(8, "failed"), listed(7)], ("c7", "c8"), id="a failure since"),
         pytest.param([listed(8, "running"), listed(7)], ("c7", "c8"), id="a run that is under way"),
+        # failed jobs of an older run succeed: the failures in between stay
+        pytest.param([FAILED, listed(7, "failed"), listed(6, again=8.5)], ("c6", "c7", "c8"), id="older jobs succeed"),
+        # an older run fails, or deploys its old commit, again after the success
         pytest.param(
-            [listed(8, "failed"), listed(7, "failed"), listed(6, again=8.5)],
-            ("c6", "c7", "c8"),
-            id="failed jobs of an older run succeed: the failures in between stay",
+            [listed(8), listed(7, "failed"), listed(6, "failed", again=8.5)], ("c6", "c8"), id="older, failed again"
         ),
-        pytest.param(
-            [listed(8), listed(7, "failed"), listed(6, "failed", again=8.5)],
-            ("c6", "c8"),
-            id="an older run fails again after the success: what it deployed counts",
-        ),
-        pytest.param(
-            [listed(8), listed(6, again=8.5)],
-            ("c6", "c8"),
-            id="an older run succeeds again: it deployed its old commit",
-        ),
+        pytest.param([listed(8), listed(6, again=8.5)], ("c6", "c8"), id="an older run succeeds again"),
         pytest.param([listed(8), listed(6, "failed", again=7.5)], ("c8",), id="an older run again before the success"),
+        # the success is a re-run of jobs that may not have purged
         pytest.param(
-            [listed(8, again=8.9), listed(6, "failed", again=8.5)],
-            ("c6", "c8"),
-            id="the success is a re-run of jobs that may not have purged: an older run in between counts",
+            [listed(8, again=8.9), listed(6, "failed", again=8.5)], ("c6", "c8"), id="an older one before the re-run"
         ),
-        pytest.param(
-            [listed(8), listed(7, "failed", over=8.5)], ("c7", "c8"), id="a slow older run that ended after the success"
-        ),
+        pytest.param([listed(8), listed(7, "failed", over=8.5)], ("c7", "c8"), id="a slow older run ends after it"),
         pytest.param([listed(8), listed(2, "running")], ("c2", "c8"), id="an older run that is run again just now"),
         pytest.param([listed(8), listed(7), listed(6)], ("c8",), id="what is before the last success is done with"),
         pytest.param([listed(10, "failed"), listed(8)], ("c8", "c10"), id="a newer run than this, which is run again"),
         pytest.param([listed(10), listed(8)], ("c10",), id="a newer run than this succeeded"),
-        pytest.param(
-            [listed(8), replace(listed(3), updated=INFINITE)], ("c3", "c8"), id="a time that is not told is late"
-        ),
+        pytest.param([listed(8), replace(listed(3), updated=INFINITE)], ("c3", "c8"), id="a time not told is late"),
     ],
 )
 def test_what_may_have_deployed_since_the_last_success_counts(runs: list[Listed], commits: tuple[str, ...]) -> None:

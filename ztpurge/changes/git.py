@@ -208,7 +208,7 @@ def _find_git(workspace: Path, path: str) -> tuple[str, str]:
     inside = os.path.join(os.path.realpath(workspace), "")  # noqa: PTH118 - a prefix
 
     def is_outside(name: str) -> bool:
-        return not os.path.join(os.path.realpath(name), "").startswith(inside)  # noqa: PTH118 - the same
+        return not os.path.join(os.path.realpath(name), "").startswith(inside)  # noqa: PTH118 - a prefix, too
 
     folders = [folder for folder in path.split(os.pathsep) if folder.startswith("/") and is_outside(folder)]
     programs = (os.path.join(folder, "git") for folder in folders)  # noqa: PTH118 - PATH may hold any byte

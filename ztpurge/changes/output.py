@@ -82,7 +82,7 @@ def hash_files(folder: Path, paths: Iterable[str], *, why_over: Callable[[], str
         if path.startswith("/") or ".." in path.split("/"):
             continue
         try:
-            facts = os.stat(place)  # noqa: PTH116 - the same
+            facts = os.stat(place)  # noqa: PTH116 - a path may hold any byte
             if stat.S_ISREG(facts.st_mode):
                 is_small = facts.st_size <= MOST_BYTES
                 found[path] = _hash(place, why_over) if is_small else Content("", facts.st_size)
@@ -175,7 +175,7 @@ def _hash(path: str, why_over: Callable[[], str]) -> Content:
     """Hash a file in pieces, so that it can be left."""
     _raise_if(why_over())
     digest, size = hashlib.sha256(), 0
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - the same
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path may hold any byte
         while piece := file.read(_PIECE):
             digest.update(piece)
             size += len(piece)
