@@ -12,12 +12,11 @@ from ztpurge.calls.proxies import check_proxies
 from ztpurge.calls.redaction import Secrets, secrets_of
 from ztpurge.cdn.plan import Plan, make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
-from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
+from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import Inputs, parse
-from ztpurge.report.annotations import problem_message, problem_messages
 from ztpurge.report.announce import announce, announce_dry_run, announce_plan, announce_refusal, announce_traceback
 from ztpurge.report.cautions import find_cautions
-from ztpurge.report.values import Report, broken_off, refused
+from ztpurge.report.values import Report, StatusReport, broken_off, refused
 from ztpurge.runner import Runner
 from ztpurge.site.mapping import Site, map_changes
 from ztpurge.sources.opening import FilesOfInputs, check_files, look_around, open_source
@@ -38,13 +37,11 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
         runner.mask(environ.get(name, ""))
     try:
         return _run(environ, runner, clock, secrets)
-    except InvalidInputs as error:
-        return announce_refusal(problem_messages(error), runner)
     except ZtpurgeError as error:
-        return announce_refusal((problem_message(error),), runner)
+        return announce_refusal(error, runner)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
         announce_traceback(secrets.redact(traceback.format_exc()), runner)
-        announce_refusal((BUG,), runner)
+        announce_refusal(ZtpurgeError(BUG), runner)
         return 1
 
 
@@ -124,7 +121,7 @@ def _carry_out(step: Step, story: _Story, source: Source, site: Site) -> None:
 
 def _tell_status(step: Step) -> int:
     outcomes = stages.ask_for_status(step)
-    report = Report(outcomes=outcomes, seconds=step.clock.now() - step.began, is_status=True)
+    report = StatusReport(outcomes=outcomes, seconds=step.clock.now() - step.began)
     return announce(report, step.inputs, step.runner)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ztpurge.cdn.plan import Plan, plan_prefetch
@@ -74,7 +75,8 @@ def wait(step: Step, outcomes: tuple[Outcome, ...], *, end: float) -> tuple[Outc
 
     def tell(progress: Progress) -> None:
         if progress.attempts:  # after a refused token the others are not asked after
-            step.runner.say(sentences.progress_line(progress, by_id[progress.req_id]))
+            outcome = replace(by_id[progress.req_id], state=progress.state, error=progress.error)
+            step.runner.say(sentences.progress_line(outcome))
 
     step.runner.say(
         f"Waiting for {sentences.count(len(by_id), 'reqId')}, {max(end - step.clock.now(), 0):.0f} s at most"
@@ -155,7 +157,7 @@ def ask_for_status(step: Step) -> tuple[Outcome, ...]:
     )
     outcomes = tuple(as_outcome(number, progress) for number, progress in enumerate(found, start=1))
     for outcome, progress in zip(outcomes, found, strict=True):
-        step.runner.say(sentences.progress_line(progress, outcome))
+        step.runner.say(sentences.progress_line(outcome, progress.late))
     return outcomes
 
 

@@ -10,7 +10,8 @@ import yaml
 
 from ztpurge import inputs
 from ztpurge.changes.lists import FORMATS
-from ztpurge.report import values as report
+from ztpurge.report.outputs import outputs
+from ztpurge.report.values import Report
 
 TOP = Path(__file__).resolve().parents[2]
 CONTRACT = TOP.parent / "shared" / "interface.md"
@@ -40,7 +41,7 @@ def test_action_declares_what_the_code_reads_with_its_defaults() -> None:
 
 
 def test_action_declares_the_outputs_that_the_code_sets() -> None:
-    assert list(ACTION["outputs"]) == list(report.outputs(report.Report()))
+    assert list(ACTION["outputs"]) == list(outputs(Report()))
 
 
 @pytest.mark.parametrize("kind", ["inputs", "outputs"])
