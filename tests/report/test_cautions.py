@@ -52,6 +52,7 @@ def test_what_is_well_is_not_warned_of() -> None:
         "a star that git names": cautions(["a*.css"]),
         "a star that is named as one": cautions(["a*.css"], files="x", files_format="lines"),
         "a backslash that git names": cautions(["a\\b"]),
+        "a backslash below a folder": cautions(["a\\b/c"], files='["x"]'),
         "a backslash from git": cautions(["a\\b"], files="x", files_format="nul"),
         "a folder named as root": cautions(["p/p/a"], root="p", include="p/*"),
         "root as a pattern that matches": cautions(["p/p/a"], root="p", include="p/"),
