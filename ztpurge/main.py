@@ -20,14 +20,13 @@ from ztpurge.changes.repository import Repository
 from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.edge.verify import Verification
-from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
+from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import parse
-from ztpurge.report.annotations import problem_message, problem_messages
 from ztpurge.report.announce import announce, announce_dry_run, announce_plan, announce_refusal, announce_traceback
 from ztpurge.report.cautions import Surroundings as SeenAround
 from ztpurge.report.cautions import find_cautions
 from ztpurge.report.sentences import away_line
-from ztpurge.report.values import Report, accepted_directories, accepted_urls, broken_off, refused
+from ztpurge.report.values import Report, StatusReport, accepted_directories, accepted_urls, broken_off, refused
 from ztpurge.runner import Runner
 from ztpurge.site.mapping import Site, map_changes
 from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
@@ -51,13 +50,11 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     try:
         recipe = _Recipe(environ, runner, clock, secrets)
         return recipe.tell_status() if recipe.inputs.command == "status" else recipe.purge_what_changed()
-    except InvalidInputs as error:
-        return announce_refusal(problem_messages(error), runner)
     except ZtpurgeError as error:
-        return announce_refusal((problem_message(error),), runner)
+        return announce_refusal(error, runner)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
         announce_traceback(secrets.redact(traceback.format_exc()), runner)
-        announce_refusal((BUG,), runner)
+        announce_refusal(ZtpurgeError(BUG), runner)
         return 1
 
 
@@ -134,8 +131,8 @@ class _Recipe:
         scheduler = self._time_to_wait() if inputs.wait else self._scheduler
         cdn = self._open_cdn()
         outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
-        self._tell(outcomes=outcomes, seconds=self._clock.now() - self._began, is_status=True)
-        return announce(self._report, inputs, self._runner)
+        report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
+        return announce(report, inputs, self._runner)
 
     def _carry_out(self, cdn: Cdn | None, source: Source) -> None:
         inputs, runner, plan = self.inputs, self._runner, self._report.plan

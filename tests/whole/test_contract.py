@@ -12,7 +12,8 @@ import yaml
 from tests.test_inputs import GIVEN
 from ztpurge import inputs
 from ztpurge.changes.lists import FORMATS
-from ztpurge.report import values as report
+from ztpurge.report.outputs import outputs
+from ztpurge.report.values import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,7 +62,7 @@ def test_each_input_stands_in_each_place_with_its_default() -> None:
 
 def test_each_output_stands_in_each_place() -> None:
     """The one test that a new output turns red; it names each place that lacks it."""
-    code, readme = dict.fromkeys(report.outputs(report.Report()), ""), dict.fromkeys(rows(README, "Outputs"), "")
+    code, readme = dict.fromkeys(outputs(Report()), ""), dict.fromkeys(rows(README, "Outputs"), "")
     action = dict.fromkeys(ACTION["outputs"], "")
     told = {"action.yml": action, "README.md": readme}
     assert not different(code, told), "\n".join(different(code, told))

@@ -1,71 +1,79 @@
-"""A run told to the runner: plan and outcomes in the log, annotations, step outputs, the job summary, the report file.
+"""A run told to the runner: its plan, its outcomes, annotations, step outputs, the job summary, the report file.
 
-What is said is decided in `sentences.py`, `annotations.py`, `summary.py` and `report.py`, how it is written in
-`workflow.py`.
+What stands in outputs and summary is decided in rooms of their own; here it is what the log and the annotations say.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from ztpurge.errors import ZtpurgeError
+from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.report import sentences
-from ztpurge.report.annotations import (
-    at_most_ten,
-    failure_messages,
-    unseen_message,
-    unverified_message,
-    warning_messages,
-)
 from ztpurge.report.markdown import render_refusal, render_summary
-from ztpurge.report.values import Report, exit_code, fit, outputs, refused_outputs, render_json
+from ztpurge.report.outputs import exit_code, fit, outputs, render_json
+from ztpurge.report.values import Report
+from ztpurge.site.urls import host_of
+from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ztpurge.cdn.plan import Plan
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.paths import Change
+    from ztpurge.edge.judge import Verdict
     from ztpurge.inputs import Inputs
-    from ztpurge.runner import Runner
+    from ztpurge.runner import Level, Runner
 
+MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 _MOST_LISTED = 20_000  # lines: a browser still shows that log
+_DOUBTFUL = "may have been purged, which nobody confirmed"
+_PREFETCH_WAYS = {"failed": "not prefetched", "partial": "not prefetched", "pending": "not confirmed as prefetched"}
 
 
 def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner) -> None:
-    """Say what is about to be done, and name what is skipped."""
-    runner.say(sentences.plan_line(report, len(changes)))
-    if report.mapped.skipped:
-        with runner.group(f"Skipped: {sentences.skip_counts(report.mapped)}"):
-            for skip in report.mapped.skipped:
+    """Say what is about to be done, name what is skipped, and warn of what changed and is no file."""
+    mapped = report.mapped
+    runner.say(sentences.plan_line(mapped, report.plan, len(changes)))
+    if mapped.skipped:
+        with runner.group(f"Skipped: {sentences.skip_counts(mapped)}"):
+            for skip in mapped.skipped:
                 runner.say(f"  {skip.path}  ({skip.reason})")
-    unseen = unseen_message(report.mapped)
+    unseen = [f"{for_log(skip.path, limit=200)} ({skip.reason})" for skip in mapped.skipped if skip.is_unseen]
     if unseen:
-        runner.annotate("warning", "ztpurge", unseen)
+        more = f" and {len(unseen) - MAX_ANNOTATIONS:,} more" if len(unseen) > MAX_ANNOTATIONS else ""
+        what = f"what is served below {'it' if len(unseen) == 1 else 'them'} may be stale"
+        remedy = "Purge it with `dirs`, or take it out with `exclude`"
+        shown = ", ".join(unseen[:MAX_ANNOTATIONS])
+        runner.annotate("warning", "ztpurge", f"not purged, and {what}: {shown}{more}. {remedy}")
 
 
 def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     """Say what was done, everywhere where somebody looks, and return the exit code."""
-    runner.say(sentences.headline(report))
+    headline = report.headline
+    if report.result == "nothing" and report.mapped.skipped:
+        headline += f" ({sentences.skip_counts(report.mapped)})"
+    runner.say(headline)
     # first what later steps read: the lists of very many URLs take their time
-    written = _write_report(report, inputs.report_file, runner)
+    written = inputs.report_file
+    try:
+        if written:
+            runner.write_file(written, render_json(report))
+    except ZtpurgeError as error:
+        runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
+        written = ""
     values, emptied = fit(outputs(report, report_file=written))
     runner.set_outputs(values)
-    _list(sentences.maybe_stale_title(report), sentences.maybe_stale_lines(report), runner)
-    stale = report.seen("stale")
-    _list(sentences.stale_title(stale), list(map(sentences.verdict_line, stale)), runner)
-    _list("Purged, but not verified", list(map(sentences.verdict_line, report.seen("unverified"))), runner)
-    failures, warnings = failure_messages(report), warning_messages(report)
-    if not (inputs.fail_on_error or report.refusal):
-        failures, warnings = (), at_most_ten([*failures, *warnings])
-    for message in failures:
-        runner.annotate("error", "ztpurge", message)
-    for message in warnings:
-        runner.annotate("warning", "ztpurge", message)
-    for message in filter(None, (unverified_message(report), sentences.cut_message(report))):
-        runner.annotate("notice", "ztpurge", message)
+    maybe_stale = [(fate.url, fate.verdict) for fate in report.maybe_stale]
+    _list(sentences.maybe_stale_title(report.outcomes), maybe_stale, runner)
+    stale, unverified = report.seen("stale"), report.seen("unverified")
+    _list(sentences.stale_title(stale), [(verdict.url, verdict) for verdict in stale], runner)
+    _list("Purged, but not verified", [(verdict.url, verdict) for verdict in unverified], runner)
+    for level, message in annotations_of(report, fail_on_error=inputs.fail_on_error):
+        runner.annotate(level, "ztpurge", message)
     if report.result == "nothing":
-        runner.annotate("notice", "ztpurge", sentences.headline(report))
+        runner.annotate("notice", "ztpurge", headline)
     if emptied:
         where = f"see {written}" if written else "set `report-file` to have them in a file"
         runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
@@ -73,30 +81,15 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     return exit_code(report, fail_on_error=inputs.fail_on_error)
 
 
-def _list(title: str, lines: Sequence[str], runner: Runner) -> None:
-    if lines:
-        with runner.group(title):
-            for line in lines[:_MOST_LISTED]:
-                runner.say(f"  {line}")
-            if len(lines) > _MOST_LISTED:
-                runner.say(f"  and {len(lines) - _MOST_LISTED:,} more; `report-file` has them all")
-
-
-def _write_report(report: Report, name: str, runner: Runner) -> str:
-    try:
-        if name:
-            runner.write_file(name, render_json(report))
-    except ZtpurgeError as error:
-        runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
-        return ""
-    return name
-
-
-def announce_refusal(problems: tuple[str, ...], runner: Runner) -> int:
+def announce_refusal(why: ZtpurgeError, runner: Runner) -> int:
     """Say why nothing was called, before it was known what to call for; return the exit code."""
+    found = why.problems if isinstance(why, InvalidInputs) else (why,)
+    problems = list(map(sentences.problem_message, found))
+    if len(problems) > MAX_ANNOTATIONS:
+        problems[MAX_ANNOTATIONS - 1 :] = ["; ".join(problems[MAX_ANNOTATIONS - 1 :])]
     for problem in problems:
         runner.annotate("error", "ztpurge", problem)
-    runner.set_outputs(refused_outputs())
+    runner.set_outputs(outputs(Report()) | {"result": "failed", "success-rate": "0.0"})
     runner.write_summary(render_refusal(problems))
     return 2
 
@@ -105,12 +98,107 @@ def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, runner: Runner) 
     """Name each URL that a real run would send, call by call."""
     line = sentences.outcome_lines(plan)
     for outcome in outcomes:
-        with runner.group(line(outcome)):
-            for entry in outcome.entries:
-                runner.say(f"  {sentences.url_line(entry)}")
+        _list(line(outcome), [(entry, None) for entry in outcome.entries], runner)
 
 
 def announce_traceback(trace: str, runner: Runner) -> None:
     """Show where ztpurge itself went wrong."""
     for line in trace.splitlines():
         runner.say(line)
+
+
+def annotations_of(report: Report, *, fail_on_error: bool) -> Iterator[tuple[Level, str]]:
+    """Yield what to annotate: errors if they make the run red, warnings, notices; of each level ten at most."""
+    stale = _stale(report)
+    warnings = [
+        *_causes(report, report.unreported, {"done": "not reported done"}),
+        *_causes(report, (outcome for outcome in report.prefetched if outcome.error), _PREFETCH_WAYS),
+        *(stale if report.stale_is_fine else ()),
+        *_half_purged(report),
+    ]
+    errors = [
+        *([BUG] if report.has_bug else ()),
+        *_causes(report, report.failures, report.ways),
+        *(() if report.stale_is_fine else stale),
+    ]
+    if report.refusal:
+        errors = [sentences.problem_message(report.refusal)]
+    elif not fail_on_error:
+        errors, warnings = [], [*_at_most_ten(errors), *_at_most_ten(warnings)]
+    yield from (("error", message) for message in _at_most_ten(errors))
+    yield from (("warning", message) for message in _at_most_ten(warnings))
+    unverified = report.seen("unverified")
+    if unverified:
+        reasons = Counter(for_log(verdict.reason) for verdict in unverified).most_common(3)
+        why = "; ".join(f"{number:,}: {reason}" for reason, number in reasons)
+        what = f"{sentences.count(len(unverified), 'URL')} purged, but not verified to be fresh ({why})"
+        yield "notice", f"{what}. First of them: {sentences.url_line(unverified[0].url)}"
+    if cut := sentences.cut_message(report.outcomes):
+        yield "notice", cut
+
+
+def _at_most_ten(messages: Sequence[str]) -> Sequence[str]:
+    """Return the messages, the last ones as a count where the runner would drop them."""
+    if len(messages) <= MAX_ANNOTATIONS:
+        return messages
+    kept = messages[: MAX_ANNOTATIONS - 1]
+    return (*kept, f"and {len(messages) - len(kept)} more causes; the log and the outputs have them all")
+
+
+def _causes(report: Report, outcomes: Iterable[Outcome], ways: Mapping[str, str]) -> Iterator[str]:
+    """Yield a sentence for the calls of a host that went wrong in one way and for one cause, the widest first."""
+    fresh = {verdict.url for verdict in report.verdicts if verdict.state == "fresh"}
+    groups: dict[tuple[str, str, str], list[Outcome]] = {}
+    for outcome in outcomes:
+        way = _DOUBTFUL if outcome.is_doubtful and outcome.kind != "prefetch" else ways[outcome.state]
+        groups.setdefault((outcome.host, way, str(outcome.error)), []).append(outcome)
+    for (host, way, error), alike in sorted(groups.items(), key=lambda group: -len(group[1])):
+        entries = [
+            entry
+            for outcome in alike
+            for entry in outcome.entries
+            if not (outcome.state == "pending" and outcome.kind == "urls" and entry in fresh)
+        ]
+        if entries:
+            noun = sentences.NOUNS[alike[0].kind] if len({outcome.kind for outcome in alike}) == 1 else "entry"
+            which = f"{sentences.count(len(entries), noun)} of {host} {way} ({sentences.count(len(alike), 'call')})"
+            first = sentences.url_line(entries[0])
+        else:  # the service lists nothing of another step's reqIds
+            req_ids = [outcome.req_id for outcome in alike if outcome.req_id]
+            which, first = sentences.count(len(req_ids), "reqId"), req_ids[0]
+        yield f"{which}: {error.rstrip('.')}. First of them: {first}"
+
+
+def _stale(report: Report) -> list[str]:
+    """Return a sentence a host whose URLs were not seen to be fresh."""
+    groups: dict[str, list[Verdict]] = {}
+    for verdict in report.seen("stale"):
+        groups.setdefault(host_of(verdict.url), []).append(verdict)
+    messages = []
+    for host, stale in groups.items():
+        is_tried = any(verdict.looks for verdict in stale)
+        unseen = "seen to be fresh; can the runner reach the host?" if is_tried else "verified to be fresh."
+        which = f"{sentences.count(len(stale), 'URL')} of {host} purged, but not"
+        how = "fresh." if any(verdict.is_seen for verdict in stale) else unseen
+        first = f"First of them: {sentences.verdict_line(stale[0])}"
+        messages.append(" ".join((which, how, *sentences.advice(stale), first)))
+    return messages
+
+
+def _half_purged(report: Report) -> Iterator[str]:
+    """Warn of URLs that some providers cut, and that nobody could look at."""
+    sent = (fate for fate in report.fates if fate.kind == "urls" and not fate.is_folded)
+    found = [fate.url for fate in sent if fate.state == "unverified" and ("," in fate.url or "&" in fate.url)]
+    if found:
+        which = f"{sentences.count(len(found), 'URL')} with a comma or `&`, where some of the CDN's providers cut a URL"
+        remedy = "Purge the folder above with `dirs`"
+        yield f"{which}, not verified, so it may stay stale. {remedy}. First of them: {sentences.url_line(found[0])}"
+
+
+def _list(title: str, urls: Sequence[tuple[str, Verdict | None]], runner: Runner) -> None:
+    if urls:
+        with runner.group(title):
+            for url, verdict in urls[:_MOST_LISTED]:
+                runner.say(f"  {sentences.url_line(url, verdict)}")
+            if len(urls) > _MOST_LISTED:
+                runner.say(f"  and {len(urls) - _MOST_LISTED:,} more; `report-file` has them all")

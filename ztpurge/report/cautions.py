@@ -16,7 +16,7 @@ from ztpurge.site.mapping import map_changes
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from ztpurge.cdn.plan import Plan
     from ztpurge.inputs import Inputs
@@ -49,20 +49,13 @@ class Surroundings:
 
 def find_cautions(inputs: Inputs, site: Site, mapped: Mapped, plan: Plan, around: Surroundings) -> tuple[str, ...]:
     """Return what to warn of before a plan is carried out, each in a sentence or two, the graver first."""
-    return tuple(
-        filter(
-            None,
-            (
-                _half_purged(inputs, plan),
-                _older_push(inputs, around),
-                _pull_request(inputs, plan, around),
-                _sources_as_pages(inputs, site, mapped, around),
-                *_repeated_root(inputs, mapped),
-                _root_as_pattern(inputs, mapped),
-                _patterns_as_names(inputs, mapped),
-                _backslashes(inputs, mapped),
-            ),
-        )
+    paths = dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)])
+    return (
+        *_half_purged(inputs, plan),
+        *_of_the_event(inputs, plan, around),
+        *_sources_as_pages(inputs, site, mapped, around),
+        *_root_in_patterns(inputs, mapped, paths),
+        *_written_by_hand(inputs, paths),
     )
 
 
@@ -76,103 +69,78 @@ def patterns_that_repeat(root: str, patterns: Patterns | None) -> tuple[str, ...
     )
 
 
-def _half_purged(inputs: Inputs, plan: Plan) -> str:
+def _half_purged(inputs: Inputs, plan: Plan) -> Iterator[str]:
     # seen in the service's code: two of its three providers get URLs joined by commas, one of them ends a URL at `&`
     unseen = [batch for batch in plan.batches if inputs.verify == "off" or batch.kind == "dirs"]
     entries = [entry for batch in unseen for entry in batch.entries if "," in entry or "&" in entry]
-    if not entries:
-        return ""
-    return (
-        f"{count(len(entries), 'entry')} with a comma or `&`, where some of the CDN's providers cut a URL: they purge "
-        "nothing and report success, so it may stay stale. Purge the folder above with `dirs`, or set `verify: true` "
-        f"to see whether a URL is fresh: {_first(entries, shown=_SHOWN_STALE)}"
-    )
+    if entries:
+        yield (
+            f"{count(len(entries), 'entry')} with a comma or `&`, where some of the CDN's providers cut a URL: they "
+            "purge nothing and report success, so it may stay stale. Purge the folder above with `dirs`, or set "
+            f"`verify: true` to see whether a URL is fresh: {_first(entries, shown=_SHOWN_STALE)}"
+        )
 
 
-def _older_push(inputs: Inputs, around: Surroundings) -> str:
-    if around.event != "push" or around.attempt < 2 or not _compares_the_event(inputs):
-        return ""
-    return (
-        f"attempt {around.attempt} of this run may deploy older files than later runs did, and what those changed is "
-        "not in the range of its push, so it may stay stale. Set `since: last-success`, which takes it in"
-    )
+def _of_the_event(inputs: Inputs, plan: Plan, around: Surroundings) -> Iterator[str]:
+    compares_the_event = inputs.base_url and inputs.since == "event" and not (inputs.has_list or inputs.manifest)
+    if around.event == "push" and around.attempt > 1 and compares_the_event:
+        yield (
+            f"attempt {around.attempt} of this run may deploy older files than later runs did, and what those changed "
+            "is not in the range of its push, so it may stay stale. Set `since: last-success`, which takes it in"
+        )
+    is_pull = around.event in {"pull_request", "pull_request_target"} and not around.is_merged
+    if is_pull and plan.size and not inputs.dry_run:
+        yield (
+            f"{around.event}: what is purged is what a pull request would change, before it is merged and deployed. "
+            "Set `dry-run: true` for pull requests, and purge once the files are deployed; a preview's own address is "
+            "fine"
+        )
 
 
-def _pull_request(inputs: Inputs, plan: Plan, around: Surroundings) -> str:
-    is_one = around.event in {"pull_request", "pull_request_target"} and not around.is_merged
-    if not is_one or inputs.dry_run or not plan.size:
-        return ""
-    return (
-        f"{around.event}: what is purged is what a pull request would change, before it is merged and deployed. Set "
-        "`dry-run: true` for pull requests, and purge once the files are deployed; a preview's own address is fine"
-    )
-
-
-def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Surroundings) -> str:
+def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Surroundings) -> Iterator[str]:
     if inputs.manifest or not mapped.targets:
-        return ""
+        return
     top = [posixpath.join(site.root, name) for name in around.top_files]
     there = map_changes(site, [Change(path) for path in top if _SOURCE.fullmatch(path)])
     paths = dict.fromkeys(target.path for target in (*mapped.targets, *there.targets))
     found = [path for path in paths if _SOURCE.fullmatch(path)]
-    if not found:
-        return ""
-    return (
-        f"{_first(found)}: sources of a site that is built are taken for files that are served; the pages made of them "
-        "stay stale. Build before this step, give the folder of the build's output in `root`, and a `manifest`"
-    )
+    if found:
+        yield (
+            f"{_first(found)}: sources of a site that is built are taken for files that are served; the pages made of "
+            "them stay stale. Build before this step, give the folder of the build's output in `root`, and a `manifest`"
+        )
 
 
-def _repeated_root(inputs: Inputs, mapped: Mapped) -> Iterator[str]:
-    within = f"{inputs.root}/{inputs.root}/"
-    if any(path.startswith(within) for path in _paths(mapped)):
-        return
+def _root_in_patterns(inputs: Inputs, mapped: Mapped, paths: Iterable[str]) -> Iterator[str]:
+    root, within = inputs.root, f"{inputs.root}/{inputs.root}/"
     for name, patterns in (("include", inputs.include), ("exclude", inputs.exclude)):
-        repeated = patterns_that_repeat(inputs.root, patterns)
-        if repeated:
+        repeated = patterns_that_repeat(root, patterns)
+        if repeated and not any(path.startswith(within) for path in paths):
             yield (
                 f"{name}: {_first(repeated)} is about {for_log(within, limit=200)}, since patterns are over paths "
                 "below `root`. Take `root` off its beginning if that is not meant"
             )
+    found = [line for line in (inputs.include.lines if inputs.include else ()) if root and line.strip("/") == root]
+    if found and not mapped.targets and any(path.startswith(f"{root}/") for path in paths):
+        yield (
+            f"include: {_first(found)} is `root` itself, and patterns are over paths below it, so that it matches "
+            "nothing that changed. Take it out to purge all files below `root`"
+        )
 
 
-def _root_as_pattern(inputs: Inputs, mapped: Mapped) -> str:
-    root, lines = inputs.root, inputs.include.lines if inputs.include else ()
-    found = [line for line in lines if root and line.strip("/") == root]
-    if not found or mapped.targets or not any(path.startswith(f"{root}/") for path in _paths(mapped)):
-        return ""
-    return (
-        f"include: {_first(found)} is `root` itself, and patterns are over paths below it, so that it matches nothing "
-        "that changed. Take it out to purge all files below `root`"
-    )
-
-
-def _patterns_as_names(inputs: Inputs, mapped: Mapped) -> str:
-    names = [path for path in _paths(mapped) if "*" in path]
-    if not names or not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
-        return ""
-    return (
-        f"{_first(names)} was taken for a file's name, since a list has names, not patterns; what it may match stays "
-        "stale. Give patterns to `include`"
-    )
-
-
-def _backslashes(inputs: Inputs, mapped: Mapped) -> str:
-    names = [path for path in _paths(mapped) if "\\" in path and "/" not in path]
-    if not names or not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
-        return ""
-    return (
-        f"{_first(names)}: a backslash is part of a file's name here, not what stands between folders; if the list was "
-        "written on Windows, its files stay stale. Write it with `/`"
-    )
-
-
-def _compares_the_event(inputs: Inputs) -> bool:
-    return bool(inputs.base_url) and inputs.since == "event" and not (inputs.has_list or inputs.manifest)
-
-
-def _paths(mapped: Mapped) -> Sequence[str]:
-    return tuple(dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)]))
+def _written_by_hand(inputs: Inputs, paths: Iterable[str]) -> Iterator[str]:
+    if not inputs.has_list or inputs.files_format not in _WRITTEN_BY_HAND:
+        return
+    if starred := [path for path in paths if "*" in path]:
+        yield (
+            f"{_first(starred)} was taken for a file's name, since a list has names, not patterns; what it may match "
+            "stays stale. Give patterns to `include`"
+        )
+    if backslashed := [path for path in paths if "\\" in path and "/" not in path]:
+        yield (
+            f"{_first(backslashed)}: a backslash is part of a file's name here, not what stands between folders; if "
+            "the list was written on Windows, its files stay stale. Write it with `/`"
+        )
 
 
 def _first(names: Sequence[str], *, shown: int = _SHOWN) -> str:

@@ -6,26 +6,10 @@ mail address, and its filters make mentions of names, even where the characters 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.errors import BUG
-from ztpurge.report.annotations import problem_message
-from ztpurge.report.sentences import (
-    advice,
-    count,
-    cut_message,
-    evidence,
-    headline,
-    maybe_stale_lines,
-    maybe_stale_title,
-    path_of,
-    size_of,
-    skip_counts,
-    stale_title,
-    url_line,
-    verdict_line,
-)
+from ztpurge.report import sentences
 from ztpurge.untrusted import for_html
 
 if TYPE_CHECKING:
@@ -48,45 +32,44 @@ _ICONS = {
     "failed": "❌",
     "dry-run": "📝",
 }
-_STATUS_ICONS = {"planned": "📝", "failed": "❌", "partial": "⚠️", "accepted": "✅", "pending": "⏳", "done": "✅"}
+_STATE_ICONS = {"planned": "📝", "failed": "❌", "partial": "⚠️", "accepted": "✅", "pending": "⏳", "done": "✅"}
 
 
 def render_summary(report: Report) -> str:
     """Return the summary of a run, under 900 KiB whatever its size."""
+    skipped = [f"{skip.path}  ({skip.reason})" for skip in report.mapped.skipped]
+    folded = [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded]
+    planned = [sentences.url_line(fate.url) for fate in report.fates if fate.state == "planned" and not fate.is_folded]
+    maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
+    cut = sentences.cut_message(report.outcomes)
     parts = [
-        f"### {_icon(report)} ztpurge: {headline(report, with_reasons=False)}\n",
+        f"### {_icon(report)} ztpurge: {report.headline}\n",
         f"- {BUG}\n" if report.has_bug else "",
-        _items([problem_message(report.refusal)]) if report.refusal else _calls(report),
-        f"{cut_message(report)}\n" if cut_message(report) else "",
+        _items([sentences.problem_message(report.refusal)]) if report.refusal else _calls(report),
+        f"{cut}\n" if cut else "",
         _stale(report.seen("stale")),
-        _folded(maybe_stale_title(report), maybe_stale_lines(report), is_open=True),
-        _folded("Purged, but not verified", [verdict_line(verdict) for verdict in report.seen("unverified")]),
+        _folded(sentences.maybe_stale_title(report.outcomes), maybe_stale, is_open=True),
+        _folded("Purged, but not verified", list(map(sentences.verdict_line, report.seen("unverified")))),
         _prefetches(report.prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
-        _folded("To be purged", list(map(url_line, _planned(report)))) if report.result == "dry-run" else "",
-        _folded(
-            "Left to the purge of a directory above",
-            [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded],
-        ),
-        _folded(
-            "Skipped changed files",
-            [f"{skip.path}  ({skip.reason})" for skip in report.mapped.skipped],
-            why=skip_counts(report.mapped),
-        ),
+        _folded("To be purged", planned),
+        _folded("Left to the purge of a directory above", folded),
+        _folded("Skipped changed files", skipped, why=sentences.skip_counts(report.mapped)),
     ]
     return "\n".join(filter(None, parts)) + "\n"
 
 
-def _icon(report: Report) -> str:
-    """Return what says it at a glance: green only for what was not found wanting."""
-    is_doubtful = report.stale or report.unreported or (report.verdicts and not report.fresh)
-    return "⚠️" if is_doubtful and not report.is_red else _ICONS[report.result]
-
-
-def render_refusal(messages: Sequence[str]) -> str:
+def render_refusal(messages: Iterable[str]) -> str:
     """Return the summary of a run that called nobody because it could not be understood."""
     return f"### ❌ ztpurge: nothing was purged\n\n{_items(messages)}"
+
+
+def _icon(report: Report) -> str:
+    """Return what says it at a glance: green only for what was not found wanting."""
+    is_unseen = report.verdicts and not any(verdict.state == "fresh" for verdict in report.verdicts)
+    is_doubtful = report.seen("stale") or report.unreported or is_unseen
+    return "⚠️" if is_doubtful and not report.is_red else _ICONS[report.result]
 
 
 def _items(messages: Iterable[str]) -> str:
@@ -94,63 +77,47 @@ def _items(messages: Iterable[str]) -> str:
 
 
 def _calls(report: Report) -> str:
+    """Return a table of calls, those that went wrong first."""
+
+    def row(outcome: Outcome) -> str:
+        error = f": {_code(outcome.error.cause, limit=300)}" if outcome.error else ""
+        doubt = ", but may have been purged" if outcome.is_doubtful else ""
+        return _cells(
+            str(outcome.number),
+            _code(outcome.host),
+            sentences.size_of(outcome).replace(" ", "&nbsp;") if outcome.entries else "",
+            f"{_STATE_ICONS[outcome.state]} {report.words.get(outcome.state, outcome.state)}{doubt}{error}",
+            _code(outcome.req_id or ""),
+            str(outcome.attempts),
+            f"{outcome.seconds:.2f}&nbsp;s",
+        )
+
     if not report.outcomes:
         return ""
-    row = partial(_row, report)
     rows, left = _within(row, sorted(report.outcomes, key=lambda outcome: outcome.error is None), _TABLE_BYTES)
-    more = f"\n… and {count(left, 'more call')}.\n" if left else ""
+    more = f"\n… and {sentences.count(left, 'more call')}.\n" if left else ""
     return _table(("call", "host", "entries", "result", "reqId", "tries", "time"), rows) + more
-
-
-def _row(report: Report, outcome: Outcome) -> str:
-    error = f": {_code(outcome.error.cause, limit=300)}" if outcome.error else ""
-    doubt = ", but may have been purged" if outcome.is_doubtful else ""
-    return _cells(
-        str(outcome.number),
-        _code(outcome.host),
-        size_of(outcome).replace(" ", "&nbsp;") if outcome.entries else "",
-        f"{_STATUS_ICONS[outcome.state]} {report.word_of(outcome)}{doubt}{error}",
-        _code(outcome.req_id or ""),
-        str(outcome.attempts),
-        f"{outcome.seconds:.2f}&nbsp;s",
-    )
 
 
 def _stale(verdicts: Sequence[Verdict]) -> str:
     """Return a table of stale URLs, what was seen of each and what the edge said of itself; and what to do."""
+
+    def row(verdict: Verdict) -> str:
+        names = "<br>".join(map(_code, filter(None, (verdict.url, sentences.path_of(verdict.url)))))
+        return _cells(names, _code(verdict.reason, limit=300), _code(sentences.evidence(verdict)))
+
     if not verdicts:
         return ""
-    rows, left = _within(_stale_row, verdicts, _TABLE_BYTES)
-    more = f"… and {left:,} more; <code>report-file</code> has them all.\n" if left else ""
+    rows, left = _within(row, verdicts, _TABLE_BYTES)
+    more = [f"… and {left:,} more; <code>report-file</code> has them all.\n"] if left else []
+    title = f"**{sentences.stale_title(verdicts)} ({len(verdicts):,})**\n"
     table = _table(("URL", "seen", "the edge says"), rows)
-    return "\n".join(
-        filter(
-            None,
-            (f"**{stale_title(verdicts)} ({len(verdicts):,})**\n", table, more, *map("{}\n".format, advice(verdicts))),
-        )
-    )
-
-
-def _stale_row(verdict: Verdict) -> str:
-    names = filter(None, (verdict.url, path_of(verdict.url)))
-    return _cells("<br>".join(map(_code, names)), _code(verdict.reason, limit=300), _code(evidence(verdict)))
-
-
-def _table(head: Iterable[str], rows: Iterable[str]) -> str:
-    return "\n".join(["<table>", _cells(*head, tag="th"), *rows, "</table>\n"])
-
-
-def _cells(*cells: str, tag: str = "td") -> str:
-    return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
-
-
-def _code(text: str, *, limit: int = 2000) -> str:
-    return f"<code>{for_html(text, limit=limit)}</code>" if text else ""
+    return "\n".join([title, table, *more, *map("{}\n".format, sentences.advice(verdicts))])
 
 
 def _prefetches(outcomes: Sequence[Outcome]) -> str:
     lines = [
-        f"{outcome.req_id or 'no reqId'}  {outcome.host}  {size_of(outcome)}"
+        f"{outcome.req_id or 'no reqId'}  {outcome.host}  {sentences.size_of(outcome)}"
         + (f"  ({outcome.error})" if outcome.error else "")
         for outcome in outcomes
     ]
@@ -170,8 +137,16 @@ def _folded(title: str, lines: Sequence[str], *, why: str = "", is_open: bool = 
     return f"<details{state}>{heading}\n\n<pre>{listed}{more}</pre>\n</details>\n"
 
 
-def _planned(report: Report) -> tuple[str, ...]:
-    return tuple(entry for batch in report.plan.batches for entry in batch.entries)
+def _table(head: Iterable[str], rows: Iterable[str]) -> str:
+    return "\n".join(["<table>", _cells(*head, tag="th"), *rows, "</table>\n"])
+
+
+def _cells(*cells: str, tag: str = "td") -> str:
+    return f"<tr>{''.join(f'<{tag}>{cell}</{tag}>' for cell in cells)}</tr>"
+
+
+def _code(text: str, *, limit: int = 2000) -> str:
+    return f"<code>{for_html(text, limit=limit)}</code>" if text else ""
 
 
 def _within(render: Callable[[T], str], items: Sequence[T], budget: int) -> tuple[list[str], int]:

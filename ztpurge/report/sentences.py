@@ -1,4 +1,7 @@
-"""A report in sentences: the lines of the log and the headline. Pure; annotations have a room of their own."""
+"""One thing at a time in words: a call, a reqId, a URL that was looked at, what is compared. Pure.
+
+What is said of a whole run is put together of these elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from ztpurge.errors import Failure
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
@@ -16,8 +18,7 @@ if TYPE_CHECKING:
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.since import Found
     from ztpurge.edge.judge import Blame, Verdict
-    from ztpurge.errors import ApiError
-    from ztpurge.report.values import Report
+    from ztpurge.errors import ApiError, ZtpurgeError
     from ztpurge.site.mapping import Mapped
 
 NO_BASE_URL = "base-url is empty, so changed files are not looked at"
@@ -65,11 +66,11 @@ def range_line(event: str, found: Found) -> str:
     return f"{event}: {compared}, by {found.place}"
 
 
-def plan_line(report: Report, changes: int) -> str:
+def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     """Return what a run is about to do, in one sentence."""
-    skipped = f", {len(report.mapped.skipped):,} skipped" if report.mapped.skipped else ""
-    planned = f"{_things(report.plan) or 'nothing'} to purge in {count(len(report.plan.batches), 'call')}"
-    folded = f", {len(report.plan.folded):,} more by a directory above" if report.plan.folded else ""
+    skipped = f", {len(mapped.skipped):,} skipped" if mapped.skipped else ""
+    planned = f"{things(plan) or 'nothing'} to purge in {count(len(plan.batches), 'call')}"
+    folded = f", {len(plan.folded):,} more by a directory above" if plan.folded else ""
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
 
 
@@ -107,8 +108,19 @@ def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
     width = max((len(batch.host) for batch in plan.batches), default=0)
 
     def line(outcome: Outcome) -> str:
-        start = f"[{outcome.number:{digits}}/{total}] {outcome.host:{width}}"
-        return f"{start}  {size_of(outcome):>7}  {_ending(outcome)}"
+        start = f"[{outcome.number:{digits}}/{total}] {outcome.host:{width}}  {size_of(outcome):>7}"
+        if outcome.state == "planned":
+            return f"{start}  dry run: not sent"
+        if outcome.error and outcome.attempts == 0 and not outcome.is_doubtful:
+            return f"{start}  NOT SENT  {outcome.error}"
+        done = "PREFETCHED" if outcome.kind == "prefetch" else "PURGED"
+        if outcome.req_id:
+            what = f"PARTIAL  reqId {outcome.req_id}" if outcome.error else f"reqId {outcome.req_id}"
+        else:
+            what = f"{'MAY HAVE BEEN' if outcome.is_doubtful else 'NOT'} {done}"
+        tries = f"  {count(outcome.attempts, 'try')}" if outcome.attempts > 1 else ""
+        error = f"  {outcome.error}" if outcome.error else ""
+        return f"{start}  {what}{tries}  {outcome.seconds:.2f} s{error}"
 
     return line
 
@@ -134,15 +146,16 @@ def path_of(url: str) -> str:
     return "" if name == path else name
 
 
-def url_line(url: str) -> str:
-    """Return a URL and, where that differs, its path as people write it."""
-    return "  ".join(filter(None, (url, for_log(path_of(url)))))
+def url_line(url: str, verdict: Verdict | None = None) -> str:
+    """Return a URL, its path as people write it where that differs, and what was seen of it if it was looked at."""
+    line = "  ".join(filter(None, (url, for_log(path_of(url)))))
+    why = "; ".join(filter(None, (for_log(verdict.reason), evidence(verdict)))) if verdict else ""
+    return f"{line}  ({why})" if why else line
 
 
 def verdict_line(verdict: Verdict) -> str:
-    """Return a URL with what was seen of it and what the edge said of itself."""
-    why = "; ".join(filter(None, (for_log(verdict.reason), evidence(verdict))))
-    return f"{url_line(verdict.url)}  ({why})" if why else url_line(verdict.url)
+    """Return a URL that was looked at, with what was seen of it and what the edge said of itself."""
+    return url_line(verdict.url, verdict)
 
 
 def evidence(verdict: Verdict) -> str:
@@ -163,17 +176,12 @@ def stale_title(verdicts: Iterable[Verdict]) -> str:
     return f"Purged, but not {'fresh' if any(verdict.is_seen for verdict in verdicts) else 'seen to be fresh'}"
 
 
-def verdict_counts(verdicts: Sequence[Verdict]) -> str:
+def verdict_counts(verdicts: Iterable[Verdict]) -> str:
     """Return `19 seen fresh, 1 STILL STALE, 2 not verified`."""
-    found = Counter[str](verdict.state for verdict in verdicts)
-    found["unseen"] = sum(verdict.state == "stale" and not verdict.is_seen for verdict in verdicts)
-    found["stale"] -= found["unseen"]
-    words = {
-        "fresh": "seen fresh",
-        "stale": "STILL STALE",
-        "unseen": "NOT SEEN",
-        "unverified": "not verified",
-    }
+    words = {"fresh": "seen fresh", "stale": "STILL STALE", "unseen": "NOT SEEN", "unverified": "not verified"}
+    found = Counter(
+        "unseen" if verdict.state == "stale" and not verdict.is_seen else verdict.state for verdict in verdicts
+    )
     return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
 
 
@@ -183,71 +191,15 @@ def size_of(batch: Batch | Outcome) -> str:
     return f"{len(batch.entries)} {word if len(batch.entries) != 1 else word[:-1]}"
 
 
-def _ending(outcome: Outcome) -> str:
-    if outcome.state == "planned":
-        return "dry run: not sent"
-    tries = f"  {count(outcome.attempts, 'try')}" if outcome.attempts > 1 else ""
-    time = f"{outcome.seconds:.2f} s"
-    if outcome.error is None:
-        return f"reqId {outcome.req_id}{tries}  {time}"
-    if outcome.attempts == 0 and not outcome.is_doubtful:
-        return f"NOT SENT  {outcome.error}"
-    done = "PREFETCHED" if outcome.kind == "prefetch" else "PURGED"
-    refused = f"MAY HAVE BEEN {done}" if outcome.is_doubtful else f"NOT {done}"
-    head = f"PARTIAL  reqId {outcome.req_id}" if outcome.req_id else refused
-    return f"{head}{tries}  {time}  {outcome.error}"
-
-
-def headline(report: Report, *, with_reasons: bool = True) -> str:
-    """Return the run in one sentence; only the reasons to skip files are not our own words."""
-    if report.is_status:
-        return _status_headline(report)
-    if report.refusal:
-        return f"Nothing was purged{f'; {_things(report.plan)} may be stale' if report.plan.batches else ''}"
-    if report.result == "nothing":
-        return f"Nothing to purge{_why_nothing(report.mapped, with_reasons=with_reasons)}"
-    hosts = count(len({batch.host for batch in report.plan.batches}), "host")
-    calls = count(len(report.plan.batches), "call")
-    if report.result == "dry-run":
-        return f"Dry run: {_things(report.plan)} on {hosts} would be purged in {calls}; nothing was sent"
-    seen = f"; {verdict_counts(report.verdicts)}" if report.verdicts else ""
-    if not report.failures:
-        done = " and reported done" if report.waited and not report.unreported else ""
-        return f"{_things(report.plan)} purged{done} on {hosts}, in {calls}{seen}"
-    kinds = {batch.kind for batch in report.plan.batches}
-    noun = NOUNS[kinds.pop()] if len(kinds) == 1 else "entry"
-    is_open = all(outcome.state == "pending" or outcome.is_doubtful for outcome in report.failures)
-    way = "NOT confirmed as purged" if is_open else "NOT purged"
-    return f"{len(report.failed_entries):,} of {count(report.plan.size, noun)} {way} and maybe stale{seen}"
-
-
-def _status_headline(report: Report) -> str:
-    if not report.outcomes:
-        return "No reqIds to ask after"
-    states = Counter[str](
-        "refused" if outcome.error and outcome.error.failure is Failure.AUTH else outcome.state
-        for outcome in report.outcomes
-    )
-    words = {"failed": "FAILED", "refused": "NOT TOLD", "pending": "still under way", "done": "done"}
-    found = ", ".join(f"{states[status]:,} {word}" for status, word in words.items() if states[status])
-    return f"{count(len(report.outcomes), 'reqId')} asked after: {found}"
-
-
-def maybe_stale_title(report: Report) -> str:
+def maybe_stale_title(outcomes: Iterable[Outcome]) -> str:
     """Return the heading of the list of URLs that may be stale."""
-    is_open = any(outcome.state == "pending" or outcome.is_doubtful for outcome in report.outcomes)
+    is_open = any(outcome.state == "pending" or outcome.is_doubtful for outcome in outcomes)
     return "Not purged or not confirmed, maybe stale" if is_open else "Not purged, maybe stale"
 
 
-def maybe_stale_lines(report: Report) -> tuple[str, ...]:
-    """Return each URL that may be stale, with what was seen of it if it was looked at."""
-    seen = {verdict.url: verdict for verdict in report.verdicts}
-    return tuple(verdict_line(seen[url]) if url in seen else url_line(url) for url in report.maybe_stale)
-
-
-def cut_message(report: Report) -> str:
+def cut_message(outcomes: Iterable[Outcome]) -> str:
     """Return what to note where the service lists less than was sent, nothing if it lists all."""
-    cut = [outcome for outcome in report.outcomes if outcome.is_cut]
+    cut = [outcome for outcome in outcomes if outcome.is_cut]
     if not cut:
         return ""
     listed = sum(len(outcome.entries) for outcome in cut)
@@ -256,19 +208,18 @@ def cut_message(report: Report) -> str:
     return f"The lists of URLs are not whole: {lists}; the step that purged has them all in its outputs"
 
 
+def problem_message(problem: ZtpurgeError) -> str:
+    """Return what ended a run before the first call, after the place where it shows."""
+    return f"{problem.place}: {problem}" if problem.place else str(problem)
+
+
 def skip_counts(mapped: Mapped) -> str:
     """Return how many files were skipped for which reason, the most frequent first."""
     reasons = Counter(skip.reason for skip in mapped.skipped)
     return ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
 
 
-def _things(plan: Plan) -> str:
+def things(plan: Plan) -> str:
+    """Return what is sent: `3 URLs and 1 directory`, nothing if that is nothing."""
     sizes = {kind: sum(len(batch.entries) for batch in plan.batches if batch.kind == kind) for kind in NOUNS}
     return " and ".join(count(size, NOUNS[kind]) for kind, size in sizes.items() if size)
-
-
-def _why_nothing(mapped: Mapped, *, with_reasons: bool) -> str:
-    if not mapped.skipped:
-        return ": no file changed, and no urls or dirs were given"
-    reasons = f" ({skip_counts(mapped)})" if with_reasons else ""
-    return f": {count(len(mapped.skipped), 'changed file')} skipped{reasons}"

@@ -1,0 +1,379 @@
+"""A run is told everywhere in the same sense: outputs, exit code, headline, annotations, the summary's first line."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.runner import read_outputs
+from tests.report.reports import NO_ANSWER, A, call, run, see, seen, status, told
+from ztpurge.edge.judge import Verdict, confirm_by_sight
+from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
+from ztpurge.report.announce import announce_plan, announce_refusal
+from ztpurge.report.outputs import outputs
+from ztpurge.report.values import Report, refused
+from ztpurge.runner import Runner
+from ztpurge.site.mapping import Mapped, Skip
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ztpurge.edge.judge import Freshness
+
+FIRST = "First of them: http://a.example/"
+OOPS = "the API answered 500: oops. Wait."
+TIME_OVER = "still under way (`run`) after 300 s. Ask again."
+REFUSED = ApiError(Failure.AUTH, "the API answered 400: invalid token")
+SKIPPED = Mapped(skipped=(Skip("a", "outside root x"), Skip("b", "y"), Skip("c", "y")))
+MAYBE = "may have been purged, which nobody confirmed (1 call): no answer within 100 s. Wait."
+STALE = "purged, but not fresh."
+NOT_VERIFIED = "purged, but not verified to be fresh"
+NOT_WHOLE = "The lists of URLs are not whole:"
+ELSEWHERE = "the step that purged has them all in its outputs"
+HALF = (
+    "with a comma or `&`, where some of the CDN's providers cut a URL, not verified, so it may stay stale. Purge the "
+    "folder above with `dirs`."
+)
+ADVICE = (
+    "The edge fetched that after the purge, so the origin (or a cache in between) still served it: deploy before this "
+    "step, or raise `delay`; a site that is built takes `manifest`."
+)
+BY_SIGHT = (
+    "still under way (`run`) after 300 s, but each of its URLs was seen fresh. If this CDN never reports an end, do "
+    "without `wait`: `verify` sees for itself."
+)
+
+
+def by_sight(report: Report) -> Report:
+    """Return the report with those as done whose every URL was seen fresh."""
+    return replace(report, outcomes=confirm_by_sight(report.outcomes, report.verdicts))
+
+
+def case(name: str, report: Report, in_short: str, *says: str) -> Any:  # noqa: ANN401 - as pytest.param
+    return pytest.param(report, in_short, says, id=name)
+
+
+# each: a report; icon, result, rate and the words of its calls, then what was purged, what may be stale, what is stale;
+# headline and annotations
+# fmt: off
+TOLD = [
+    case("nothing given", run(), "⚪ nothing 100.0",
+         "Nothing to purge: no file changed, and no urls or dirs were given",
+         "notice: Nothing to purge: no file changed, and no urls or dirs were given"),
+    case("all skipped", run(mapped=SKIPPED), "⚪ nothing 100.0",
+         "Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)",
+         "notice: Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)"),
+    case("dry run", run(call("planned", "1 2 3"), call("planned", "d/", "dirs")), "📝 dry-run 0.0 dry-run dry-run",
+         "Dry run: 3 URLs and 1 directory on 1 host would be purged in 2 calls; nothing was sent"),
+    case("purged", run(call("accepted", "1 2 3", req_id="h"), call("accepted", "d/", "dirs", host="b.example")),
+         "✅ purged 100.0 purged purged | 1 2 3 http://b.example/d/",
+         "3 URLs and 1 directory purged on 2 hosts, in 2 calls"),
+    case("purged and done", run(call("done", "1 2 3"), waited=True), "✅ purged 100.0 purged | 1 2 3",
+         "3 URLs purged and reported done on 1 host, in 1 call"),
+    case("a directory failed, and what was folded into it",
+         run(call("accepted", "1 2"), call("failed", "d/", "dirs"), folded={"d/x": "d/"}),
+         "❌ partial 66.6 purged failed | 1 2 | d/ d/x", "1 of 3 entries NOT purged and maybe stale",
+         f"error: 1 directory of a.example not purged (1 call): {OOPS} {FIRST}d/"),
+    case("partly accepted", run(call("partial", "1 2"), call("accepted", "d/", "dirs")),
+         "❌ partial 33.3 partial purged | d/ | 1 2", "2 of 3 entries NOT purged and maybe stale",
+         f"error: 2 URLs of a.example not purged (1 call): {OOPS} {FIRST}1"),
+    case("nothing but partly accepted", run(call("partial")), "❌ failed 0.0 partial |  | 1",
+         "1 of 1 URL NOT purged and maybe stale", f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}1"),
+    case("one cause is one annotation, the widest first",
+         run(call("failed", "d/", "dirs", error=REFUSED), call("failed", "0 1"), call("failed", "2")),
+         "❌ failed 0.0 failed failed failed |  | d/ 0 1 2", "4 of 4 entries NOT purged and maybe stale",
+         f"error: 3 URLs of a.example not purged (2 calls): {OOPS} {FIRST}0",
+         f"error: 1 directory of a.example not purged (1 call): the API answered 400: invalid token. {FIRST}d/"),
+    case("maybe purged", run(call("accepted", "1 2"), call("failed", "3 4 5", error=NO_ANSWER)),
+         "❌ partial 40.0 purged failed | 1 2 | 3 4 5", "3 of 5 URLs NOT confirmed as purged and maybe stale",
+         f"error: 3 URLs of a.example {MAYBE} {FIRST}3"),
+    case("maybe purged, and not", run(call("failed", error=NO_ANSWER), call("failed", "2")),
+         "❌ failed 0.0 failed failed |  | 1 2", "2 of 2 URLs NOT purged and maybe stale",
+         f"error: 1 URL of a.example {MAYBE} {FIRST}1",
+         f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}2"),
+    case("not confirmed", run(call("pending", "1 2"), waited=True), "❌ failed 0.0 pending |  | 1 2",
+         "2 of 2 URLs NOT confirmed as purged and maybe stale",
+         f"error: 2 URLs of a.example not confirmed (1 call): {TIME_OVER} {FIRST}1"),
+    case("not confirmed, and not purged", run(call("done"), call("pending", "2"), call("failed", "3", req_id="j")),
+         "❌ partial 33.3 purged pending failed | 1 | 2 3", "2 of 3 URLs NOT purged and maybe stale",
+         f"error: 1 URL of a.example not confirmed (1 call): {TIME_OVER} {FIRST}2",
+         f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}3"),
+    case("looked at",
+         run(call("accepted", "1 2 3 4"), verdicts=see(fresh="1 2", stale="3", unverified="4")),
+         "❌ partial 100.0 purged | 1 2 3 4 |  | 3",
+         "4 URLs purged on 1 host, in 1 call; 2 seen fresh, 1 STILL STALE, 1 not verified",
+         f"error: 1 URL of a.example {STALE} {FIRST}3",
+         f"notice: 1 URL {NOT_VERIFIED} (1: a link). {FIRST}4"),
+    case("all fresh", run(call("accepted"), verdicts=see(fresh="1")), "✅ purged 100.0 purged | 1",
+         "1 URL purged on 1 host, in 1 call; 1 seen fresh"),
+    case("one failed, the other fresh", run(call("accepted"), call("failed", "2"), verdicts=see(fresh="1")),
+         "❌ partial 50.0 purged failed | 1 | 2", "1 of 2 URLs NOT purged and maybe stale; 1 seen fresh",
+         f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}2"),
+    case("all stale", run(call("accepted", "1 2"), verdicts=see(stale="1 2")), "❌ failed 100.0 purged | 1 2 |  | 1 2",
+         "2 URLs purged on 1 host, in 1 call; 2 STILL STALE",
+         f"error: 2 URLs of a.example {STALE} {FIRST}1"),
+    case("all stale but a directory",
+         run(call("accepted", "1 2"), call("accepted", "d/", "dirs"), verdicts=see(stale="1 2")),
+         "❌ partial 100.0 purged purged | 1 2 d/ |  | 1 2",
+         "2 URLs and 1 directory purged on 1 host, in 2 calls; 2 STILL STALE",
+         f"error: 2 URLs of a.example {STALE} {FIRST}1"),
+    case("stale, which is fine: one annotation a host",
+         run(call("accepted", "1 2 3"), call("accepted", "4", host="b.example"), stale_is_fine=True,
+             verdicts=(*see(stale="1 3", fresh="2"), seen("4", "stale", host="b.example"))),
+         "⚠ purged 100.0 purged purged | 1 2 3 http://b.example/4 |  | 1 3 http://b.example/4",
+         "4 URLs purged on 2 hosts, in 2 calls; 1 seen fresh, 3 STILL STALE",
+         f"warning: 2 URLs of a.example {STALE} {FIRST}1",
+         f"warning: 1 URL of b.example {STALE} First of them: http://b.example/4"),
+    case("stale, as an old origin serves it",
+         run(call("accepted", "1 2"), verdicts=(seen("1", "stale"), seen("2", "stale", blame="origin"))),
+         "❌ failed 100.0 purged | 1 2 |  | 1 2", "2 URLs purged on 1 host, in 1 call; 2 STILL STALE",
+         f"error: 2 URLs of a.example {STALE} {ADVICE} {FIRST}1"),
+    case("never looked at", run(call("accepted"), verdicts=(seen("1", "stale", is_seen=False),)),
+         "❌ failed 100.0 purged | 1 |  | 1", "1 URL purged on 1 host, in 1 call; 1 NOT SEEN",
+         f"error: 1 URL of a.example purged, but not verified to be fresh. {FIRST}1"),
+    case("no answer", run(call("accepted"), verdicts=(seen("1", "stale", looks=3, is_seen=False),)),
+         "❌ failed 100.0 purged | 1 |  | 1", "1 URL purged on 1 host, in 1 call; 1 NOT SEEN",
+         f"error: 1 URL of a.example purged, but not seen to be fresh; can the runner reach the host? {FIRST}1"),
+    case("one failed, the rest stale, which is fine",
+         run(call("accepted", "1 2"), call("failed", "d/", "dirs"), verdicts=see(stale="1 2"), stale_is_fine=True),
+         "❌ partial 66.6 purged failed | 1 2 | d/ | 1 2", "1 of 3 entries NOT purged and maybe stale; 2 STILL STALE",
+         f"error: 1 directory of a.example not purged (1 call): {OOPS} {FIRST}d/",
+         f"warning: 2 URLs of a.example {STALE} {FIRST}1"),
+    case("stale is fine, not confirmed is not",
+         run(call("pending"), call("accepted", "d/", "dirs"), verdicts=see(stale="1"), stale_is_fine=True),
+         "❌ partial 50.0 pending purged | d/ | 1",
+         "1 of 2 entries NOT confirmed as purged and maybe stale; 1 STILL STALE",
+         f"error: 1 URL of a.example not confirmed (1 call): {TIME_OVER} {FIRST}1"),
+    case("under way, one of two seen fresh",
+         by_sight(run(call("pending", "1 2"), verdicts=see(fresh="1", stale="2"), waited=True)),
+         "❌ partial 50.0 pending | 1 | 2",
+         "1 of 2 URLs NOT confirmed as purged and maybe stale; 1 seen fresh, 1 STILL STALE",
+         f"error: 1 URL of a.example not confirmed (1 call): {TIME_OVER} {FIRST}2"),
+    case("under way, all seen fresh",
+         by_sight(run(call("pending", "1 2"), verdicts=see(fresh="1 2"), waited=True)),
+         "⚠ purged 100.0 purged | 1 2", "2 URLs purged on 1 host, in 1 call; 2 seen fresh",
+         f"warning: 2 URLs of a.example not reported done (1 call): {BY_SIGHT} {FIRST}1"),
+    case("a page that was seen fresh says nothing of the directory at its address",
+         run(call("pending", "d/", "dirs"), folded={"d/": "d/", "d/x": "d/"},
+             verdicts=see(fresh="d/", unverified="d/x d/")),
+         "❌ failed 0.0 pending |  | d/ d/x",
+         "1 of 1 directory NOT confirmed as purged and maybe stale; 1 seen fresh, 2 not verified",
+         f"error: 1 directory of a.example not confirmed (1 call): {TIME_OVER} {FIRST}d/"),
+    case("none could be compared",
+         run(call("accepted", "d/", "dirs"), call("accepted", "1"), call("accepted", "2"),
+             verdicts=(seen("1", "unverified", "a"), seen("2", "unverified", "b"), seen("d/", "unverified", "b"))),
+         "⚠ purged 100.0 purged purged purged | 1 2 d/",
+         "2 URLs and 1 directory purged on 1 host, in 3 calls; 3 not verified",
+         f"notice: 3 URLs {NOT_VERIFIED} (2: b; 1: a). {FIRST}1"),
+    case("what providers may cut, and nobody can compare",
+         run(call("accepted", "?a=1&b=2 a,b a"), verdicts=see(unverified="?a=1&b=2", fresh="a,b")),
+         "✅ purged 100.0 purged | ?a=1&b=2 a,b a", "3 URLs purged on 1 host, in 1 call; 1 seen fresh, 1 not verified",
+         f"warning: 1 URL {HALF} {FIRST}?a=1&b=2",
+         f"notice: 1 URL {NOT_VERIFIED} (1: a link). {FIRST}?a=1&b=2"),
+    case("refused",
+         refused(run(call("planned", "1 2")), ZtpurgeError("too many", remedy="Raise it", place="max-urls")),
+         "❌ failed 0.0 failed |  | 1 2", "Nothing was purged; 2 URLs may be stale",
+         "error: max-urls: too many. Raise it"),
+    case("refused, with nothing to purge", refused(run(), ZtpurgeError("no")), "❌ failed 100.0", "Nothing was purged",
+         "error: no"),
+    case("broken off", run(call("accepted"), has_bug=True), "❌ partial 100.0 purged | 1",
+         "1 URL purged on 1 host, in 1 call", "error: ztpurge has a bug; the log has the traceback"),
+    case("status of nothing", status(), "✅ done 100.0", "No reqIds to ask after"),
+    case("status: done, whatever is listed",
+         status(call("done"), call("done", "d/", "dirs"), call("done", "3", "prefetch"), call("done", "")),
+         "✅ done 100.0 done done done done | 1 d/", "4 reqIds asked after: 4 done"),
+    case("status: one under way, only asked",
+         status(call("done"), call("done", "2"), call("pending", "3", error=None)),
+         "⏳ pending 66.6 done done pending | 1 2 | 3", "3 reqIds asked after: 1 still under way, 2 done"),
+    case("status: under way, waited for", status(call("pending")), "⏳ pending 0.0 pending |  | 1",
+         "1 reqId asked after: 1 still under way",
+         f"error: 1 URL of a.example not known to be done (1 call): {TIME_OVER} {FIRST}1"),
+    case("status: of a failure and one under way the failure counts; a prefetch is no purge",
+         status(call("pending"), call("failed", "2 3", "prefetch"), call("done")),
+         "❌ failed 33.3 pending failed done | 1 | 1", "3 reqIds asked after: 1 FAILED, 1 still under way, 1 done",
+         f"error: 1 URL of a.example not known to be done (1 call): {TIME_OVER} {FIRST}1",
+         f"error: 2 URLs of a.example not done (1 call): {OOPS} {FIRST}2"),
+    case("status: nothing is listed",
+         status(call("failed", "", host="", req_id="j"), call("failed", "", host="", req_id="k")),
+         "❌ failed 0.0 failed failed", "2 reqIds asked after: 2 FAILED", f"error: 2 reqIds: {OOPS} First of them: j"),
+    case("status: refused", status(call("pending", error=REFUSED)), "⏳ pending 0.0 pending |  | 1",
+         "1 reqId asked after: 1 NOT TOLD",
+         f"error: 1 URL of a.example not known to be done (1 call): the API answered 400: invalid token. {FIRST}1"),
+    case("prefetch without an answer",
+         run(call("accepted"), prefetched=(call("failed", error=NO_ANSWER, kind="prefetch"),)),
+         "✅ purged 100.0 purged | 1", "1 URL purged on 1 host, in 1 call",
+         f"warning: 1 URL of a.example not prefetched (1 call): no answer within 100 s. Wait. {FIRST}1"),
+    case("prefetch failed", run(call("accepted"), prefetched=(call("failed", "1 2", "prefetch", req_id="p"),) * 2),
+         "✅ purged 100.0 purged | 1", "1 URL purged on 1 host, in 1 call",
+         f"warning: 4 URLs of a.example not prefetched (2 calls): {OOPS} {FIRST}1"),
+    case("prefetch partial", run(call("accepted"), prefetched=(call("partial", "1 2", "prefetch", req_id="p"),) * 2),
+         "✅ purged 100.0 purged | 1", "1 URL purged on 1 host, in 1 call",
+         f"warning: 4 URLs of a.example not prefetched (2 calls): {OOPS} {FIRST}1"),
+    case("prefetch pending", run(call("accepted"), prefetched=(call("pending", "1 2", "prefetch", req_id="p"),) * 2),
+         "✅ purged 100.0 purged | 1", "1 URL purged on 1 host, in 1 call",
+         f"warning: 4 URLs of a.example not confirmed as prefetched (2 calls): {TIME_OVER} {FIRST}1"),
+    case("status: one of two lists cut", status(call("done", "1 2", is_cut=True), call("done", "3")),
+         "✅ done 100.0 done done | 1 2 3", "2 reqIds asked after: 2 done",
+         f"notice: {NOT_WHOLE} of 1 reqId the service lists only the first 2 of what was sent; {ELSEWHERE}"),
+    case("status: both lists cut", status(call("done", "1 2", is_cut=True), call("done", "3", is_cut=True)),
+         "✅ done 100.0 done done | 1 2 3", "2 reqIds asked after: 2 done",
+         f"notice: {NOT_WHOLE} of 2 reqIds the service lists only the first 3 of what was sent; {ELSEWHERE}"),
+    case("status: nothing is listed in full", status(call("done", "", is_cut=True)), "✅ done 100.0 done",
+         "1 reqId asked after: 1 done",
+         f"notice: {NOT_WHOLE} of 1 reqId the service lists nothing of what was sent in full; {ELSEWHERE}"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("report", "in_short", "says"), TOLD)
+def test_a_run_is_told_everywhere_in_the_same_sense(report: Report, in_short: str, says: tuple[str, ...]) -> None:
+    found = told(report)
+    assert found["in short"] == in_short
+    assert (found["headline"], *found["annotations"]) == says
+    is_green = found["result"] in {"purged", "nothing", "dry-run", "done"} or "still under way, 2 done" in says[0]
+    assert found["code"] == (2 if report.refusal else 0 if is_green else 1)
+    assert (found["code"] == 0) == (found["error"] == [])
+    maybe_stale, stale = found["failed-urls"].split(), found["stale-urls"].split()
+    folded = sum(fate.is_folded for fate in report.maybe_stale)
+    counts = (
+        len(maybe_stale) - folded,
+        len(stale),
+        len(found["purged-urls"].split()),
+        len(found["purged-dirs"].split()),
+    )
+    assert tuple(int(found[f"{name}-count"]) for name in ("failed", "stale", "url", "dir")) == counts
+    assert (found["skipped-count"], found["request-count"]) == (
+        str(len(report.mapped.skipped)),
+        str(len(report.outcomes)),
+    )
+    assert sum(int(each) for each in re.findall(r"(\d+) URLs? purged, but not ver", str(says))) == int(
+        found["unverified-count"]
+    )
+    ids = (json.loads(found[name]) for name in ("req-ids", "prefetch-req-ids"))
+    assert [*ids] == [[c.req_id for c in calls if c.req_id] for calls in (report.outcomes, report.prefetched)]
+    # whatever it is called, a later step can read what is stale, once
+    assert {verdict.url.removeprefix(A) for verdict in report.verdicts if verdict.state == "stale"} <= {
+        *maybe_stale,
+        *stale,
+    }
+    assert len(maybe_stale + stale) == len({*maybe_stale, *stale})
+    borne = told(report, fail_on_error="false")
+    assert borne["code"] == (2 if report.refusal else 0)
+    if not report.refusal:
+        assert (borne["error"], borne["warning"]) == ([], found["error"] + found["warning"])
+
+
+def test_the_log_lists_what_may_be_stale_with_what_was_seen() -> None:
+    verdicts = see(stale="1 2", unverified="3", reason="why")
+    found = told(run(call("failed", "%E6%98%A5"), call("pending", "1"), call("accepted", "2 3"), verdicts=verdicts))
+    groups = re.findall(r"::group::(.*)\n((?:  .*\n)*)::endgroup::", "\n".join(found["log"]))
+    assert groups == [
+        ("Not purged or not confirmed, maybe stale", f"  {A}%E6%98%A5  \u6625\n  {A}1  (why)\n"),
+        ("Purged, but not fresh", f"  {A}2  (why)\n"),
+        ("Purged, but not verified", f"  {A}3  (why)\n"),
+    ]
+    assert found["error"][0].endswith(f"{FIRST}%E6%98%A5  \u6625")
+    assert "::group::Not purged, maybe stale" in told(run(call("failed")))["log"]
+
+
+def test_a_log_lists_so_many_urls_that_a_browser_still_shows_it() -> None:
+    found = told(run(call("failed", " ".join(map(str, range(20_003))))))
+    assert found["log"].count("  and 3 more; `report-file` has them all") == 1
+    assert f"  {A}19999" in found["log"]
+    assert f"  {A}20000" not in found["log"]
+
+
+def test_lists_that_no_output_takes_are_warned_of(tmp_path: Path) -> None:
+    many = run(call("failed", " ".join(f"{'x' * 100}{number}" for number in range(3000))))
+    where = "set `report-file` to have them in a file"
+    assert told(many)["warning"] == [f"too long for a step output, left empty: failed-urls; {where}"]
+    assert told(many, report_file=str(tmp_path / "x"))["warning"][0].startswith("report-file: ")
+
+
+@pytest.mark.parametrize(("causes", "fail_on_error"), [(10, "true"), (11, "true"), (500, "true"), (500, "false")])
+def test_no_level_has_more_annotations_than_the_runner_keeps(causes: int, fail_on_error: str) -> None:
+    hosts = [f"{number}.example" for number in range(causes - 1)]
+    report = run(
+        call("failed"),
+        *[call("accepted", host=host) for host in hosts],
+        verdicts=tuple(seen("1", "stale", host=host) for host in hosts),
+        prefetched=tuple(call("failed", kind="prefetch", host=host) for host in hosts),
+    )
+    found = told(report, fail_on_error=fail_on_error)
+    messages = found["error" if fail_on_error == "true" else "warning"]
+    assert (len(messages), len(found["warning"])) == (10, min(len(found["warning"]), 10))
+    assert "not purged" in messages[0]
+    rest = " more causes; the log and the outputs have them all"
+    assert messages[-1].endswith(rest) == (causes > 10 or fail_on_error == "false")
+    assert (messages[-1] == f"and {causes - 9}{rest}") == (causes > 10 and fail_on_error == "true")
+
+
+@pytest.mark.parametrize("number", [1, 10, 14])
+def test_a_run_that_could_not_be_understood_names_every_problem_and_promises_nothing(
+    number: int, tmp_path: Path
+) -> None:
+    out = io.StringIO()
+    problems = tuple(ZtpurgeError(f"wrong {index}", place=f"input-{index}") for index in range(number))
+    environ = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    why = InvalidInputs(problems) if number > 1 else problems[0]
+    assert announce_refusal(why, Runner(environ, out)) == 2
+    messages = out.getvalue().splitlines()
+    assert len(messages) == min(number, 10)
+    shown = "; ".join(messages).replace("::error title=ztpurge::", "")
+    assert shown == "; ".join(f"input-{index}: wrong {index}" for index in range(number))
+    assert (tmp_path / "summary").read_text(encoding="utf-8").count("input-") == number
+    values = read_outputs((tmp_path / "output").read_bytes())
+    assert values.keys() == outputs(Report()).keys()
+    assert {name: value for name, value in values.items() if value not in {"[]", "0", ""}} == {
+        "result": "failed",
+        "success-rate": "0.0",
+    }
+
+
+@pytest.mark.parametrize(
+    ("unseen", "warning"),
+    [
+        pytest.param(0, None, id="none"),
+        pytest.param(1, "what is served below it may be stale: 0 (a link). Purge", id="one"),
+        pytest.param(12, "what is served below them may be stale: 0 (a link), 1 (a link), ", id="many"),
+    ],
+)
+def test_a_plan_names_what_is_skipped_and_warns_of_what_is_no_file(unseen: int, warning: str | None) -> None:
+    out = io.StringIO()
+    skipped = (Skip("x", "y"), *(Skip(str(number), "a link", is_unseen=True) for number in range(unseen)))
+    announce_plan(Report(Mapped(skipped=skipped)), (), Runner({}, out))
+    lines = out.getvalue().splitlines()
+    assert lines[0] == f"0 changed files, {unseen + 1} skipped; nothing to purge in 0 calls"
+    assert "  x  (y)" in lines
+    warnings = [line for line in lines if line.startswith("::warning")]
+    assert [warning in line for line in warnings] == ([True] if warning else [])  # type: ignore[operator]
+    assert (" and 2 more. Purge it" in lines[-1]) == (unseen == 12)
+
+
+STATES: tuple[Freshness, ...] = ("fresh", "stale", "unverified")
+COMMANDS = ["##[error]x", "::error::x", "\n", "\r", "\r\n", "::stop-commands::x", "%0A::set-output::", " ", "\u2028"]
+HOSTILE = st.text(min_size=1) | st.lists(st.sampled_from([*COMMANDS, "\x1b[31m"]), min_size=1, max_size=4).map("".join)
+HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
+OURS = re.compile(r"::(group|(error|warning|notice) title=ztpurge)::.|::endgroup::$")
+
+
+@given(reason=HOSTILE, said=HOSTILE, error=HOSTILE, entry=HOSTILE)
+def test_no_text_from_outside_speaks_to_the_runner(reason: str, said: str, error: str, entry: str) -> None:
+    server = ApiError(Failure.SERVER, error, remedy=error)
+    failed = replace(call("failed", error=server), entries=(entry,))
+    verdicts = tuple(Verdict(A + state, state, reason, (("Via", said),)) for state in STATES)
+    prefetched = (replace(failed, kind="prefetch", state="pending"),)
+    purge = run(failed, call("accepted", " ".join(STATES)), verdicts=verdicts, prefetched=prefetched)
+    for report, errors in ((purge, 2), (status(replace(failed, req_id="i")), 1)):
+        lines = told(report)["log"]
+        assert not [line for line in lines if line.lstrip().startswith("::") and not OURS.match(line)]
+        assert not [line for line in lines if "##[" in line or HIDDEN.search(line)]
+        assert sum(line.startswith("::error ") for line in lines) == errors
+        assert sum(line == "::endgroup::" for line in lines) == sum(line.startswith("::group::") for line in lines)

@@ -1,0 +1,111 @@
+"""A report for machines: the exit code, step outputs, and the whole of it as JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ztpurge import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ztpurge.cdn.purge import Outcome
+    from ztpurge.report.values import Report
+
+MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16
+_LONG = 32 * 1024  # characters; Forgejo loses a line over 64 KiB
+_EMPTY = {"req-ids", "requests", "purged-urls", "purged-dirs", "failed-urls", "stale-urls", "prefetch-req-ids"}
+
+
+def exit_code(report: Report, *, fail_on_error: bool) -> int:
+    """Return 0 if everything asked for happened or failures are to be borne, 2 if nobody was called, else 1."""
+    if report.refusal:
+        return 2
+    return 1 if report.is_red and fail_on_error else 0
+
+
+def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
+    """Return every output of the step by name; lists as JSON."""
+    urls, dirs, failed, stale = report.purged("urls"), report.purged("dirs"), report.maybe_stale, report.seen("stale")
+    return {
+        "req-ids": _json(outcome.req_id for outcome in report.outcomes if outcome.req_id),
+        "result": report.result,
+        "requests": _json(_request(report, outcome) for outcome in report.outcomes),
+        "purged-urls": _json(urls),
+        "purged-dirs": _json(dirs),
+        "failed-urls": _json(fate.url for fate in failed),
+        "stale-urls": _json(verdict.url for verdict in stale),
+        "prefetch-req-ids": _json(outcome.req_id for outcome in report.prefetched if outcome.req_id),
+        "url-count": str(len(urls)),
+        "dir-count": str(len(dirs)),
+        "failed-count": str(sum(not fate.is_folded for fate in failed)),
+        "stale-count": str(len(stale)),
+        "unverified-count": str(len(report.seen("unverified"))),
+        "skipped-count": str(len(report.mapped.skipped)),
+        "request-count": str(len(report.plan.batches or report.outcomes)),
+        # rounded down: never 100.0 while something is missing
+        "success-rate": f"{int(report.success_rate * 10) / 10:.1f}",
+        "report-file": report_file,
+    }
+
+
+def fit(values: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Empty each list that GitHub would not take; return the outputs, and the names of those that were emptied."""
+    too_long = tuple(name for name in values if name in _EMPTY and len(values[name]) > MAX_OUTPUT)
+    return values | dict.fromkeys(too_long, "[]"), too_long
+
+
+def render_json(report: Report) -> str:
+    """Return the whole report as JSON, in ASCII; bytes of names that are not UTF-8 as escapes."""
+    document = {
+        "schema": 1,
+        "ztpurge": __version__,
+        "result": report.result,
+        "seconds": round(report.seconds, 3),
+        "success_rate": report.success_rate,
+        "requests": [
+            _request(report, outcome) | {"seconds": round(outcome.seconds, 3), "purge": outcome.entries}
+            for outcome in report.outcomes
+        ],
+        "failed_urls": [fate.url for fate in report.maybe_stale],
+        "stale_urls": [verdict.url for verdict in report.seen("stale")],
+        "verified": [
+            {
+                "url": verdict.url,
+                "state": verdict.state,
+                "reason": verdict.reason,
+                "said": dict(verdict.said),
+                "looks": verdict.looks,
+                "blame": verdict.blame,
+            }
+            for verdict in report.verdicts
+        ],
+        "prefetch": [_request(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
+        "targets": [{"url": target.url, "path": _text(target.path)} for target in report.mapped.targets],
+        "folded": [{"url": folded.url, "directory": folded.directory} for folded in report.plan.folded],
+        "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _request(report: Report, outcome: Outcome) -> dict[str, object]:
+    return {
+        "kind": outcome.kind,
+        "host": outcome.host,
+        "entries": len(outcome.entries),
+        "reqId": outcome.req_id,
+        "attempts": outcome.attempts,
+        "status": report.words.get(outcome.state, outcome.state),
+        "error": str(outcome.error) if outcome.error else None,
+    }
+
+
+def _json(items: Iterable[object]) -> str:
+    values = list(items)
+    text = json.dumps(values, separators=(",", ":"))
+    return text if len(text) < _LONG else json.dumps(values, indent=0, separators=(",", ":"))
+
+
+def _text(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
