@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
-from ztpurge.calls.proxies import check_proxies
-from ztpurge.calls.redaction import Secrets, secrets_of
+from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.calls.scheduler import Scheduler
 from ztpurge.cdn.plan import make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
