@@ -459,6 +459,9 @@ def test_only_what_was_accepted_is_asked_after(
         pytest.param(outcome("pending", error=OOPS), [f"{A}/2"], "pending", id="not all"),
         pytest.param(outcome("failed", error=OOPS), [f"{A}/1"], "failed", id="a failure stays one"),
         pytest.param(outcome("partial", error=OOPS), [f"{A}/1"], "partial", id="so does a part"),
+        pytest.param(
+            replace(outcome("pending", error=OOPS), kind="dirs"), [f"{A}/1"], "pending", id="a directory for its page"
+        ),
     ],
 )
 def test_what_is_seen_confirms_only_what_is_under_way(before: Outcome, fresh: list[str], status: State) -> None:

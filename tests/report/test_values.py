@@ -96,9 +96,7 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     looks = st.sampled_from(["fresh", "stale", "unverified"])
     verdicts = tuple(Verdict(url, data.draw(looks)) for url in accepted_urls(plan, before))  # type: ignore[arg-type]
     mapped = Mapped(tuple(Target(url, f"path of {url}") for url in urls))
-    by_sight = confirm_by_sight(before, verdicts)
-    # a directory that is under way is not done for the page at its address
-    outcomes = tuple(old if old.kind == "dirs" else new for old, new in zip(before, by_sight, strict=True))
+    outcomes = confirm_by_sight(before, verdicts)
     made = Report(mapped, plan, outcomes, verdicts=verdicts, stale_is_fine=data.draw(st.booleans()))
     purged = [outcome for outcome in before if outcome.state == "accepted"]
     seen = {verdict.url: verdict.state for verdict in verdicts}

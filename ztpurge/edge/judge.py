@@ -117,19 +117,19 @@ def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool)
 
 
 def confirm_by_sight(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict]) -> tuple[Outcome, ...]:
-    """Return the outcomes with those as purged whose reqId is under way, but whose every URL was seen to be fresh.
+    """Return the outcomes with those as done whose reqId is under way, but whose every URL was seen to be fresh.
 
-    They keep an error, which says what the CDN reports.
+    They keep an error, which says what the CDN reports. A directory is not done for the page at its own address.
     """
     fresh = frozenset(verdict.url for verdict in verdicts if verdict.state == "fresh")
-    return tuple(
-        _seen(outcome) if outcome.state == "pending" and fresh.issuperset(outcome.entries) else outcome
-        for outcome in outcomes
-    )
-
-
-def _seen(outcome: Outcome) -> Outcome:
-    cause = outcome.error.cause if outcome.error else "still under way"
-    remedy = "If this CDN never reports an end, do without `wait`: `verify` sees for itself"
-    error = ApiError(Failure.TIMEOUT, f"{cause}, but each of its URLs was seen fresh", remedy=remedy)
-    return replace(outcome, state="done", error=error)
+    kept = []
+    for outcome in outcomes:
+        is_seen = outcome.state == "pending" and outcome.kind == "urls" and fresh.issuperset(outcome.entries)
+        if is_seen:
+            cause = outcome.error.cause if outcome.error else "still under way"
+            remedy = "If this CDN never reports an end, do without `wait`: `verify` sees for itself"
+            error = ApiError(Failure.TIMEOUT, f"{cause}, but each of its URLs was seen fresh", remedy=remedy)
+            kept.append(replace(outcome, state="done", error=error))
+        else:
+            kept.append(outcome)
+    return tuple(kept)
