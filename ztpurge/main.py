@@ -96,7 +96,7 @@ class _Recipe:
         around = self._look_around()
         source = open_source(inputs, site, self._files, around)
         mapped = map_changes(site, source.changes, inputs.urls)
-        plan = make_plan(mapped.candidates, inputs.dirs)
+        plan = make_plan(mapped.urls, inputs.dirs)
         self._tell(mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
         announce_plan(self._report, source.changes, runner)
         seen = SeenAround(
@@ -119,7 +119,7 @@ class _Recipe:
         except ZtpurgeError as error:
             return announce(refused(self._report, error), inputs, runner)
         try:
-            self._carry_out(cdn, source)
+            self._carry_out(cdn, site, source)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
@@ -133,7 +133,7 @@ class _Recipe:
         report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
         return announce(report, inputs, self._runner)
 
-    def _carry_out(self, cdn: Cdn | None, source: Source) -> None:
+    def _carry_out(self, cdn: Cdn | None, site: Site, source: Source) -> None:
         inputs, runner, plan = self.inputs, self._runner, self._report.plan
         if cdn:
             if inputs.delay:
@@ -144,7 +144,9 @@ class _Recipe:
             to_wait = self._time_to_wait()
             if inputs.wait:
                 self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
-            expected = stages.find_expected(self._report.mapped, source) if self._is_verified or inputs.prefetch else {}
+            expected: Mapping[str, Expected] = {}
+            if self._is_verified or inputs.prefetch:
+                expected = stages.find_expected(site, self._report.mapped, source)
             accepted = accepted_urls(plan, self._report.outcomes)
             if inputs.prefetch:
                 there = [url for url in accepted if not isinstance(expected[url], Gone)]

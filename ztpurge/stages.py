@@ -13,6 +13,7 @@ from ztpurge.edge.judge import Verdict
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.values import WORDS
+from ztpurge.site.mapping import files_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.verify import Verification
     from ztpurge.runner import Runner
-    from ztpurge.site.mapping import Mapped
+    from ztpurge.site.mapping import Mapped, Site
     from ztpurge.sources.source import Source
 
 _ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
@@ -66,13 +67,14 @@ def prefetch(urls: Iterable[str], cdn: Cdn, scheduler: Scheduler, runner: Runner
     return purge(plan, cdn.prefetch, within, _telling(plan, runner, lambda _outcome: None))
 
 
-def find_expected(mapped: Mapped, source: Source) -> dict[str, Expected]:
+def find_expected(site: Site, mapped: Mapped, source: Source) -> dict[str, Expected]:
     """Tell what each URL must serve; nobody may be able to tell."""
+    candidates = files_behind(site, mapped)
     try:
-        files = source.contents(frozenset(path for behind in mapped.candidates.values() for path in behind.paths))
+        files = source.contents(frozenset(path for behind in candidates.values() for path in behind.paths))
     except ZtpurgeError as error:
-        return dict.fromkeys(mapped.candidates, Unknown(f"what it must serve is not known: {error}", is_failure=True))
-    return expect(mapped.candidates, files)
+        return dict.fromkeys(candidates, Unknown(f"what it must serve is not known: {error}", is_failure=True))
+    return expect(candidates, files)
 
 
 def look(

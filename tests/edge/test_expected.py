@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ztpurge.changes.contents import Content, Unknown, parse_pointer
 from ztpurge.changes.paths import Change
 from ztpurge.edge.expected import Gone, expect
-from ztpurge.site.mapping import Site, map_changes
+from ztpurge.site.mapping import Site, files_behind, map_changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,10 @@ def test_a_url_must_serve(
     site: Site, changed: str, there: dict[str, Content | Unknown], url: str, expected: Expected
 ) -> None:
     mapped = map_changes(site, [Change(f"dist/{path}") for path in changed.split()], [BASE + url])
-    assert expect(mapped.candidates, {f"dist/{path}": what for path, what in there.items()})[BASE + url] == expected
+    assert (
+        expect(files_behind(site, mapped), {f"dist/{path}": what for path, what in there.items()})[BASE + url]
+        == expected
+    )
 
 
 NAMES = st.sampled_from([*("a", "a.html", "a.htm", "b", "b.css"), *INDEXES, "index"])
@@ -91,7 +94,7 @@ def test_a_url_must_serve_what_takes_precedence_and_a_change_s_url_is_known(
 ) -> None:
     mapped = map_changes(site, [Change(f"dist/{path}") for path in changed], [BASE + path for path in asked])
     files: dict[str, Content | Unknown] = {f"dist/{path}": Content(path, 5) for path in there}
-    found = expect(mapped.candidates, files)
+    found = expect(files_behind(site, mapped), files)
     assert found.keys() == {target.url for target in mapped.targets} | {BASE + path for path in asked}
     for url, what in found.items():
         first = next((path for path in tried(site, url.removeprefix(BASE)) if path in there), None)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ztpurge.changes.paths import Change
-from ztpurge.site.mapping import Candidates, Mapped, Site, Skip, Target, map_changes
+from ztpurge.site.mapping import Candidates, Mapped, Site, Skip, Target, files_behind, map_changes
 from ztpurge.site.patterns import parse_patterns
 
 BASE = "https://a.example/"
@@ -88,8 +88,8 @@ def test_each_file_is_purged_under_each_base_url_and_given_urls_come_last() -> N
         Target("http://b.example/x/y/a.css", "dist/a.css"),
     )
     assert mapped.skipped == (Skip("src/a.css", "outside root dist"),)
-    assert list(mapped.candidates) == [*(target.url for target in mapped.targets), given[0]]
-    assert [mapped.candidates[url] for url in given] == [
+    assert list(mapped.urls) == [*(target.url for target in mapped.targets), given[0]]
+    assert [files_behind(site, mapped)[url] for url in given] == [
         Candidates(("dist/b.css",), "given"),
         Candidates(("dist/a.css",), "file"),
     ]
@@ -130,7 +130,7 @@ def test_each_file_is_purged_under_each_base_url_and_given_urls_come_last() -> N
 )  # fmt: skip
 def test_a_given_url_may_serve_these_files(site: Site, url: str, paths: list[str]) -> None:
     url = url if "://" in url else BASE + url
-    assert map_changes(site, [], [url]).candidates == {url: Candidates(tuple(paths), "given")}
+    assert files_behind(site, map_changes(site, [], [url])) == {url: Candidates(tuple(paths), "given")}
 
 
 SEGMENTS = st.sampled_from(
@@ -161,7 +161,7 @@ def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[
     assert skipped == [path for path in paths if path not in purged]
     assert len(skipped) == len(mapped.skipped)
     assert len(set(mapped.targets)) == len(mapped.targets)
-    assert list(mapped.candidates) == list(dict.fromkeys(target.url for target in mapped.targets))
+    assert list(mapped.urls) == list(dict.fromkeys(target.url for target in mapped.targets))
     for path in purged:
         urls = [target.url for target in mapped.targets if target.path == path]
         assert all(f"{url}/".startswith(site.base_urls) for url in urls)
@@ -173,9 +173,9 @@ def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[
 def test_files_and_urls_lead_to_each_other(site: Site, changes: list[Change]) -> None:
     mapped = map_changes(site, changes)
     everything = replace(site, include=None, exclude=None)
-    for url, behind in mapped.candidates.items():
+    for url, behind in files_behind(site, mapped).items():
         for path in behind.paths:
             assert Target(url, path) in map_changes(everything, [Change(path)]).targets
     for url, path in ((target.url, target.path) for target in mapped.targets):
         is_shadowed = sum(f"{url}/".startswith(base) for base in site.base_urls) > 1  # it is the longer base's
-        assert path in mapped.candidates[url].paths or is_shadowed
+        assert path in files_behind(site, mapped)[url].paths or is_shadowed

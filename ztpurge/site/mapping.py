@@ -69,11 +69,11 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What became of the changes, and the table of all URLs, those that were given last."""
+    """What became of the changes; and all URLs, those that were given last, each with the kind of its candidates."""
 
     targets: tuple[Target, ...] = ()
     skipped: tuple[Skip, ...] = ()
-    candidates: Mapping[str, Candidates] = field(default_factory=dict)
+    urls: Mapping[str, Kind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +89,17 @@ class _Rule:
 
     def request_for(self, file: str) -> str | None:
         """Return the request that the rule answers with a file, None if it does not serve it."""
-        return self._swap(file, self.file, self.asked)
+        return file if self.file == self.asked else self._swap(file, self.file, self.asked)
 
     def file_for(self, request: str) -> str | None:
         """Return the file that the rule answers a request with, None if it is about other requests."""
         return self._swap(request, self.asked, self.file)
 
     def _swap(self, path: str, ending: str, other: str) -> str | None:
+        if not path.endswith(ending):
+            return None
         stem = path.removesuffix(ending)
-        is_stem = path.endswith(ending) and _STEM.fullmatch(stem) and (stem or self.file.startswith("/"))
-        return stem + other if is_stem else None
+        return stem + other if _STEM.fullmatch(stem) and (stem or self.file.startswith("/")) else None
 
 
 def map_changes(site: Site, changes: Iterable[Change], given: Iterable[str] = ()) -> Mapped:
@@ -122,8 +123,13 @@ def map_changes(site: Site, changes: Iterable[Change], given: Iterable[str] = ()
                 kinds[url] = kind
     for url in given:
         kinds.setdefault(url, "given")
-    candidates = {url: Candidates(_paths_behind(site, rules, url), kind) for url, kind in kinds.items()}
-    return Mapped(tuple(targets), tuple(skipped), candidates)
+    return Mapped(tuple(targets), tuple(skipped), kinds)
+
+
+def files_behind(site: Site, mapped: Mapped) -> dict[str, Candidates]:
+    """Return the way back: for each URL of a map the files that may be behind it."""
+    rules = _rules(site)
+    return {url: Candidates(_paths_behind(site, rules, url), kind) for url, kind in mapped.urls.items()}
 
 
 def served_as(site: Site) -> str:
