@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import os
-import secrets
 import select
 import tempfile
 import threading
@@ -122,7 +121,7 @@ class Runner:
         """
         entries = []
         for name, value in outputs.items():
-            delimiter = f"ztpurge-{secrets.token_hex(16)}"
+            delimiter = f"ztpurge-{os.urandom(16).hex()}"
             if delimiter in value or any(mark in name for mark in ("=", "<<", "\n")):
                 raise ValueError(name)
             entries.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")

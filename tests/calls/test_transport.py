@@ -16,13 +16,13 @@ import pytest
 from sandbox.listener import Listener
 from sandbox.wire import read_request
 from ztpurge.calls.redaction import Secrets
-from ztpurge.calls.transport import Answer, Request, exchange, make_session, receive
+from ztpurge.calls.transport import Answer, Request, make_session
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import requests
+    from ztpurge.calls.wire import Session
 
 SECRET = "0123456789abcdefghij0123456789abcdefghij"
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
@@ -57,8 +57,8 @@ def server(answer_to: Callable[[int], bytes]) -> Iterator[tuple[str, list[int]]]
         yield listener.url, counts
 
 
-def ask(session: requests.Session, url: str, *, timeout: float = 10) -> Answer:
-    return exchange(session, Request("GET", url, {}), timeout=timeout, most=10_000, secrets=Secrets(SECRET))
+def ask(session: Session, url: str, *, timeout: float = 10) -> Answer:
+    return session.exchange(Request("GET", url, {}), timeout=timeout, most=10_000, secrets=Secrets(SECRET))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_interim_answers_are_skipped_and_no_later_answer_is_another_call_s(inter
     with server(lambda number: (interim if number % 2 else b"") + ok(b"%d" % number)) as (url, counts):
         session = make_session(url, {})
         bodies = [ask(session, url).body for _ in range(6)]
-        with receive(session, url, headers={}, timeout=10, secrets=Secrets()) as incoming:
+        with session.receive(url, headers={}, timeout=10, secrets=Secrets()) as incoming:
             seen = incoming.status, b"".join(incoming.chunks)
     assert bodies == [b"0", b"1", b"2", b"3", b"4", b"5"]
     assert seen == (200, b"6")
@@ -135,7 +135,7 @@ def test_a_status_line_without_an_http_status_is_a_502_with_its_body(line: str, 
             assert (answer.status, answer.body, answer.odd_status) == (502, body, words)
             assert answer.headers["retry-after"] == "7"
             assert ask(session, url).body == b"next"
-        with receive(session, url, headers={}, timeout=10, secrets=Secrets()) as incoming:
+        with session.receive(url, headers={}, timeout=10, secrets=Secrets()) as incoming:
             assert (incoming.status, b"".join(incoming.chunks)) == (502, body)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.calls.transport import Request, exchange, make_session
+from ztpurge.calls.transport import Request, make_session
 from ztpurge.cdn.answers import WORDS, Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
 from ztpurge.errors import ApiError, Failure
 
@@ -174,7 +174,7 @@ class Cdn:
         data = None if body is None else json.dumps(body, separators=(",", ":"))
         request = Request(method, self._account.api_url + path, headers, data)
         try:
-            return exchange(self._session, request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
+            return self._session.exchange(request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
         except ApiError as error:
             raise ApiError(error.failure, error.cause, remedy=_REMEDIES.get(error.failure, "")) from error
 

@@ -32,7 +32,7 @@ class Content:
 
     def hasher(self, size: int) -> hashlib._Hash:
         """Return what hashes a body of `size` bytes to compare with `digest`."""
-        import hashlib  # noqa: PLC0415 - for runs that compare
+        import hashlib  # noqa: PLC0415 - 5 ms that only runs which compare need
 
         if not self.is_blob:
             return hashlib.sha256()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from ztpurge.calls.scheduler import retry_after
-from ztpurge.calls.transport import Request, exchange, make_session
+from ztpurge.calls.transport import Request, make_session
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,
@@ -292,7 +292,7 @@ class GitHub:
         request = Request("GET", url, headers)
 
         def call(timeout: float) -> tuple[Any, ...]:
-            answer = exchange(self._session, request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
+            answer = self._session.exchange(request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
             if answer.status in may_lack:
                 return ()
             return (_read(answer, need, now=scheduler.clock.wall(), secrets=self._secrets),)

@@ -13,16 +13,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
-from ztpurge.calls.transport import make_session, receive
+from ztpurge.calls.transport import make_session
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYTES
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    import requests
-
     from ztpurge.calls.redaction import Secrets
+    from ztpurge.calls.wire import Session
     from ztpurge.changes.contents import Content
 
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
@@ -62,14 +61,14 @@ class Edges:
         self._environ = environ
         self._secrets = secrets
         self._lock = threading.Lock()
-        self._sessions: dict[str, requests.Session] = {}
+        self._sessions: dict[str, Session] = {}
 
     def look(self, url: str, expected: Content | None, timeout: float) -> Look:
         """Fetch a URL as it is spelled, within `timeout` seconds, and compare its body, None: look at the status alone.
 
         Raises ApiError if there is no whole answer.
         """
-        with receive(self._session(url), url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
+        with self._session(url).receive(url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
             headers = answer.headers
             # a list whose case is no matter; `identity` stands for none
             codings = (coding.strip().lower() for coding in headers.get("content-encoding", "").split(","))
@@ -95,7 +94,7 @@ class Edges:
         """Return what an edge said as everybody may read it."""
         return for_log(self._secrets.redact(text), limit=limit)
 
-    def _session(self, url: str) -> requests.Session:
+    def _session(self, url: str) -> Session:
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
         with self._lock:
             if origin not in self._sessions:

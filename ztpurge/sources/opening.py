@@ -66,7 +66,7 @@ def open_source(inputs: Inputs, site: Site, found: FilesOfInputs, around: Surrou
     if inputs.has_list:
         return open_list(inputs.root, found.listed, around)
     if inputs.manifest:
-        from ztpurge.sources.output import open_output  # noqa: PLC0415 - for runs that compare a build's output
+        from ztpurge.sources.output import open_output  # noqa: PLC0415 - 10 ms that only runs with a manifest need
 
         return open_output(inputs, site, found.manifest, around)
     if inputs.base_url:
