@@ -8,8 +8,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
-from ztpurge.calls.proxies import check_proxies
-from ztpurge.calls.redaction import Secrets, secrets_of
+from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.cdn.plan import Plan, make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
 from ztpurge.edge.judge import confirm_by_sight

@@ -1,4 +1,4 @@
-"""No spelling of a secret gets past the door, whatever stands around it, and nothing else is lost."""
+"""No spelling of a secret gets past the door, nothing else is lost, and no error quotes a proxy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.calls.redaction import BLOT, Secrets, secrets_of
+from ztpurge.calls.redaction import BLOT, Secrets, check_proxies, secrets_of
 
 TOKEN = "0123456789abcdefGHIJ0123456789abcdefGHIJ"
 ODD = 'p\u00e4ss/w\u00f6rd "&\\<x> +%'
@@ -240,3 +240,32 @@ def test_the_environment_s_secrets_are_known(environ: dict[str, str], secret: st
 def test_the_expression_of_github_token_s_default_is_no_secret() -> None:
     secrets = secrets_of({"INPUT_GITHUB-TOKEN": "${{ github.token }}"})
     assert secrets.redact("${{ github.token }}") == "${{ github.token }}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "proxy", "proxy:3128", "http://proxy", "http://proxy:3128/", "http://n:p%40@[::1]:3128", "socks5h://proxy:1"],
+)
+def test_what_names_a_proxy_is_fine(value: str) -> None:
+    assert list(check_proxies({"HTTP_PROXY": value})) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://[::1",
+        "http://name:secret@",
+        "http:// /",
+        "http://name:secret@proxy:port",
+        "http://proxy:99999",
+        "http://proxy:0",
+        "http://name:sec/ret@proxy:3128",
+        "http://name:sec ret@proxy:3128",
+    ],
+)
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+def test_what_names_none_is_an_error_that_names_the_variable(variable: str, value: str) -> None:
+    (error,) = check_proxies({variable: value})
+    assert error.place == variable
+    assert value not in str(error)
+    assert "sec" not in str(error)

@@ -1,6 +1,7 @@
 """The secrets of a run, in every spelling that an answer may have them in, and texts from outside without them.
 
-Used at the doors, on what comes in, before anything else reads, cuts or keeps it.
+Used at the doors, on what comes in, before anything else reads, cuts or keeps it. The proxies that the environment
+names are checked here, too, since an error must not quote the credentials in them.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import re
 import string
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
-from ztpurge.calls.proxies import read_credentials
+from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,8 @@ _LONG = 16  # characters: as tokens are; what a server cut off of one is blotted
 _VERY_LONG = 500  # characters: more of them, each in every escape, would take a second to compile
 _SPARED = frozenset(string.ascii_letters + string.digits)  # what no encoder escapes
 _SHORTEST_LINE = 4  # characters: a line of a longer secret that is a bracket or so gives nothing away
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+_CREDENTIALS = re.compile(r"(?:[^:/?#@]*://)?(?P<name>[^:]*?)(?::(?P<password>.*))?@[^@]*", re.DOTALL)
 _CHARSETS = ("utf-8", "latin-1", "gb18030")  # what servers write in: the service's own pages are Chinese
 
 
@@ -116,9 +119,34 @@ def secrets_of(environ: Mapping[str, str]) -> Secrets:
     # at a desk nobody puts a token in the place of the default's expression
     secrets = Secrets(environ.get("INPUT_TOKEN", ""), "" if github_token.startswith("${{") else github_token)
     secrets.add_login(environ.get("INPUT_USERNAME", "").strip(), environ.get("INPUT_PASSWORD", ""))
-    for username, password in read_credentials(environ):
-        secrets.add_login(username, password)
+    for variable in _PROXIES:
+        found = _CREDENTIALS.fullmatch(environ.get(variable, "").strip())
+        if found:  # a lone one may be name or password
+            name, password = found["name"], found["password"] or found["name"]
+            secrets.add_login(name, password)
+            secrets.add_login(unquote(name), unquote(password))
     return secrets
+
+
+def check_proxies(environ: Mapping[str, str]) -> Iterator[ZtpurgeError]:
+    """Yield an error for each variable that names no proxy, without a word of what it holds."""
+    for variable in _PROXIES:
+        value = environ.get(variable, "").strip()
+        if value and not _is_proxy(value):
+            yield ZtpurgeError(
+                "it is not the address of a proxy",
+                remedy="Write it as http://host:port; in a name and password before it, percent-encode all but "
+                "letters and digits",
+                place=variable,
+            )
+
+
+def _is_proxy(value: str) -> bool:
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        return bool(parts.hostname) and parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f]", value)
+    except ValueError:
+        return False
 
 
 def _anywhere(expression: str) -> re.Pattern[str]:

@@ -1,30 +1,32 @@
 """Door to the CDN's edges: fetches a URL as a browser would.
 
-No cache-busting, no API token, no cookies; no redirect is followed here. How the body is compared is the business of
-`comparison.py`.
+No cache-busting, no API token, no cookies; no redirect is followed here. The body is compared as it streams in, as it
+was sent and with compression undone: it is hashed, not kept, and left as soon as it cannot be the one expected.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
 from ztpurge.calls.transport import make_session, receive
-from ztpurge.edge.compare import COMPRESSIONS, compare, parse_count
+from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYTES
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import requests
 
     from ztpurge.calls.redaction import Secrets
-    from ztpurge.calls.transport import Incoming
     from ztpurge.changes.contents import Content
 
+_COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
+_PIECE = 1 << 20  # bytes that are inflated at once
 _EVIDENCE = {"age": "Age", "x-cache": "X-Cache", "via": "Via", "etag": "ETag", "last-modified": "Last-Modified"}
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; ztpurge/{__version__})",
@@ -68,20 +70,25 @@ class Edges:
         Raises ApiError if there is no whole answer.
         """
         with receive(self._session(url), url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
-            encoding = _encoding(answer.headers.get("content-encoding", ""))
+            headers = answer.headers
+            # a list whose case is no matter; `identity` stands for none
+            codings = (coding.strip().lower() for coding in headers.get("content-encoding", "").split(","))
+            encoding = ", ".join(coding for coding in codings if coding not in {"", "identity"})
             # RFC 9112 6.3: what is sent in chunks is as long as they are, whatever else is announced
-            announced = "" if "transfer-encoding" in answer.headers else answer.headers.get("content-length", "")
-            served = compare(answer.chunks, expected if answer.status == 200 else None, encoding, announced)
+            announced = "" if "transfer-encoding" in headers else headers.get("content-length", "")
+            served = _compare(answer.chunks, expected if answer.status == 200 else None, encoding, announced)
+            # http.client reads headers as Latin-1, browsers as UTF-8
+            location = headers.get("location", "").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
             return Look(
                 answer.status,
                 is_match=served.is_match,
-                said=_evidence(answer, self._secrets),
-                location=_location(answer),
-                unread="" if encoding in {"", *COMPRESSIONS} else self.shown(encoding, limit=40),
+                said=tuple((_EVIDENCE[at], self.shown(headers[at], limit=100)) for at in _EVIDENCE if at in headers),
+                location=location if 300 <= answer.status < 400 else "",
+                unread="" if encoding in {"", *_COMPRESSIONS} else self.shown(encoding, limit=40),
                 small=served.small,
                 is_too_long=served.is_too_long,
-                retry_after=answer.headers.get("retry-after"),
-                age=parse_count(answer.headers.get("age", "")),
+                retry_after=headers.get("retry-after"),
+                age=_parse_count(headers.get("age", "")),
             )
 
     def shown(self, text: str, *, limit: int) -> str:
@@ -96,19 +103,135 @@ class Edges:
             return self._sessions[origin]
 
 
-def _encoding(header: str) -> str:
-    """Return the codings of a Content-Encoding, a list whose case is no matter; `identity` stands for none."""
-    codings = (coding.strip().lower() for coding in header.split(","))
-    return ", ".join(coding for coding in codings if coding not in {"", "identity"})
+class _Comparison:
+    """A body on its way in, compared with what is expected as far as it can still be that (`is_possible`).
+
+    `is_too_long`: nobody told its size, and it is more than is kept.
+    """
+
+    def __init__(self, expected: Content | None) -> None:
+        self._expected = expected
+        self._size = expected.size if expected else None
+        self._hash = expected.hasher(self._size) if expected and self._size is not None else None
+        self._kept = bytearray()
+        self._length = 0
+        self.is_possible = expected is not None
+        self.is_too_long = False
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the body."""
+        if not self.is_possible:
+            return
+        self._length += len(piece)
+        most = MOST_BYTES_UNKNOWN if self._size is None else self._size
+        if self._length > most:
+            self.is_possible = False
+            self.is_too_long = self._size is None
+            self._kept.clear()
+            return
+        if self._hash:
+            self._hash.update(piece)
+        if self._size is None or self._size < POINTER_BYTES:
+            self._kept += piece
+
+    @property
+    def is_match(self) -> bool:
+        """Whether the body, now whole, is the expected one."""
+        if not self._expected or not self.is_possible:
+            return False
+        hashed = self._hash
+        if hashed is None:
+            hashed = self._expected.hasher(self._length)
+            hashed.update(self._kept)
+        return self._size in {None, self._length} and hashed.hexdigest() == self._expected.digest
+
+    @property
+    def small(self) -> bytes:
+        """The body, if it is the expected one and less than 1024 bytes."""
+        return bytes(self._kept) if len(self._kept) < POINTER_BYTES and self.is_match else b""
 
 
-def _location(answer: Incoming) -> str:
-    """Return where a redirect points; http.client reads headers as Latin-1, browsers as UTF-8."""
-    if not 300 <= answer.status < 400:
-        return ""
-    return answer.headers.get("location", "").encode("latin-1", "replace").decode("utf-8", "surrogateescape")
+def _compare(chunks: Iterator[bytes], expected: Content | None, encoding: str, announced: str) -> _Comparison:
+    """Read a body while it can be the expected one: as it was sent (a file may be stored compressed), or inflated.
+
+    `encoding` and `announced`: what its headers Content-Encoding and Content-Length say. Nothing is read if nothing is
+    expected.
+    """
+    if expected is None:
+        return _Comparison(None)
+    inflater = _Inflater(encoding) if encoding in _COMPRESSIONS else None
+    length = _parse_count(announced)
+    # git's ids begin with the size: as it was sent, the body has the one that is announced
+    sized = replace(expected, size=length) if expected.size is None and length is not None else expected
+    sent, inflated = _Comparison(sized), _Comparison(expected if inflater else None)
+    if length is not None and (length != sized.size or length > MOST_BYTES):
+        sent.is_possible, sent.is_too_long = False, expected.size is None
+    while sent.is_possible or inflated.is_possible:
+        chunk = next(chunks, None)
+        if chunk is None:
+            break
+        sent.feed(chunk)
+        if inflater and inflated.is_possible:
+            _inflate(inflater.pieces(chunk), inflated)
+    if inflater and inflated.is_possible:
+        _inflate(inflater.rest(), inflated)
+        inflated.is_possible &= inflater.is_whole
+    return sent if sent.is_match or not inflater else inflated
 
 
-def _evidence(answer: Incoming, secrets: Secrets) -> tuple[tuple[str, str], ...]:
-    told = ((shown, answer.headers.get(name)) for name, shown in _EVIDENCE.items())
-    return tuple((shown, for_log(secrets.redact(value), limit=100)) for shown, value in told if value is not None)
+def _inflate(pieces: Iterator[bytes], into: _Comparison) -> None:
+    try:
+        for piece in pieces:
+            into.feed(piece)
+            if not into.is_possible:
+                return
+    except zlib.error:
+        into.is_possible = False
+
+
+class _Inflater:
+    """Undoes gzip, member by member, or deflate with zlib's frame or without; what follows the end is ignored.
+
+    urllib3's decoder reads a member twice if the one before ends where a piece does.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self._is_gzip = encoding != "deflate"
+        self._head = b""
+        self._stream: zlib._Decompress | None = None
+        self._is_over = False
+        self.is_whole = False
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield what a chunk brings, no more than _PIECE at once; raise zlib.error for what is not compressed."""
+        if self._stream is None:
+            self._head += chunk
+            if len(self._head) < 2:  # RFC 1950: the two bytes of zlib's header are a multiple of 31
+                return
+            chunk, is_framed = self._head, self._head[0] & 15 == 8 and int.from_bytes(self._head[:2]) % 31 == 0
+            self._stream = zlib.decompressobj(31 if self._is_gzip else 15 if is_framed else -15)
+        while chunk and not self._is_over:
+            if self.is_whole:
+                self._is_over = not self._is_gzip
+                self._stream = zlib.decompressobj(31)
+            try:
+                piece = b"" if self._is_over else self._stream.decompress(chunk, _PIECE)
+            except zlib.error:
+                if not self.is_whole:
+                    raise
+                self._is_over = True
+                return
+            self.is_whole = self._is_over or self._stream.eof
+            chunk = self._stream.unconsumed_tail or self._stream.unused_data
+            yield piece
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield what is left once the last chunk came."""
+        if self._stream is not None and not self.is_whole:
+            yield self._stream.flush()
+            self.is_whole = self._stream.eof
+
+
+def _parse_count(text: str) -> int | None:
+    """Read a header that is a whole number of bytes or seconds; None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
