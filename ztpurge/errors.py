@@ -34,7 +34,7 @@ class InvalidInputs(ZtpurgeError):  # noqa: N818 - several problems, not one err
 
 
 class Failure(enum.Enum):
-    """Why a call to the API did not do what was asked; `retry.py` decides from it whether to ask again."""
+    """Why a call to the API did not do what was asked; whether to ask again is decided from it."""
 
     AUTH = "the token was refused"
     HOST = "the host is not the account's"

@@ -326,19 +326,19 @@ WRONG, LATER = ApiError(Failure.AUTH, "wrong"), ApiError(Failure.SERVER, "later"
 
 
 def test_a_token_that_was_given_is_used_and_has_no_replacement() -> None:
-    tokens = Tokens("given")
+    tokens = Tokens("given", None)
     assert (tokens.get(1), tokens.replace("given", 1)) == ("given", None)
 
 
 def test_the_first_use_logs_in() -> None:
-    tokens = Tokens("", log_in=LogIn())
+    tokens = Tokens("", LogIn())
     assert [tokens.get(1), tokens.get(1)] == ["token-1", "token-1"]
 
 
 @pytest.mark.parametrize("stale", ["", "stale"])
 def test_wrong_credentials_are_not_tried_again(stale: str) -> None:
     log_in = LogIn(WRONG)
-    tokens = Tokens(stale, log_in=log_in)
+    tokens = Tokens(stale, log_in)
     for _ in range(3):
         with pytest.raises(ApiError, match="wrong"):
             tokens.replace("stale", 1) if stale else tokens.get(1)
@@ -347,7 +347,7 @@ def test_wrong_credentials_are_not_tried_again(stale: str) -> None:
 
 @pytest.mark.parametrize("error", [LATER, KeyError()], ids=["a hiccup", "a bug"])
 def test_another_error_of_the_login_is_the_caller_s_to_repeat(error: Exception) -> None:
-    tokens = Tokens("", log_in=LogIn(error))
+    tokens = Tokens("", LogIn(error))
     with pytest.raises(type(error)):
         tokens.get(1)
     assert tokens.get(1) == "token-2"
@@ -358,7 +358,7 @@ def test_another_error_of_the_login_is_the_caller_s_to_repeat(error: Exception) 
 def test_whoever_comes_while_somebody_logs_in_shares_how_that_ends(end: ApiError | None, stale: str) -> None:
     log_in = LogIn(*([end] if end else []))
     log_in.open.clear()
-    tokens = Tokens(stale, log_in=log_in)
+    tokens = Tokens(stale, log_in)
     ends: list[object] = []
     coming = threading.Semaphore(0)
 
@@ -387,6 +387,6 @@ def test_whoever_comes_while_somebody_logs_in_shares_how_that_ends(end: ApiError
 
 def test_who_finds_a_token_refused_that_another_has_renewed_takes_the_new_one() -> None:
     log_in = LogIn()
-    tokens = Tokens("stale", log_in=log_in)
+    tokens = Tokens("stale", log_in)
     assert [tokens.replace("stale", 1) for _ in range(3)] == ["token-1"] * 3
     assert log_in.logins == 1

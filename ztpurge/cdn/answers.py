@@ -35,6 +35,8 @@ TaskKind = Literal["urls", "dirs", "prefetch"]
 _ENDS: dict[str, State] = {"success": "done", "failure": "failed", "error": "failed", "delete": "failed"}
 _WORST_FIRST: tuple[State, ...] = ("failed", "pending", "done")
 _ALL = 100.0
+# the service's own words, by which alone it tells these: it has no code for them; the last one means the host
+WORDS = {"invalid token": Failure.AUTH, "Could not find token": Failure.AUTH, "can not found sp": Failure.HOST}
 _TASK_KINDS: dict[str, TaskKind] = {"0": "dirs", "1": "urls", "2": "prefetch"}
 
 
@@ -295,9 +297,10 @@ def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:
 
 
 def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, str]:
-    if 401 in {status, _code(facts)} or text in {"invalid token", "Could not find token"}:
+    told = WORDS.get(text)
+    if 401 in {status, _code(facts)} or told is Failure.AUTH:
         return Failure.AUTH, _RENEW
-    if status == 403 or text == "can not found sp":  # no provider behind the host
+    if status == 403 or told is Failure.HOST:
         return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
     if status in {429, 503}:
         return Failure.BUSY, "If that lasts, lower `concurrency` or set `pace: 1`"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from ztpurge.calls.transport import Request, exchange, make_session
-from ztpurge.cdn.answers import Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
+from ztpurge.cdn.answers import WORDS, Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ _MAX_ANSWER = 256 * 1024  # bytes; the longest documented answer has under 200
 # what an answer is understood by; to show such a word gives nobody's password away
 # fmt: off
 _PROTOCOL = frozenset({
-    "0", "1", "2", "Could not find token", "OK", "Unauthorized", "access", "can not found sp", "code", "delete", "dirs",
-    "error", "failure", "id", "init", "invalid token", "message", "msg", "path", "prepare", "rate", "reqId", "result",
-    "ret", "run", "status", "success", "successRate", "success_rate", "task", "taskContent", "taskId", "taskStatus",
-    "taskType", "title", "token", "unknow", "urls", "wait", "ws_api", "yy_api", "zt_api",
+    "0", "1", "2", "OK", "Unauthorized", "access", "code", "delete", "dirs", "error", "failure", "id", "init",
+    "message", "msg", "path", "prepare", "rate", "reqId", "result", "ret", "run", "status", "success", "successRate",
+    "success_rate", "task", "taskContent", "taskId", "taskStatus", "taskType", "title", "token", "unknow", "urls",
+    "wait", "ws_api", "yy_api", "zt_api", *WORDS,
 })
 # fmt: on
 _REFUSALS = frozenset({Failure.AUTH, Failure.REJECTED})
@@ -77,7 +77,7 @@ class Cdn:
         secrets.add_login(account.username, account.password)
         self._on_token = on_token
         self._session = make_session(account.api_url, environ)
-        self._tokens = Tokens(account.token, log_in=self._log_in if account.username else None)
+        self._tokens = Tokens(account.token, self._log_in if account.username else None)
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:
         """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError."""
@@ -182,7 +182,7 @@ class Cdn:
 class Tokens:
     """One token at a time; `log_in` gets another within so many seconds. Who comes meanwhile shares how that ends."""
 
-    def __init__(self, token: str, *, log_in: Callable[[float], str] | None = None) -> None:
+    def __init__(self, token: str, log_in: Callable[[float], str] | None) -> None:
         self._token = token
         self._log_in = log_in
         self._lock = threading.Lock()
