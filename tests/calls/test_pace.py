@@ -155,24 +155,31 @@ TIME_OUT = failed(Failure.TIMEOUT)
 REFUSED = failed(Failure.AWAY)
 
 
-def test_half_as_many_are_under_way_after_a_time_out() -> None:
-    clock = GlancingClock()
-    pace = Pace(0, clock)
-    started = begin(pace, clock, 8)
-    clock.go_on(100)
-    for _ in range(5):  # of one time: that the service was slow then is known after the first
-        pace.end_turn(TIME_OUT, started=started, timeout=100)
-    assert [may_start(pace, clock) for _ in range(3)] == [True, False, False]
+Rounds = list[tuple[int, list[tuple[float, ApiError | None]]]]  # calls that begin; how some of them end after seconds
 
 
-def test_one_is_under_way_however_many_time_out() -> None:
+@pytest.mark.parametrize(
+    ("rounds", "fit"),
+    [
+        # of one time: that the service was slow then is known after the first
+        pytest.param([(8, [(100, TIME_OUT), *[(0, TIME_OUT)] * 4])], 1, id="half of them after a time-out"),
+        pytest.param([(1, [(100, TIME_OUT)])] * 4, 1, id="one, however many time out"),
+        pytest.param([(2, [(10, None)] * 2)], 10, id="as many as one after another are answered in time"),
+        pytest.param([(2, [(40, None)] * 2)], 2, id="two of 40 s"),
+        pytest.param([(2, [(60, None)] * 2)], 1, id="one of a minute"),
+        pytest.param([(2, [(99, None)] * 2)], 1, id="at least one"),
+        pytest.param([(4, [(60, None), *[(0, None)] * 3])], 13, id="all, if all are answered at once"),
+    ],
+)
+def test_as_many_are_under_way_as_were_answered_in_time(rounds: Rounds, fit: int) -> None:
     clock = GlancingClock()
     pace = Pace(0, clock)
-    for _ in range(4):
-        started = begin(pace, clock, 1)
-        clock.go_on(100)
-        pace.end_turn(TIME_OUT, started=started, timeout=100)
-    assert [may_start(pace, clock), may_start(pace, clock)] == [True, False]
+    for calls, ends in rounds:
+        started = begin(pace, clock, calls)
+        for seconds, error in ends:
+            clock.go_on(seconds)
+            pace.end_turn(error, started=started, timeout=100)
+    assert [may_start(pace, clock) for _ in range(fit + 1)] == [True] * fit + [False]
 
 
 def test_each_success_allows_one_more_after_a_time_out() -> None:
@@ -189,27 +196,6 @@ def test_each_success_allows_one_more_after_a_time_out() -> None:
         assert [may_start(pace, clock) for _ in range(most + 1)] == [True] * most + [False]
         for _ in range(most):
             pace.end_turn(failed(Failure.SERVER), started=clock.now(), timeout=100)
-
-
-@pytest.mark.parametrize(("seconds", "fit"), [(10, 10), (40, 2), (60, 1), (99, 1)])
-def test_no_more_are_under_way_than_one_after_another_would_be_answered_in_time(seconds: float, fit: int) -> None:
-    clock = GlancingClock()
-    pace = Pace(0, clock)
-    started = begin(pace, clock, 2)
-    for _ in range(2):
-        clock.go_on(seconds)
-        pace.end_turn(None, started=started, timeout=100)
-    assert [may_start(pace, clock) for _ in range(fit + 1)] == [True] * fit + [False]
-
-
-def test_a_service_that_answers_all_at_once_gets_all_at_once() -> None:
-    clock = GlancingClock()
-    pace = Pace(0, clock)
-    started = begin(pace, clock, 4)
-    clock.go_on(60)
-    for _ in range(4):
-        pace.end_turn(None, started=started, timeout=100)
-    assert [may_start(pace, clock) for _ in range(4)] == [True] * 4
 
 
 @pytest.mark.parametrize(("calls", "at"), [pytest.param(3, 180, id="for each"), pytest.param(5, 200, id="at most")])
