@@ -190,8 +190,10 @@ def tls_port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize("name", ["bundle.pem", "a4d5717b.0"], ids=["a file", "a folder"])
 def test_a_company_s_bundle_is_read_once_for_all_connections(
-    tmp_path: Path, tls_port: int, variable: str, name: str
+    tmp_path: Path, tls_port: int, variable: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # the library's own is not read beside it, at each connection
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", "/no/such.pem")
     bundle = tmp_path / name  # in a folder a certificate is called by its hash
     bundle.write_bytes((CERTIFICATES / "authority.pem").read_bytes())
     url = f"https://localhost:{tls_port}/"
