@@ -303,6 +303,8 @@ def test_what_is_unfinished_is_left_after_a_grace(stops_at: float | None, grace:
     if stops_at is not None:
         clock.go_on(stops_at)
         clock.stop()
+        clock.go_on(2)
+        clock.stop()  # a second signal brings no more time
     clock.looks = [left_at - 0.01, left_at - 0.01, left_at]
     ended = [item for item, _ in scheduler.each(range(2), lambda item: item and released.wait(20))]
     released.set()
