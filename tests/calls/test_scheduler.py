@@ -137,6 +137,7 @@ def test_a_call_ends_with_the_time_or_a_stop(
     server = Server(clock, [failure] * 10, seconds=1)
     tried = server.call(seconds=seconds)
     assert (tried.value, tried.attempts, server.starts) == (None, len(starts), starts)
+    assert clock.now() - START < max(seconds, 1)  # nor is the end slept for
     assert tried.error
     assert tried.error.cause == cause
     if starts:
@@ -161,21 +162,28 @@ def test_a_call_may_use_the_request_timeout_but_no_more_than_is_left() -> None:
     assert server.timeouts == [100, 100, 80, 20]
 
 
-@pytest.mark.parametrize("retries", [0, 1])
-def test_a_pause_for_one_call_is_a_pause_for_all(retries: int) -> None:
+@pytest.mark.parametrize(
+    ("asked", "seconds", "held"),
+    [
+        pytest.param(30, 900, 30, id="as asked"),
+        pytest.param(500, 900, 60, id="no longer than a minute"),
+        pytest.param(500, 50, 25, id="no longer than half of the time"),
+    ],
+)
+def test_a_pause_for_one_call_is_a_pause_for_all(asked: float, seconds: float, held: float) -> None:
     class AskingClock(FakeClock):
         def sleep(self, seconds: float) -> None:
-            turns.append(pace.wait_for_turn(START + 30))  # another call, before the pause is over
+            turns.append(pace.wait_for_turn(START + held))  # another call, before the pause is over
             super().sleep(seconds)
 
     turns: list[bool] = []
     clock = AskingClock(spread=0)
     pace = Pace(0, clock)
-    server, other = Server(clock, [error(Failure.BUSY, retry_after=30)]), Server(clock)
-    server.call(retries=retries, pace=pace)
+    server, other = Server(clock, [error(Failure.BUSY, retry_after=asked)]), Server(clock)
+    server.call(retries=0, seconds=seconds, pace=pace)
     other.call(pace=pace)
-    assert (server.starts, other.starts) == ([0, 30][: retries + 1], [30])
-    assert set(turns) == {False}
+    assert (server.starts, other.starts) == ([0], [held])
+    assert not any(turns)
 
 
 @given(
@@ -295,6 +303,8 @@ def test_what_is_unfinished_is_left_after_a_grace(stops_at: float | None, grace:
     if stops_at is not None:
         clock.go_on(stops_at)
         clock.stop()
+        clock.go_on(2)
+        clock.stop()  # a second signal brings no more time
     clock.looks = [left_at - 0.01, left_at - 0.01, left_at]
     ended = [item for item, _ in scheduler.each(range(2), lambda item: item and released.wait(20))]
     released.set()

@@ -15,14 +15,15 @@ import pytest
 
 from sandbox.listener import Listener
 from sandbox.wire import read_request
+from ztpurge.calls.door import make_session
+from ztpurge.calls.exchange import Answer, Request
 from ztpurge.calls.redaction import Secrets
-from ztpurge.calls.transport import Answer, Request, make_session
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ztpurge.calls.wire import Session
+    from ztpurge.calls.transport import Session
 
 SECRET = "0123456789abcdefghij0123456789abcdefghij"
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
@@ -190,8 +191,10 @@ def tls_port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 @pytest.mark.parametrize("name", ["bundle.pem", "a4d5717b.0"], ids=["a file", "a folder"])
 def test_a_company_s_bundle_is_read_once_for_all_connections(
-    tmp_path: Path, tls_port: int, variable: str, name: str
+    tmp_path: Path, tls_port: int, variable: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # the library's own is not read beside it, at each connection
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", "/no/such.pem")
     bundle = tmp_path / name  # in a folder a certificate is called by its hash
     bundle.write_bytes((CERTIFICATES / "authority.pem").read_bytes())
     url = f"https://localhost:{tls_port}/"
@@ -231,3 +234,36 @@ def test_a_bundle_that_is_none_is_named_before_anything_is_called(bundle: str, w
         make_session("https://api.example", {"REQUESTS_CA_BUNDLE": bundle})
     assert caught.value.place == "REQUESTS_CA_BUNDLE"
     assert make_session("http://api.example", {"REQUESTS_CA_BUNDLE": bundle})  # which does without
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        pytest.param({}, "certificate verify failed", id="unknown"),
+        pytest.param(
+            {"CURL_CA_BUNDLE": str(CERTIFICATES / "authority.pem")}, "Tunnel connection failed: 403", id="known"
+        ),
+    ],
+)
+def test_a_proxy_proves_who_it_is_before_it_is_told_anything(
+    environ: dict[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_tunnels(connection: socket.socket) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(CERTIFICATES / "localhost.pem")
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as secured:
+            with secured.makefile("rb") as stream:
+                asked = read_request(stream)
+            is_tunnel = asked is not None and asked.method == "CONNECT"
+            status = b"403 Forbidden" if is_tunnel else b"200 OK"
+            secured.sendall(b"HTTP/1.1 %b\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok" % status)
+
+    with Listener(refuse_tunnels, bind="127.0.0.1", port=0) as listener:
+        for variable in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(variable, f"https://localhost:{urlsplit(listener.url).port}")
+        for url in ("https://static.example.com/", "http://static.example.com/"):
+            if environ and url.startswith("http:"):
+                assert ask(make_session(url, environ), url).body == b"ok"
+                continue
+            with pytest.raises(ApiError, match=words):
+                ask(make_session(url, environ), url)

@@ -178,16 +178,26 @@ def test_an_outage_of_two_minutes_fails_nothing(
     assert len(tried) <= 20 + concurrency
 
 
-def test_a_host_without_an_address_is_given_up_for_all(submit: Submit, clock: FakeClock) -> None:
+@pytest.mark.parametrize(
+    ("failure", "tries", "others"),
+    [
+        pytest.param(Failure.NO_NAME, 3, 0, id="no address: for all"),
+        pytest.param(Failure.AUTH, 1, 0, id="a refused token: for all"),
+        pytest.param(Failure.HOST, 1, 1, id="a refused host: for its calls"),
+    ],
+)
+def test_what_need_not_be_asked_again_is_given_up(
+    submit: Submit, clock: FakeClock, failure: Failure, tries: int, others: int
+) -> None:
     calls = []
 
     def call(batch: Batch, _timeout: float) -> Receipt:
-        calls.append(batch)
-        raise ApiError(Failure.NO_NAME, "no address")
+        calls.append(batch.host)
+        raise ApiError(failure, "no")
 
-    outcomes = submit(call)
-    assert {(outcome.state, str(outcome.error)) for outcome in outcomes} == {("failed", "no address")}
-    assert len(calls) == 3
+    outcomes = submit(call, plan=Plan((*PLAN.batches, Batch("urls", "b.example", ("http://b.example/",)))))
+    assert {(outcome.state, str(outcome.error)) for outcome in outcomes} == {("failed", "no")}
+    assert calls == ["a.example"] * tries + ["b.example"] * others
     assert clock.now() < 1010
 
 
@@ -371,6 +381,7 @@ B1, B2, B3, B4 = batches_of("b.example", 4)
         pytest.param([*batches_of("a.example", 1, size=2), A2, A3, A4], [*A1.entries[:2], A2.entries[5]], id="two"),
         pytest.param([*batches_of("a.example", 1, size=4), A2, A3, A4], [*A1.entries[:4], A2.entries[5]], id="four"),
         pytest.param([A1, A2, A3, A4], [*A1.entries, A3.entries[5]], id="a host that took something"),
+        pytest.param([A1, A2, A3, A4], [A1.entries[5], *A2.entries, A3.entries[5]], id="a host that took a part"),
     ],
 )
 def test_nothing_else_is_refused_with_what_is_bad(batches: list[Batch], bad: list[str], concurrency: int) -> None:

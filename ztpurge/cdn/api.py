@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.calls.transport import Request, make_session
+from ztpurge.calls.door import make_session
+from ztpurge.calls.exchange import Request
 from ztpurge.cdn.answers import WORDS, Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
 from ztpurge.errors import ApiError, Failure
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ztpurge.calls.clock import Clock
+    from ztpurge.calls.exchange import Answer
     from ztpurge.calls.redaction import Secrets
-    from ztpurge.calls.transport import Answer
     from ztpurge.cdn.answers import TaskKind
     from ztpurge.cdn.plan import Batch
 

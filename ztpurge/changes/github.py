@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
+from ztpurge.calls.door import make_session
+from ztpurge.calls.exchange import Request
 from ztpurge.calls.scheduler import retry_after
-from ztpurge.calls.transport import Request, make_session
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,
@@ -32,9 +33,9 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from ztpurge.calls.exchange import Answer
     from ztpurge.calls.redaction import Secrets
     from ztpurge.calls.scheduler import Scheduler
-    from ztpurge.calls.transport import Answer
     from ztpurge.changes.event import Run
     from ztpurge.changes.runs import Listed
     from ztpurge.changes.trees import Entry
