@@ -28,57 +28,39 @@ class Mutation:
     line: str
     instead: str
 
+    def make_in(self, tree: Path) -> None:
+        """Change the line in a tree; raise ValueError if it is not there."""
+        file = tree / "ztpurge" / self.file
+        code = file.read_text(encoding="utf-8")
+        if code.count(self.line) != 1:
+            raise ValueError(f"{self.file} has this {code.count(self.line)} times: {self.line.strip()}")
+        file.write_text(code.replace(self.line, self.instead), encoding="utf-8")
 
+
+# fmt: off
 MUTATIONS = (
-    Mutation(
-        "a file whose purge failed is kept in the manifest as purged",
-        "ztpurge/changes/manifest.py",
-        "entries = {**before.files, **dict.fromkeys(changed)}",
-        "entries = {**before.files, **{path: now.get(path) for path in changed}}",
-    ),
-    Mutation(
-        "a reqId that is not done counts as done",
-        "ztpurge/cdn/wait.py",
-        'if progress is None or outcome.status != "purged" or progress.state == "done":',
-        'if progress is None or outcome.status != "purged" or progress.state != "failed":',
-    ),
-    Mutation(
-        "a URL that serves other content counts as fresh",
-        "ztpurge/edge/judge.py",
-        'return Verdict(url, "stale", "serves other content", served="other content")',
-        'return Verdict(url, "fresh")',
-    ),
-    Mutation(
-        "a deleted file that is still served counts as gone",
-        "ztpurge/edge/judge.py",
-        "    if seen.status in _NO_FILE:",
-        "    if seen.status in {*_NO_FILE, 200}:",
-    ),
-    Mutation(
-        "a manifest is trusted over runs that left none",
-        "ztpurge/sources/built.py",
-        'return _why_runs_are_lost(step, manifest) if _this_run(step.environ)[0] else ""',
-        'return ""',
-    ),
-    Mutation(
-        "a run does not note what it is about to purge, nor what failed",
-        "ztpurge/changes/manifest.py",
-        "entries = {**before.files, **dict.fromkeys(changed)}",
-        "entries = {**dict.fromkeys(changed), **before.files}",
-    ),
-    Mutation(
-        "`last-success` forgets the runs since then",
-        "ztpurge/changes/runs.py",
-        "return tuple(dict.fromkeys(since))",
-        "return (success.head,)",
-    ),
-    Mutation(
-        "index files do not purge their folder",
-        "ztpurge/site/mapping.py",
-        'yield f"{folder}/" if folder else ""',
-        "pass",
-    ),
+    Mutation("a file whose purge failed is kept in the manifest as purged", "changes/manifest.py",
+             "entries = {**before.files, **dict.fromkeys(changed)}",
+             "entries = {**before.files, **{path: now.get(path) for path in changed}}"),
+    Mutation("a reqId that is not done counts as done", "cdn/wait.py",
+             'return now if task.state == "done" else self._ask_providers(req_id, now, task.kind)',
+             'return replace(now, state="done")'),
+    Mutation("a URL that serves other content counts as fresh", "edge/judge.py",
+             'return Verdict(url, "stale", "serves other content", served="other content")',
+             'return Verdict(url, "fresh")'),
+    Mutation("a deleted file that is still served counts as gone", "edge/judge.py",
+             "    if seen.status in _NO_FILE:", "    if seen.status in {*_NO_FILE, 200}:"),
+    Mutation("a manifest is trusted over runs that left none", "sources/output.py",
+             "if manifest.served != served or not run.number:", "if manifest.served != served or run.number:"),
+    Mutation("a run does not note what it is about to purge, nor what failed", "changes/manifest.py",
+             "entries = {**before.files, **dict.fromkeys(changed)}",
+             "entries = {**dict.fromkeys(changed), **before.files}"),
+    Mutation("`last-success` forgets the runs since then", "changes/runs.py",
+             "return tuple(dict.fromkeys(since))", "return (success.head,)"),
+    Mutation("index files do not purge their folder", "site/mapping.py",
+             'rules += [_Rule(f"/{name}", "/", "folder") for name in site.index_files]', "pass"),
 )
+# fmt: on
 
 
 def violations(tree: Path, *, seed: int) -> int:
@@ -100,10 +82,7 @@ def attempt(mutation: Mutation) -> str:
         for part in PARTS:
             source = TOP / part
             shutil.copytree(source, tree / part) if source.is_dir() else shutil.copy(source, tree)
-        code = (tree / mutation.file).read_text(encoding="utf-8")
-        if code.count(mutation.line) != 1:
-            raise ValueError(f"{mutation.file} has this {code.count(mutation.line)} times: {mutation.line.strip()}")
-        (tree / mutation.file).write_text(code.replace(mutation.line, mutation.instead), encoding="utf-8")
+        mutation.make_in(tree)
         for number in range(1, ROUNDS + 1):
             found = violations(tree, seed=number * HISTORIES)
             if found:

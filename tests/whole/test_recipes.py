@@ -18,44 +18,36 @@ from tests.whole.steps import run_inside as run_step
 from ztpurge.site.urls import spell_path
 
 TOP = Path(__file__).resolve().parents[2]
-PAGE = (TOP / "docs" / "changes.md").read_text(encoding="utf-8")
-README = (TOP / "README.md").read_text(encoding="utf-8")
+PAGES = {file.name: file.read_text(encoding="utf-8") for file in (TOP / "README.md", *sorted(TOP.glob("docs/*.md")))}
+EXAMPLES = {  # all values are text, and `on` stays a word
+    f"{name}-{number}": yaml.load(fence, Loader=yaml.BaseLoader)  # noqa: S506 - it makes nothing but text
+    for name, page in PAGES.items()
+    for number, fence in enumerate(re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE), start=1)
+}
 
 
-def recipes_of(page: str) -> list[list[dict[str, Any]]]:
-    """Return the lists of steps that a page shows; all values are text."""
-    fences = re.findall(r"```yaml\n(- .*?)```", page, re.DOTALL)
-    return [yaml.load(fence, Loader=yaml.BaseLoader) for fence in fences]  # noqa: S506 - text
+def steps_of(page: str) -> list[list[dict[str, Any]]]:
+    """Return the examples of a page that are steps alone."""
+    return [steps for name, steps in EXAMPLES.items() if name.startswith(page) and isinstance(steps, list)]
+
+
+RECIPES = steps_of("changes.md")
+BUILT = [steps for steps in steps_of("README.md") if any("manifest" in step.get("with", {}) for step in steps)]
+ODD = ["a b.html", "caf\u00e9.html", "a(1)&$x.html", "[slug].html", "css/site.css"]
 
 
 def with_token(step: dict[str, Any], token: str) -> dict[str, str]:
     """Return the inputs of a step, with a token instead of the secrets that it names."""
-    return {name: value for name, value in step["with"].items() if not value.startswith("${{ secrets.")} | {
-        "token": token
-    }
+    given = {name: value for name, value in step["with"].items() if not value.startswith("${{ secrets.")}
+    return given | {"token": token}
 
 
 def is_ours(step: dict[str, Any]) -> bool:
     return str(step.get("uses")).startswith("OWNER/ztpurge@")
 
 
-RECIPES = recipes_of(PAGE)
-BUILT = [recipe for recipe in recipes_of(README) if any("manifest" in step.get("with", {}) for step in recipe)]
-ODD = ["a b.html", "caf\u00e9.html", "a(1)&$x.html", "[slug].html", "css/site.css"]
-
-
-EXAMPLES = [
-    pytest.param(fence, id=f"{file.name}-{number}")
-    for file in (TOP / "README.md", *sorted((TOP / "docs").glob("*.md")))
-    for number, fence in enumerate(
-        re.findall(r"^```yaml\n(.*?)^```", file.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE), start=1
-    )
-]
-
-
-@pytest.mark.parametrize("fence", EXAMPLES)
-def test_an_example_purges_after_the_deployment_and_with_secrets(fence: str) -> None:
-    document = yaml.load(fence, Loader=yaml.BaseLoader)  # noqa: S506 - `on` stays a word, all is text
+@pytest.mark.parametrize("document", EXAMPLES.values(), ids=EXAMPLES)
+def test_an_example_purges_after_the_deployment_and_with_secrets(document: Any) -> None:  # noqa: ANN401 - YAML's
     jobs = {"": {"steps": document}} if isinstance(document, list) else document["jobs"]
     (job,) = [job for job in jobs.values() if any(map(is_ours, job["steps"]))]
     steps = jobs.get(job.get("needs"), {"steps": []})["steps"] + job["steps"]
@@ -69,13 +61,19 @@ def test_an_example_purges_after_the_deployment_and_with_secrets(fence: str) -> 
 
 
 def test_the_main_example_and_the_error_say_how_long_a_token_lasts(cdn: Sandbox, workspace: Path) -> None:
-    (line,) = [line for line in README.splitlines() if "secrets.ZT_CDN_TOKEN" in line]
+    (line,) = [line for line in PAGES["README.md"].splitlines() if "secrets.ZT_CDN_TOKEN" in line]
     given = {"token": "a-token-of-yesterday", "base-url": "https://static.example.com/", "files": "a"}
     finished = run_step(workspace, given | {"api-url": cdn.api_url})
     assert finished.exit_code == 1
     for text in (line.partition("#")[2], finished.log):
         assert "ends within a day or so" in text
         assert "`username` and `password` in its place do not" in text
+
+
+def test_the_pages_have_recipes_and_both_ways_to_keep_a_manifest() -> None:
+    used = [[step.get("uses", "gh").partition("@")[0] for step in recipe] for recipe in BUILT]
+    ways = [("actions/cache/restore", "actions/cache/save"), ("gh", "actions/upload-artifact")]
+    assert (len(RECIPES), [(uses[0], uses[-1]) for uses in used]) == (4, ways)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=[recipe[0].get("uses", "git").partition("@")[0] for recipe in RECIPES])
@@ -98,12 +96,7 @@ def test_a_recipe_purges_what_its_producer_lists(
     finished = run_step(site.folder, given | {"api-url": cdn.api_url})
     assert finished.exit_code == 0, finished.log
     purged = sorted(entry for call in cdn.purge_calls for entry in call.entries)
-    expected = sorted(f"https://static.example.com/{path}" for name in names for path in spell_path(name))
-    assert purged == expected
-
-
-def test_the_page_has_recipes() -> None:
-    assert len(RECIPES) == 4
+    assert purged == sorted(f"https://static.example.com/{path}" for name in names for path in spell_path(name))
 
 
 FAKE_GH = """#!/bin/sh
@@ -120,20 +113,20 @@ def test_a_built_site_keeps_its_manifest_from_run_to_run(
 ) -> None:
     first, _, step, last = recipe
     name = step["with"]["manifest"]
-    kept = tmp_path / "kept" / name
-    (tmp_path / "bin").mkdir()
+    assert (last["if"], last["with"]["path"]) == ("always()", name)
+    kept, served = tmp_path / "kept" / name, tmp_path / "served"
+    for folder in (tmp_path / "bin", kept.parent, served):
+        folder.mkdir(parents=True)
     (tmp_path / "bin/gh").write_text(FAKE_GH)
     (tmp_path / "bin/gh").chmod(0o755)
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "served").mkdir()
     results = []
-    with Sandbox(tmp_path / "served", hosts=("127.0.0.1",), token=token) as cdn:
-        for number, files in enumerate(({"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"a": "2", "b": "1"}), start=1):
+    with Sandbox(served, hosts=("127.0.0.1",), token=token) as cdn:
+        for number, text in enumerate("122", start=1):
             workspace = tmp_path / f"workspace-{number}"
-            for folder in (workspace / step["with"]["root"], tmp_path / "served"):
+            for folder in (workspace / step["with"]["root"], served):
                 folder.mkdir(parents=True, exist_ok=True)
-                for file, text in files.items():
-                    (folder / file).write_text(text)
+                (folder / "a").write_text(text)
+                (folder / "b").write_text("1")
             if "run" in first:
                 environ = ENVIRON | {"KEPT": str(kept), "RUNNER_TEMP": str(tmp_path / f"temp-{number}")}
                 environ |= {"PATH": f"{tmp_path / 'bin'}:{ENVIRON['PATH']}", "GITHUB_REPOSITORY": "o/r"}
@@ -144,14 +137,5 @@ def test_a_built_site_keeps_its_manifest_from_run_to_run(
             given = with_token(step, token) | {"api-url": cdn.api_url, "base-url": f"{cdn.edge_url}/"}
             finished = run_step(workspace, given, environ={"GITHUB_RUN_NUMBER": str(number)})
             results.append((finished.exit_code, finished.outputs["url-count"]))
-            assert (last["if"], last["with"]["path"]) == ("always()", name)
             shutil.copy(workspace / name, kept)
     assert results == [(0, "2"), (0, "1"), (0, "0")]
-
-
-def test_the_readme_shows_both_ways_to_keep_a_manifest() -> None:
-    used = [[step.get("uses", "gh").partition("@")[0] for step in recipe] for recipe in BUILT]
-    assert [(uses[0], uses[-1]) for uses in used] == [
-        ("actions/cache/restore", "actions/cache/save"),
-        ("gh", "actions/upload-artifact"),
-    ]
