@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.standins.tables import cases
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse, read_list, table
 from ztpurge.site.patterns import Patterns
@@ -244,22 +245,15 @@ def test_what_cannot_be_used_is_refused(name: str, text: str, problem: str) -> N
     assert problems_of(**{name: text}) == {name.replace("_", "-"): problem}
 
 
-@pytest.mark.parametrize(
-    ("variable", "place", "nearest"),
-    [
-        pytest.param("INPUT_DRY_RUN", "dry_run", "dry-run", id="underscore"),
-        pytest.param("INPUT_DRYRUN", "dryrun", "dry-run", id="no hyphen"),
-        pytest.param("INPUT_BASEURL", "baseurl", "base-url", id="base-url"),
-        pytest.param("INPUT_URL", "url", "urls", id="singular"),
-        pytest.param("INPUT_VERFIY", "verfiy", "verify", id="letters swapped"),
-        pytest.param("INPUT_FAIL_ON_ERRORS", "fail_on_errors", "fail-on-error", id="plural"),
-        pytest.param("INPUT_dry-run", "INPUT_dry-run", "dry-run", id="small letters, by hand"),
-        pytest.param("INPUT_XYZZY", "xyzzy", "", id="like none"),
-        pytest.param("INPUT_", "INPUT_", "", id="no name"),
-        pytest.param("INPUT_\udcff\x1b[31m\n", "INPUT_\\udcff\\x1b[31m\\n", "", id="hostile"),
-        pytest.param("INPUT_" + "X" * 10_000, "x" * 100, "", id="endless"),
-    ],
-)
+@cases("variable place nearest", {
+    "underscore": ("INPUT_DRY_RUN", "dry_run", "dry-run"), "no hyphen": ("INPUT_DRYRUN", "dryrun", "dry-run"),
+    "base-url": ("INPUT_BASEURL", "baseurl", "base-url"), "singular": ("INPUT_URL", "url", "urls"),
+    "letters swapped": ("INPUT_VERFIY", "verfiy", "verify"),
+    "plural": ("INPUT_FAIL_ON_ERRORS", "fail_on_errors", "fail-on-error"),
+    "small letters, by hand": ("INPUT_dry-run", "INPUT_dry-run", "dry-run"), "like none": ("INPUT_XYZZY", "xyzzy", ""),
+    "no name": ("INPUT_", "INPUT_", ""), "hostile": ("INPUT_\udcff\x1b[31m\n", "INPUT_\\udcff\\x1b[31m\\n", ""),
+    "endless": ("INPUT_" + "X" * 10_000, "x" * 100, ""),
+})  # fmt: skip
 @pytest.mark.parametrize("value", ["true", "", TOKEN])
 def test_an_input_that_there_is_not_is_refused(variable: str, place: str, nearest: str, value: str) -> None:
     with pytest.raises(InvalidInputs) as raised:
@@ -307,19 +301,16 @@ def test_every_problem_is_reported_at_once() -> None:
     assert set(problems_of(files="a.html", **wrong)) == {name.replace("_", "-") for name in wrong}
 
 
-@pytest.mark.parametrize(
-    ("values", "place"),
-    [
-        pytest.param({"token": "two words"}, "token", id="reported once"),
-        pytest.param({"base_url": "x", "files": "a.html"}, "base-url", id="files beside a broken base-url"),
-        pytest.param({"timeout": "1h", "delay": "1000"}, "timeout", id="delay beside a broken timeout"),
-        pytest.param({"dry_run": "yes", "token": ""}, "dry-run", id="no token beside a broken dry-run"),
-        pytest.param({"command": "state", "req_ids": "fa97"}, "command", id="reqIds beside a broken command"),
-        pytest.param({"command": "status", "req_ids": "a b"}, "req-ids", id="status beside broken reqIds"),
-        pytest.param({"command": "status", "req_ids": "fa97", "dry_run": "yes"}, "dry-run", id="status beside dry-run"),
-        pytest.param({"manifest": "m.json", "base_url": "x"}, "base-url", id="manifest beside a broken base-url"),
-    ],
-)
+@cases("values place", {
+    "reported once": ({"token": "two words"}, "token"),
+    "files beside a broken base-url": ({"base_url": "x", "files": "a.html"}, "base-url"),
+    "delay beside a broken timeout": ({"timeout": "1h", "delay": "1000"}, "timeout"),
+    "no token beside a broken dry-run": ({"dry_run": "yes", "token": ""}, "dry-run"),
+    "reqIds beside a broken command": ({"command": "state", "req_ids": "fa97"}, "command"),
+    "status beside broken reqIds": ({"command": "status", "req_ids": "a b"}, "req-ids"),
+    "status beside dry-run": ({"command": "status", "req_ids": "fa97", "dry_run": "yes"}, "dry-run"),
+    "manifest beside a broken base-url": ({"manifest": "m.json", "base_url": "x"}, "base-url"),
+})  # fmt: skip
 def test_a_broken_input_puts_no_other_at_fault(values: dict[str, str], place: str) -> None:
     assert list(problems_of(**values)) == [place]
 
@@ -454,21 +445,13 @@ def test_the_machine_may_find_more_problems() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("text", "entries"),
-    [
-        pytest.param("", (), id="nothing"),
-        pytest.param("a\nb\n", ("a", "b"), id="lines"),
-        pytest.param("  a b \r\n\r\n\tc\r\n", ("a b", "c"), id="trimmed"),
-        pytest.param('["a", " b ", ""]', ("a", " b "), id="JSON"),
-        pytest.param('\n[\n"a"\n]\n', ("a",), id="JSON over lines"),
-        pytest.param("[]", (), id="empty JSON"),
-        pytest.param("[a]", ("[a]",), id="brackets"),
-        pytest.param("[1]", ("[1]",), id="JSON of other things"),
-        pytest.param("[a]\n[b]", ("[a]", "[b]"), id="brackets on lines"),
-        pytest.param("[" * 50_000 + "]" * 50_000, ("[" * 50_000 + "]" * 50_000,), id="deep JSON"),
-    ],
-)
+@cases("text entries", {
+    "nothing": ("", ()), "lines": ("a\nb\n", ("a", "b")), "trimmed": ("  a b \r\n\r\n\tc\r\n", ("a b", "c")),
+    "JSON": ('["a", " b ", ""]', ("a", " b ")), "JSON over lines": ('\n[\n"a"\n]\n', ("a",)), "empty JSON": ("[]", ()),
+    "brackets": ("[a]", ("[a]",)), "JSON of other things": ("[1]", ("[1]",)),
+    "brackets on lines": ("[a]\n[b]", ("[a]", "[b]")),
+    "deep JSON": ("[" * 50_000 + "]" * 50_000, ("[" * 50_000 + "]" * 50_000,)),
+})  # fmt: skip
 def test_a_list_is_lines_or_json(text: str, entries: tuple[str, ...]) -> None:
     assert read_list(text) == entries
 

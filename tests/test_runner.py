@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.runner import read_outputs
+from tests.standins.tables import cases
 from ztpurge.errors import ZtpurgeError
 from ztpurge.runner import Runner
 
@@ -33,16 +34,12 @@ def runner(tmp_path: Path, out: io.StringIO) -> Runner:
     return Runner(environ, out)
 
 
-@pytest.mark.parametrize(
-    ("secret", "lines"),
-    [
-        pytest.param("abc", ["::add-mask::abc"], id="one line"),
-        pytest.param(" abc\n", ["::add-mask::abc"], id="trimmed as the token is"),
-        pytest.param("a%b\nc", ["::add-mask::a%25b", "::add-mask::a%2525b", "::add-mask::c"], id="line by line"),
-        pytest.param("\n", [], id="nothing to mask"),
-        pytest.param("a\udcff", ["::add-mask::a\udcff", "::add-mask::a%25FF"], id="not UTF-8, which is refused later"),
-    ],
-)
+@cases("secret lines", {
+    "one line": ("abc", ["::add-mask::abc"]), "trimmed as the token is": (" abc\n", ["::add-mask::abc"]),
+    "line by line": ("a%b\nc", ["::add-mask::a%25b", "::add-mask::a%2525b", "::add-mask::c"]),
+    "nothing to mask": ("\n", []),
+    "not UTF-8, which is refused later": ("a\udcff", ["::add-mask::a\udcff", "::add-mask::a%25FF"]),
+})  # fmt: skip
 def test_secrets_are_masked(runner: Runner, out: io.StringIO, secret: str, lines: list[str]) -> None:
     runner.mask(secret)
     assert out.getvalue().splitlines() == lines
@@ -144,14 +141,10 @@ def test_a_file_is_written_whole_and_replaces_an_older_one(runner: Runner, tmp_p
     assert (tmp_path / "ws/out/report.json").stat().st_mode & 0o777 == 0o644
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        pytest.param("../report", "outside", id="outside"),
-        pytest.param(".", "is a folder", id="the workspace"),
-        pytest.param("file/report", "cannot be written", id="below a file"),
-    ],
-)
+@cases("name words", {
+    "outside": ("../report", "outside"), "the workspace": (".", "is a folder"),
+    "below a file": ("file/report", "cannot be written"),
+})  # fmt: skip
 def test_a_file_that_cannot_be_written_is_refused(runner: Runner, tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "ws/file").touch()
     with pytest.raises(ZtpurgeError, match=words):

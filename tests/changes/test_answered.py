@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.standins.tables import cases
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,
@@ -127,30 +128,21 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
         assert page.is_cut is False
 
 
-@pytest.mark.parametrize(
-    ("name", "path", "new"),
-    [
-        pytest.param("runs", ("workflow_runs",), None, id="no list of runs is not an empty one"),
-        pytest.param("runs", ("workflow_runs", 0, "head_sha"), DROPPED, id="a run without a commit is not passed over"),
-        pytest.param("runs", ("workflow_runs", 0, "run_number"), True, id="true for a number"),
-        pytest.param("runs", ("workflow_runs", 0, "created_at"), "yesterday", id="a time that is none"),
-        pytest.param("tree", ("tree",), None, id="no tree is not an empty one"),
-        pytest.param("tree", ("tree",), "x", id="a text for a tree"),
-        pytest.param("tree", ("truncated",), DROPPED, id="not told whether it is whole"),
-        pytest.param("tree", ("tree", 0, "path"), 7, id="a number for a name"),
-        pytest.param("releases", (0, "prerelease"), DROPPED, id="not told whether it is a prerelease"),
-        pytest.param("releases", (0, "tag_name"), 1, id="a number for a tag"),
-        pytest.param("releases", (), {"0": RELEASE}, id="an object for a list"),
-        pytest.param("tree", ("tree", 0), {"path": "a"}, id="an entry without an id"),
-        pytest.param("tree", (), [], id="a list for a tree"),
-        pytest.param("tree", (), None, id="null for a tree"),
-        pytest.param("blob", (), {}, id="nothing for a file"),
-        pytest.param("blob", ("content",), None, id="null for a content"),
-        pytest.param("blob", ("content",), "\u00e9", id="not ASCII"),
-        pytest.param("blob", ("content",), "a", id="half a byte"),
-        pytest.param("blob", ("encoding",), "none", id="a file too large to be sent"),
-    ],
-)
+@cases("name path new", {
+    "no list of runs is not an empty one": ("runs", ("workflow_runs",), None),
+    "a run without a commit is not passed over": ("runs", ("workflow_runs", 0, "head_sha"), DROPPED),
+    "true for a number": ("runs", ("workflow_runs", 0, "run_number"), True),
+    "a time that is none": ("runs", ("workflow_runs", 0, "created_at"), "yesterday"),
+    "no tree is not an empty one": ("tree", ("tree",), None), "a text for a tree": ("tree", ("tree",), "x"),
+    "not told whether it is whole": ("tree", ("truncated",), DROPPED),
+    "a number for a name": ("tree", ("tree", 0, "path"), 7),
+    "not told whether it is a prerelease": ("releases", (0, "prerelease"), DROPPED),
+    "a number for a tag": ("releases", (0, "tag_name"), 1), "an object for a list": ("releases", (), {"0": RELEASE}),
+    "an entry without an id": ("tree", ("tree", 0), {"path": "a"}), "a list for a tree": ("tree", (), []),
+    "null for a tree": ("tree", (), None), "nothing for a file": ("blob", (), {}),
+    "null for a content": ("blob", ("content",), None), "not ASCII": ("blob", ("content",), "\u00e9"),
+    "half a byte": ("blob", ("content",), "a"), "a file too large to be sent": ("blob", ("encoding",), "none"),
+})  # fmt: skip
 def test_what_is_lacking_is_refused(name: str, path: tuple[object, ...], new: object) -> None:
     answer, parse = GOOD[name]
     with pytest.raises(ZtpurgeError, match="it answered no "):

@@ -14,6 +14,7 @@ import pytest
 
 from tests.changes.conftest import ASKED, KINDS, checkout
 from tests.standins.repositories import ENVIRON, Repository
+from tests.standins.tables import cases
 from ztpurge.changes.git import Git
 from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE, Entry
 from ztpurge.errors import ZtpurgeError
@@ -102,24 +103,13 @@ def test_without_a_repository_or_git_nothing_is_known(served: Served, tmp_path: 
         checkout(tmp_path / "file").resolve("main")
 
 
-@pytest.mark.parametrize(
-    ("ref", "found"),
-    [
-        pytest.param("main", True, id="branch"),
-        pytest.param("v1", True, id="annotated tag"),
-        pytest.param("HEAD", False, id="HEAD"),
-        pytest.param("main@{1.week.ago}", False, id="reflog, which begins with the checkout"),
-        pytest.param("main~1", False, id="an ancestor"),
-        pytest.param("v1^{}", False, id="peeled"),
-        pytest.param("only-there", True, id="branch of the remote"),
-        pytest.param("{head:.7}", True, id="short id"),
-        pytest.param("{head}", True, id="id"),
-        pytest.param("none", False, id="not there"),
-        pytest.param("--all", False, id="an option"),
-        pytest.param("main..HEAD", False, id="a range"),
-        pytest.param("", False, id="empty"),
-    ],
-)
+@cases("ref found", {
+    "branch": ("main", True), "annotated tag": ("v1", True), "HEAD": ("HEAD", False),
+    "reflog, which begins with the checkout": ("main@{1.week.ago}", False), "an ancestor": ("main~1", False),
+    "peeled": ("v1^{}", False), "branch of the remote": ("only-there", True), "short id": ("{head:.7}", True),
+    "id": ("{head}", True), "not there": ("none", False), "an option": ("--all", False),
+    "a range": ("main..HEAD", False), "empty": ("", False),
+})  # fmt: skip
 def test_names_become_commits(served: Served, ref: str, found: bool) -> None:
     served.source.git("tag", "--force", "--annotate", "--message=v1", "v1")
     served.source.git("update-ref", "refs/remotes/origin/only-there", served.head)
@@ -170,8 +160,7 @@ def test_a_git_that_is_slow_to_take_names_is_waited_for(served: Served, tmp_path
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["", ":", ".", "bin", "{folder}", "{folder}/bin", ":{folder}", "{outside}", "./bin:{folder}/../{name}/bin"],
+    "path", ["", ":", ".", "bin", "{folder}", "{folder}/bin", ":{folder}", "{outside}", "./bin:{folder}/../{name}/bin"]
 )
 def test_git_of_the_workspace_is_not_run(repository: Repository, tmp_path: Path, path: str) -> None:
     head = repository.commit({"a": "1"})

@@ -18,6 +18,7 @@ from tests.changes.conftest import ASKED, checkout
 from tests.conftest import FakeClock, make_scheduler
 from tests.standins.github import GitHubApi, Release, Run
 from tests.standins.repositories import Repository
+from tests.standins.tables import cases
 from ztpurge.calls.clock import Clock
 from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.event import Run as EventRun
@@ -204,25 +205,18 @@ RUNS = (
     Run("7" * 40, event="schedule"),
     Run("8" * 40),
 )
-FAILED = (
-    Run("2" * 40, run_id=2, status="in_progress", conclusion=None),
-    Run("1" * 40, run_id=1, conclusion="failure"),
-)
+FAILED = (Run("2" * 40, run_id=2, status="in_progress", conclusion=None), Run("1" * 40, run_id=1, conclusion="failure"))
 OF_FORKS = (*(Run(f"{number:040x}", head_repository="fork/site") for number in range(230)), Run("a" * 40))
 
 
-@pytest.mark.parametrize(
-    ("runs", "run", "found"),
-    [
-        pytest.param(RUNS, MAIN, ("7", "6", "1"), id="our own, and what ran since"),
-        pytest.param(RUNS, replace(MAIN, branch="topic"), ("2",), id="another branch"),
-        pytest.param(RUNS, replace(MAIN, branch="other/branch"), (), id="no run"),
-        pytest.param(RUNS, replace(MAIN, branch="", event="schedule"), ("7",), id="for a tag: its event"),
-        pytest.param(FAILED, replace(MAIN, id=2), (None, "1"), id="no success, this run aside"),
-        pytest.param(FAILED, MAIN, (None, "1", "2"), id="no success"),
-        pytest.param(OF_FORKS, MAIN, ("a",), id="behind pages of other runs"),
-    ],
-)
+@cases("runs run found", {
+    "our own, and what ran since": (RUNS, MAIN, ("7", "6", "1")),
+    "another branch": (RUNS, replace(MAIN, branch="topic"), ("2",)),
+    "no run": (RUNS, replace(MAIN, branch="other/branch"), ()),
+    "for a tag: its event": (RUNS, replace(MAIN, branch="", event="schedule"), ("7",)),
+    "no success, this run aside": (FAILED, replace(MAIN, id=2), (None, "1")),
+    "no success": (FAILED, MAIN, (None, "1", "2")), "behind pages of other runs": (OF_FORKS, MAIN, ("a",)),
+})  # fmt: skip
 def test_what_ran_since_the_last_success_is_found(
     served: Served, clock: FakeClock, runs: tuple[Run, ...], run: EventRun, found: tuple[str | None, ...]
 ) -> None:
@@ -263,16 +257,13 @@ def began(number: int, hour: int, *, attempt: int = 1, branch: str = "main") -> 
     return Run(f"{number:040x}", run_id=number, attempt=attempt, branch=branch, started_at=started)
 
 
-@pytest.mark.parametrize(
-    ("runs", "lost"),
-    [
-        pytest.param([began(10, 10), began(8, 8), began(7, 7), began(6, 6)], (10,), id="a later run"),
-        pytest.param([began(8, 8), began(7, 7), began(5, 9, attempt=2)], (5,), id="an older run, run again since"),
-        pytest.param([began(8, 8), began(7, 7), began(5, 6, attempt=2)], (), id="an older run, run again before"),
-        pytest.param([began(8, 8), began(9, 9, branch="dev"), began(7, 7)], (), id="a run of another branch"),
-        pytest.param([replace(began(9, 9), status="pending"), began(8, 8), began(7, 7)], (), id="a run that waits"),
-    ],
-)
+@cases("runs lost", {
+    "a later run": ([began(10, 10), began(8, 8), began(7, 7), began(6, 6)], (10,)),
+    "an older run, run again since": ([began(8, 8), began(7, 7), began(5, 9, attempt=2)], (5,)),
+    "an older run, run again before": ([began(8, 8), began(7, 7), began(5, 6, attempt=2)], ()),
+    "a run of another branch": ([began(8, 8), began(9, 9, branch="dev"), began(7, 7)], ()),
+    "a run that waits": ([replace(began(9, 9), status="pending"), began(8, 8), began(7, 7)], ()),
+})  # fmt: skip
 def test_runs_that_began_since_are_told(
     served: Served, clock: FakeClock, runs: list[Run], lost: tuple[int, ...]
 ) -> None:
@@ -323,20 +314,15 @@ def runs_since(github: GitHub) -> object:
     return github.since_last_success(MAIN)
 
 
-@pytest.mark.parametrize(
-    ("options", "token", "ask", "words"),
-    [
-        pytest.param({}, "wrong", None, ["answered 401", "Check `github-token`"], id="bad token"),
-        pytest.param({"permissions": ()}, GITHUB_TOKEN, None, ["answered 403", "contents: read"], id="no permission"),
-        pytest.param({"name": "owner/other"}, GITHUB_TOKEN, None, ["answered 404", "contents: read"], id="not found"),
-        pytest.param({"permissions": ("contents",)}, GITHUB_TOKEN, runs_since, ["403", "actions: read"], id="runs"),
-        pytest.param(
-            {"faults": (Fault("status", status=404),)}, GITHUB_TOKEN, runs_since, ["404", "actions: read"], id="no runs"
-        ),
-        pytest.param({}, GITHUB_TOKEN, all_of("f" * 40), ["answered 404", "contents: read"], id="no such commit"),
-        pytest.param({}, GITHUB_TOKEN, lambda github: github.blob("f" * 40), ["answered 404"], id="no such blob"),
-    ],
-)
+@cases("options token ask words", {
+    "bad token": ({}, "wrong", None, ["answered 401", "Check `github-token`"]),
+    "no permission": ({"permissions": ()}, GITHUB_TOKEN, None, ["answered 403", "contents: read"]),
+    "not found": ({"name": "owner/other"}, GITHUB_TOKEN, None, ["answered 404", "contents: read"]),
+    "runs": ({"permissions": ("contents",)}, GITHUB_TOKEN, runs_since, ["403", "actions: read"]),
+    "no runs": ({"faults": (Fault("status", status=404),)}, GITHUB_TOKEN, runs_since, ["404", "actions: read"]),
+    "no such commit": ({}, GITHUB_TOKEN, all_of("f" * 40), ["answered 404", "contents: read"]),
+    "no such blob": ({}, GITHUB_TOKEN, lambda github: github.blob("f" * 40), ["answered 404"]),
+})  # fmt: skip
 def test_refusals_say_what_to_do(
     served: Served,
     clock: FakeClock,
@@ -353,16 +339,10 @@ def test_refusals_say_what_to_do(
     assert len(api.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(Fault("status", status=502, times=2), id="502 twice"),
-        pytest.param(Fault("reset"), id="reset"),
-        pytest.param(Fault("truncated"), id="cut off"),
-        pytest.param(Fault("html"), id="HTML"),
-        pytest.param(Fault("status", status=429, headers=(("Retry-After", "7"),)), id="429"),
-    ],
-)
+@cases("fault", {
+    "502 twice": Fault("status", status=502, times=2), "reset": Fault("reset"), "cut off": Fault("truncated"),
+    "HTML": Fault("html"), "429": Fault("status", status=429, headers=(("Retry-After", "7"),)),
+})  # fmt: skip
 def test_hiccups_are_survived(served: Served, clock: FakeClock, fault: Fault) -> None:
     with serve(served.source, faults=(fault,)) as api:
         assert client(api, clock).modes(served.head, ["a"]) == {"a": "100644"}
@@ -372,14 +352,11 @@ def test_hiccups_are_survived(served: Served, clock: FakeClock, fault: Fault) ->
 RESET = (("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1120"))
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "said", "pause"),
-    [
-        pytest.param(403, RESET, "API rate limit exceeded", 120, id="until it is reset"),
-        pytest.param(403, (), "You have exceeded a secondary rate limit", 60, id="secondary"),
-        pytest.param(429, (), "slow down", 60, id="not told how long"),
-    ],
-)
+@cases("status headers said pause", {
+    "until it is reset": (403, RESET, "API rate limit exceeded", 120),
+    "secondary": (403, (), "You have exceeded a secondary rate limit", 60),
+    "not told how long": (429, (), "slow down", 60),
+})  # fmt: skip
 def test_a_rate_limit_is_waited_for_if_it_ends_in_time(
     served: Served, clock: FakeClock, status: int, headers: tuple[tuple[str, str], ...], said: str, pause: float
 ) -> None:

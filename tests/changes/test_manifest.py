@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.standins.tables import cases
 from ztpurge.changes.contents import Content
 from ztpurge.changes.manifest import Manifest, differing_files, parse_manifest, render_manifest, renew
 from ztpurge.errors import ZtpurgeError
@@ -119,20 +120,13 @@ def test_a_file_that_is_told_of_is_made_safe_to_show() -> None:
     assert len(said) < 500
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "changed"),
-    [
-        pytest.param({}, {}, [], id="nothing"),
-        pytest.param({"a": ONE}, {"a": ONE}, [], id="the same"),
-        pytest.param({"a": ONE}, {"a": TWO}, ["a"], id="edited"),
-        pytest.param({"a": Content(D, 1)}, {"a": Content(D, 2)}, ["a"], id="another size"),
-        pytest.param({}, {"a": ONE}, ["a"], id="new"),
-        pytest.param({"a": ONE}, {}, ["a"], id="gone"),
-        pytest.param({"a": None}, {"a": ONE}, ["a"], id="unknown"),
-        pytest.param({"a": None}, {}, ["a"], id="unknown and gone"),
-        pytest.param({"c": ONE, "b": None}, {"c": TWO, "a": ONE}, ["a", "b", "c"], id="in the order of the paths"),
-    ],
-)
+@cases("before now changed", {
+    "nothing": ({}, {}, []), "the same": ({"a": ONE}, {"a": ONE}, []), "edited": ({"a": ONE}, {"a": TWO}, ["a"]),
+    "another size": ({"a": Content(D, 1)}, {"a": Content(D, 2)}, ["a"]), "new": ({}, {"a": ONE}, ["a"]),
+    "gone": ({"a": ONE}, {}, ["a"]), "unknown": ({"a": None}, {"a": ONE}, ["a"]),
+    "unknown and gone": ({"a": None}, {}, ["a"]),
+    "in the order of the paths": ({"c": ONE, "b": None}, {"c": TWO, "a": ONE}, ["a", "b", "c"]),
+})  # fmt: skip
 def test_what_differs_is_changed(
     before: dict[str, Content | None], now: dict[str, Content], changed: list[str]
 ) -> None:
@@ -144,16 +138,13 @@ def test_without_trust_all_that_is_known_of_is_changed() -> None:
     assert differing_files(before, {"same": ONE, "new": TWO}, is_trusted=False) == ("gone", "new", "same", "unknown")
 
 
-@pytest.mark.parametrize(
-    ("purged", "skipped", "entries"),
-    [
-        pytest.param(["edited", "new", "gone"], [], {"same": ONE, "edited": TWO, "new": THREE}, id="all purged"),
-        pytest.param([], [], {"same": ONE, "edited": None, "new": None, "gone": None}, id="none purged"),
-        pytest.param(["edited"], [], {"same": ONE, "edited": TWO, "new": None, "gone": None}, id="some purged"),
-        pytest.param(["gone", "gone"], [], {"same": ONE, "edited": None, "new": None}, id="one under two URLs"),
-        pytest.param(["edited", "gone"], ["new"], {"same": ONE, "edited": TWO}, id="a new one skipped"),
-    ],
-)
+@cases("purged skipped entries", {
+    "all purged": (["edited", "new", "gone"], [], {"same": ONE, "edited": TWO, "new": THREE}),
+    "none purged": ([], [], {"same": ONE, "edited": None, "new": None, "gone": None}),
+    "some purged": (["edited"], [], {"same": ONE, "edited": TWO, "new": None, "gone": None}),
+    "one under two URLs": (["gone", "gone"], [], {"same": ONE, "edited": None, "new": None}),
+    "a new one skipped": (["edited", "gone"], ["new"], {"same": ONE, "edited": TWO}),
+})  # fmt: skip
 def test_only_what_was_really_purged_is_renewed(
     purged: list[str], skipped: list[str], entries: dict[str, Content | None]
 ) -> None:
@@ -184,18 +175,15 @@ SITE = Site(base_urls=("https://a.example/",), root="dist", index_files=("index.
 TWO_BASES = replace(SITE, base_urls=(*SITE.base_urls, "https://b.example/"))
 
 
-@pytest.mark.parametrize(
-    ("site", "other", "same"),
-    [
-        pytest.param(SITE, replace(SITE, clean_urls=True), False, id="clean"),
-        pytest.param(SITE, replace(SITE, index_files=()), False, id="no index files"),
-        pytest.param(SITE, replace(SITE, base_urls=("https://b.example/",)), False, id="another base"),
-        pytest.param(SITE, TWO_BASES, False, id="one more base"),
-        pytest.param(TWO_BASES, replace(SITE, base_urls=TWO_BASES.base_urls[::-1]), True, id="another order"),
-        pytest.param(SITE, replace(SITE, root="build"), True, id="another folder"),
-        pytest.param(SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True, id="other patterns"),
-    ],
-)
+@cases("site other same", {
+    "clean": (SITE, replace(SITE, clean_urls=True), False),
+    "no index files": (SITE, replace(SITE, index_files=()), False),
+    "another base": (SITE, replace(SITE, base_urls=("https://b.example/",)), False),
+    "one more base": (SITE, TWO_BASES, False),
+    "another order": (TWO_BASES, replace(SITE, base_urls=TWO_BASES.base_urls[::-1]), True),
+    "another folder": (SITE, replace(SITE, root="build"), True),
+    "other patterns": (SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True),
+})  # fmt: skip
 def test_another_way_to_make_urls_of_files_shows(site: Site, other: Site, same: bool) -> None:
     assert (served_as(other) == served_as(site)) is same
 

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.standins.tables import cases
 from ztpurge.changes.contents import MOST_BYTES, Content
 from ztpurge.changes.output import Hashed, hash_files, hash_output
 from ztpurge.errors import ZtpurgeError
@@ -284,16 +285,10 @@ def test_links_of_links_are_refused_before_they_are_endless(tmp_path: Path) -> N
     assert "`root`" in caught.value.remedy
 
 
-@pytest.mark.parametrize(
-    ("is_all", "size", "looks"),
-    [
-        pytest.param(True, 0, 0, id="before a folder"),
-        pytest.param(True, 0, 1, id="before a file"),
-        pytest.param(True, 5 << 20, 2, id="within a file"),
-        pytest.param(False, 0, 0, id="before one of some"),
-        pytest.param(False, 5 << 20, 1, id="within one of some"),
-    ],
-)
+@cases("is_all size looks", {
+    "before a folder": (True, 0, 0), "before a file": (True, 0, 1), "within a file": (True, 5 << 20, 2),
+    "before one of some": (False, 0, 0), "within one of some": (False, 5 << 20, 1),
+})  # fmt: skip
 def test_hashing_ends_when_the_time_is_over(folder: Path, is_all: bool, size: int, looks: int) -> None:
     write(folder, {"file": b"x" * size})
     left = iter([""] * looks)

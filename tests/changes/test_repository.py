@@ -13,6 +13,7 @@ from tests.changes.conftest import ASKED, KINDS, OID, POINTER, checkout
 from tests.conftest import make_scheduler
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository as RealRepository
+from tests.standins.tables import cases
 from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import Content, Unknown
 from ztpurge.changes.github import GitHub
@@ -107,18 +108,12 @@ def test_the_work_tree_is_not_what_is_compared(repository: RealRepository) -> No
 SIZES = {"a": 1, "c d/\u6625.html": 0}
 
 
-@pytest.mark.parametrize(
-    ("faults", "sizes"),
-    [
-        pytest.param((), SIZES, id="the API tells sizes"),
-        pytest.param(
-            (Fault("status", status=503, times=9, headers=(("Retry-After", "600"),)),),
-            dict.fromkeys(SIZES),
-            id="it is away, and not waited for",
-        ),
-        pytest.param(None, dict.fromkeys(SIZES), id="there is no token"),
-    ],
-)
+@cases("faults sizes", {
+    "the API tells sizes": ((), SIZES),
+    "it is away, and not waited for": ((Fault("status", status=503, times=9, headers=(("Retry-After", "600"), )), ),
+     dict.fromkeys(SIZES)),
+    "there is no token": (None, dict.fromkeys(SIZES)),
+})  # fmt: skip
 def test_of_a_clone_without_blobs_the_api_tells_sizes(
     served: Served, clock: FakeClock, faults: tuple[Fault, ...] | None, sizes: dict[str, int | None]
 ) -> None:
