@@ -29,18 +29,10 @@ if TYPE_CHECKING:
 
 ID = "a" * 40
 RUN = {
-    "id": 30433642,
-    "run_number": 562,
-    "run_attempt": 1,
-    "head_sha": ID,
-    "event": "push",
-    "status": "completed",
-    "conclusion": "success",
-    "created_at": "2026-01-22T19:33:08Z",
-    "run_started_at": "2026-01-22T19:33:08Z",
-    "updated_at": "2026-01-22T19:34:08Z",
-    "head_repository": {"full_name": "owner/site"},
-}
+    "id": 30433642, "run_number": 562, "run_attempt": 1, "head_sha": ID, "event": "push", "status": "completed",
+    "conclusion": "success", "created_at": "2026-01-22T19:33:08Z", "run_started_at": "2026-01-22T19:33:08Z",
+    "updated_at": "2026-01-22T19:34:08Z", "head_repository": {"full_name": "owner/site"},
+}  # fmt: skip
 RELEASE = {"tag_name": "v1", "draft": False, "prerelease": False, "created_at": "2026", "published_at": "2026"}
 
 
@@ -53,19 +45,13 @@ GOOD: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "commit": ({"sha": ID, "commit": {"tree": {"sha": ID}}}, parse_commit),
     "ref": ({"ref": "refs/tags/v1", "object": {"sha": ID, "type": "tag"}}, lambda a: parse_ref(a, "refs/tags/v1")),
     "refs": ([{"ref": "refs/tags/v1", "object": {"sha": ID}}], lambda a: parse_ref(a, "refs/tags/v1")),
-    "tree": (
-        {
-            "sha": ID,
-            "tree": [{"path": "a", "mode": "100644", "type": "blob", "sha": ID, "size": 1}],
-            "truncated": False,
-        },
-        parse_tree,
-    ),
+    "tree": ({"sha": ID, "tree": [{"path": "a", "mode": "100644", "type": "blob", "sha": ID, "size": 1}],
+     "truncated": False}, parse_tree),
     "paged tree": ({"tree": None, "truncated": False, "total_count": 0}, parse_tree),
     "blob": ({"content": "YQ==\n", "encoding": "base64"}, parse_blob),
     "runs": ({"total_count": 1, "workflow_runs": [RUN]}, runs_of),
     "releases": ([RELEASE, RELEASE | {"draft": True}], lambda a: [*map(parse_release, parse_list(a, "releases"))]),
-}
+}  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["-x", ID, "2026", "9" * 30]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

@@ -196,15 +196,10 @@ def test_what_is_no_name_is_not_asked_for(served: Served, clock: FakeClock) -> N
 
 
 RUNS = (
-    Run("1" * 40, conclusion="failure"),
-    Run("2" * 40, branch="topic"),
-    Run("3" * 40, workflow="test.yml"),
-    Run("4" * 40, head_repository="fork/site"),
-    Run("5" * 40, event="pull_request"),
-    Run("6" * 40, conclusion="cancelled"),
-    Run("7" * 40, event="schedule"),
-    Run("8" * 40),
-)
+    Run("1" * 40, conclusion="failure"), Run("2" * 40, branch="topic"), Run("3" * 40, workflow="test.yml"),
+    Run("4" * 40, head_repository="fork/site"), Run("5" * 40, event="pull_request"),
+    Run("6" * 40, conclusion="cancelled"), Run("7" * 40, event="schedule"), Run("8" * 40),
+)  # fmt: skip
 FAILED = (Run("2" * 40, run_id=2, status="in_progress", conclusion=None), Run("1" * 40, run_id=1, conclusion="failure"))
 OF_FORKS = (*(Run(f"{number:040x}", head_repository="fork/site") for number in range(230)), Run("a" * 40))
 

@@ -21,35 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ODD_NAMES = (
-    b"plain.html",
-    b"with space.html",
-    b" leading space",
-    b"trailing space ",
-    b"-dash",
-    b"- a",
-    b"#hash",
-    b"[slug].html",
-    b'"quoted".html',
-    b'"',
-    b"'",
-    b"back\\slash",
-    b"\\",
-    b"\\n",
-    b"new\nline",
-    b"tab\t",
-    b"carriage\r",
-    b"\a\b\v\f\x1b\x7f",
-    b"\x01\x02007",
-    "\u00fcml\u00e4ut.html".encode(),
-    "\u4e2d\u6587.html".encode(),
-    "\U0001f600".encode(),
-    b"latin1-\xfc.html",
-    b"\xff\xfe",
-    b"a,b.html c.html",
-    b"100%.css",
-    b"folder/[slug].html",
+    b"plain.html", b"with space.html", b" leading space", b"trailing space ", b"-dash", b"- a", b"#hash",
+    b"[slug].html", b'"quoted".html', b'"', b"'", b"back\\slash", b"\\", b"\\n", b"new\nline", b"tab\t", b"carriage\r",
+    b"\a\b\v\f\x1b\x7f", b"\x01\x02007", "\u00fcml\u00e4ut.html".encode(), "\u4e2d\u6587.html".encode(),
+    "\U0001f600".encode(), b"latin1-\xfc.html", b"\xff\xfe", b"a,b.html c.html", b"100%.css", b"folder/[slug].html",
     b"f\xfclder/\t/x",
-)
+)  # fmt: skip
 
 
 def paths(text: str | bytes, list_format: str = "auto") -> list[str]:

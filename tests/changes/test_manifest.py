@@ -80,12 +80,9 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
 
 
 ODD_PARTS: dict[str, tuple[object, ...]] = {
-    "ztpurge-manifest": (0, 2, "1", True, None),
-    "run": ("7", 7.0, True, None, -999_999_999),
-    "attempt": ("1", None),
-    "served": (None, []),
-    "files": (None, []),
-}
+    "ztpurge-manifest": (0, 2, "1", True, None), "run": ("7", 7.0, True, None, -999_999_999), "attempt": ("1", None),
+    "served": (None, []), "files": (None, []),
+}  # fmt: skip
 ODD_ENTRIES: tuple[object, ...] = (
     {}, [], [D], [D, 1, 2], D, [D, -1], [D, "1"], [D, 1.0], [D, True], [D, False], [D, None], [None, 1],
     [D.upper(), 1], [D[1:], 1], [f"{D}\n", 1], ["g" * 64, 1], False, 0,
@@ -95,14 +92,10 @@ ODD_PATHS = ("/etc/passwd", "../a", "a/../../b", "a//b", "./a", "a/", "", "a\0b"
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        *({name: value} for name, values in ODD_PARTS.items() for value in values),
-        *({"files": {"a": entry}} for entry in ODD_ENTRIES),
-        *({"files": {path: [D, 1]}} for path in ODD_PATHS),
-        {"files": {"a/../../b": None}},
-    ],
+    [*({name: value} for name, values in ODD_PARTS.items() for value in values), *({"files": {"a": entry}}
+     for entry in ODD_ENTRIES), *({"files": {path: [D, 1]}} for path in ODD_PATHS), {"files": {"a/../../b": None}}],
     ids=lambda changed: ascii(changed)[:60],
-)
+)  # fmt: skip
 def test_a_manifest_with_an_odd_part_is_refused(changed: dict[str, object]) -> None:
     parse_manifest(json.dumps(document({"a": [D, 1]})).encode())
     refused(json.dumps(document() | changed).encode())

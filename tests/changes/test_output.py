@@ -77,13 +77,8 @@ def content(data: bytes) -> Content:
 
 def test_every_file_has_its_sha256_and_size_in_the_order_of_the_paths(folder: Path) -> None:
     files = {
-        ".well-known/x": b"1",
-        "a.b": b"<p>",
-        "a/b.js": b"\0\xff" * 1000,
-        "a/b/c/d.css": b"",
-        "a/z": b"z",
-        "b": b"b",
-    }
+        ".well-known/x": b"1", "a.b": b"<p>", "a/b.js": b"\0\xff" * 1000, "a/b/c/d.css": b"", "a/z": b"z", "b": b"b",
+    }  # fmt: skip
     assert hash_all(folder).files == {}
     write(folder, dict(reversed(files.items())))
     (folder / "empty/folder").mkdir(parents=True)

@@ -27,16 +27,10 @@ INFINITE = float("inf")
 def listed(number: int, how: str = "ok", *, again: float = 0, attempt: int = 1, over: float = 0) -> Listed:
     """Make a run that was created at its number, and run again at `again`; `over`: when it was."""
     return Listed(
-        id=1000 + number,
-        number=number,
-        attempt=2 if again else attempt,
-        head=f"c{number}",
-        is_over=how != "running",
-        is_success=how == "ok",
-        created=float(number),
-        started=again or float(number),
+        id=1000 + number, number=number, attempt=2 if again else attempt, head=f"c{number}", is_over=how != "running",
+        is_success=how == "ok", created=float(number), started=again or float(number),
         updated=over or again or float(number),
-    )
+    )  # fmt: skip
 
 
 FAILED = listed(8, "failed")

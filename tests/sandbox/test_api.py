@@ -162,14 +162,10 @@ def test_a_purge_runs_until_it_takes_effect(cdn: Sandbox, clock: Hands) -> None:
     document = task(cdn, req_id)
     assert document.pop("projectId")
     assert document == {
-        "taskId": req_id,
-        "taskStatus": "success",
-        "taskType": "1",
-        "taskUser": "user",
-        "taskCreateAt": "Mon, 23 Nov 2015 11:37:39 GMT",
-        "taskDoneAt": "Mon, 23 Nov 2015 11:37:44 GMT",
+        "taskId": req_id, "taskStatus": "success", "taskType": "1", "taskUser": "user",
+        "taskCreateAt": "Mon, 23 Nov 2015 11:37:39 GMT", "taskDoneAt": "Mon, 23 Nov 2015 11:37:44 GMT",
         "taskContent": f"{URL},{URL}?{'x' * 99}"[:80],
-    }
+    }  # fmt: skip
 
 
 def test_a_later_purge_cancels_a_prefetch(cdn: Sandbox, clock: Hands) -> None:
@@ -299,15 +295,10 @@ FAULTS = {
     "redirect:http://a.com:1/x*y*2": Fault("redirect", location="http://a.com:1/x*y", times=2),
 }
 NO_FAULTS = {
-    "": "is not KIND",
-    "explode:5": "unknown fault 'explode'; there are: status, ",
-    "reset*0": "at least once, not 0",
-    "status:503*": "'503[*]' is not an HTTP status",
-    "bad-status-line:x": "'x' is not a number",
-    "hang:-1": "'-1' is not a number of s",
-    "html:5": "takes no value, so '5'",
-    "redirect": "needs a location",
-}
+    "": "is not KIND", "explode:5": "unknown fault 'explode'; there are: status, ", "reset*0": "at least once, not 0",
+    "status:503*": "'503[*]' is not an HTTP status", "bad-status-line:x": "'x' is not a number",
+    "hang:-1": "'-1' is not a number of s", "html:5": "takes no value, so '5'", "redirect": "needs a location",
+}  # fmt: skip
 
 
 def test_faults_as_text() -> None:

@@ -63,13 +63,10 @@ def output_of(uses: str, options: Mapping[str, str], names: list[str]) -> str:
     """Write what a step of a workflow that uses one of these actions with such options puts out."""
     if uses.startswith("tj-actions/changed-files@"):
         return tj(
-            names,
-            separator=options.get("separator", " "),
-            as_json=options.get("json") == "true",
-            escape_json=options.get("escape_json", "true") == "true",
-            safe=options.get("safe_output", "true") == "true",
+            names, separator=options.get("separator", " "), as_json=options.get("json") == "true",
+            escape_json=options.get("escape_json", "true") == "true", safe=options.get("safe_output", "true") == "true",
             quote_path=options.get("quotepath", "true") == "true",
-        )
+        )  # fmt: skip
     if uses.startswith("dorny/paths-filter@"):
         return dorny(names, options["list-files"])
     raise ValueError(uses)
