@@ -83,14 +83,8 @@ def changed(value: Any, path: tuple[Any, ...], new: object) -> Any:  # noqa: ANN
 DROPPED = object()
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_a_good_answer_is_read(name: str) -> None:
-    answer, parse = GOOD[name]
-    assert parse(answer)
-
-
 @given(name=st.sampled_from(sorted(GOOD)), data=st.data())
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: str, data: st.DataObject) -> None:
     answer, parse = GOOD[name]
     path = data.draw(st.sampled_from(list(places(answer))))
@@ -100,9 +94,7 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
     try:
         value = parse(odd)
     except ZtpurgeError as error:
-        value = error
-    if isinstance(value, ZtpurgeError):
-        assert value.cause.startswith("it answered no ")
+        assert error.cause.startswith("it answered no ")  # noqa: PT017 - either end is fine
         return
     if name in {"commit", "ref", "refs"}:
         assert value is None or is_id(value)
@@ -127,19 +119,21 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
     "an entry without an id": ("tree", ("tree", 0), {"path": "a"}), "a list for a tree": ("tree", (), []),
     "null for a tree": ("tree", (), None), "nothing for a file": ("blob", (), {}),
     "null for a content": ("blob", ("content",), None), "not ASCII": ("blob", ("content",), "\u00e9"),
-    "half a byte": ("blob", ("content",), "a"), "a file too large to be sent": ("blob", ("encoding",), "none"),
+    "half a byte": ("blob", ("content",), "a"),
+    **{f"{sha!a} for the id of {name}": (name, path, sha)
+       for name, path in (("commit", ("sha",)), ("ref", ("object", "sha")), ("runs", ("workflow_runs", 0, "head_sha")),
+                          ("refs", (0, "object", "sha")), ("tree", ("tree", 0, "sha")))
+       for sha in ("--output=/tmp/never", "a" * 39, "A" * 40, "a" * 40 + "\n", "", 1, None)},
+    "a file too large to be sent": ("blob", ("encoding",), "none"),
 })  # fmt: skip
 def test_what_is_lacking_is_refused(name: str, path: tuple[object, ...], new: object) -> None:
+    assert all(parse(good) for good, parse in GOOD.values())
     answer, parse = GOOD[name]
     with pytest.raises(ZtpurgeError, match="it answered no "):
         parse(changed(answer, path, new))
 
 
 def test_runs_of_others_are_left_out() -> None:
-    runs = [
-        RUN | {"head_repository": {"full_name": "fork/site"}},
-        RUN | {"head_repository": None},
-        RUN | {"event": "pull_request"},
-        RUN | {"head_repository": {"full_name": "Owner/Site"}},
-    ]
+    of = [{"full_name": "fork/site"}, None, {"full_name": "Owner/Site"}]
+    runs = [RUN | {"event": "pull_request"}, *(RUN | {"head_repository": one} for one in of)]
     assert len(runs_of({"workflow_runs": runs})) == 1

@@ -63,10 +63,8 @@ def test_what_a_shallow_clone_lacks_is_none(served: Served) -> None:
     assert shallow.differing_paths(served.old, served.head) is None
     assert set(KINDS) < set(shallow.differing_paths(None, served.head) or ())
     assert [ask(served.old, "a") for ask in (shallow.files, shallow.modes, shallow.links)] == [None] * 3
-    assert (shallow.resolve(served.old), shallow.blob(served.source.git("rev-parse", f"{served.old}:a"))) == (
-        None,
-        None,
-    )
+    sha = served.source.git("rev-parse", f"{served.old}:a")
+    assert (shallow.resolve(served.old), shallow.blob(sha)) == (None, None)
     assert (shallow.files(served.head, ["a"]) or {}).keys() == {"a"}
     assert shallow.modes(served.head, ["a", "none"]) == {"a": "100644"}
 
@@ -189,9 +187,7 @@ def test_no_id_is_taken_for_an_option(served: Served, tmp_path: Path, value: str
     assert not (tmp_path / "witness").exists()
 
 
-def test_programs_and_variables_of_a_repository_and_a_workflow_change_nothing(
-    repository: Repository, tmp_path: Path
-) -> None:
+def test_programs_and_variables_change_nothing(repository: Repository, tmp_path: Path) -> None:
     witness, script = tmp_path / "witness", tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {witness}\n")
     script.chmod(0o755)
@@ -200,13 +196,9 @@ def test_programs_and_variables_of_a_repository_and_a_workflow_change_nothing(
         repository.git("config", setting, str(script))
     head = repository.commit({"b": "1"})
     witness.unlink(missing_ok=True)
-    environ = {
-        "PATH": os.environ["PATH"],
-        "GIT_DIR": str(tmp_path),
-        "GIT_TRACE": str(tmp_path / "trace"),
-        "GIT_EXTERNAL_DIFF": str(script),
-    }
-    assert Git(repository.folder, environ, why_over=lambda: "").differing_paths(base, head) == {"b": FILE}
+    hostile = {"GIT_DIR": str(tmp_path), "GIT_TRACE": str(tmp_path / "trace"), "GIT_EXTERNAL_DIFF": str(script)}
+    git = Git(repository.folder, {"PATH": os.environ["PATH"], **hostile}, why_over=lambda: "")
+    assert git.differing_paths(base, head) == {"b": FILE}
     assert not witness.exists()
     assert not (tmp_path / "trace").exists()
 
@@ -216,10 +208,8 @@ def test_a_workspace_of_another_user_is_read_and_its_configuration_left_alone(re
     head = repository.commit({"a": "1"})
     configuration = (repository.folder / ".git/config").read_bytes()
     subprocess.run(["chown", "-R", "1001:1001", repository.folder], check=True)
-    refused = subprocess.run(
-        ["git", "log"], cwd=repository.folder, env=ENVIRON, check=False, capture_output=True, text=True
-    )
-    assert "dubious ownership" in refused.stderr
+    refused = subprocess.run(["git", "log"], cwd=repository.folder, env=ENVIRON, check=False, capture_output=True)
+    assert b"dubious ownership" in refused.stderr
     assert checkout(repository.folder).differing_paths(None, head) == {"a": FILE}
     assert (repository.folder / ".git/config").read_bytes() == configuration
 
@@ -241,11 +231,8 @@ def test_links_say_what_they_lead_to(repository: Repository) -> None:
 def test_a_blob_comes_byte_by_byte(repository: Repository) -> None:
     repository.commit({"a": "1\r\n\ufeff\0", ".gitattributes": "a filter=lfs diff=lfs merge=lfs -text"})
     blobs = [repository.git("rev-parse", name) for name in ("HEAD:a", "HEAD^{tree}")]
-    assert [checkout(repository.folder).blob(sha) for sha in (*blobs, "f" * 40)] == [
-        "1\r\n\ufeff\0".encode(),
-        None,
-        None,
-    ]
+    read = checkout(repository.folder).blob
+    assert [read(sha) for sha in (*blobs, "f" * 40)] == ["1\r\n\ufeff\0".encode(), None, None]
 
 
 def test_the_module_needs_no_http_client() -> None:

@@ -17,6 +17,7 @@ from ztpurge.errors import ZtpurgeError
 from ztpurge.site.mapping import Site, served_as
 from ztpurge.site.patterns import parse_patterns
 
+Kept = dict[str, Content | None]
 ONE, TWO, THREE = (Content(letter * 64, size) for letter, size in (("1", 0), ("2", 20), ("3", 1 << 40)))
 
 
@@ -54,7 +55,7 @@ FILES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), C
 
 
 @given(files=FILES, served=st.text(), run=st.integers(0, 10**9))
-def test_what_is_kept_is_read_back(files: dict[str, Content | None], served: str, run: int) -> None:
+def test_what_is_kept_is_read_back(files: Kept, served: str, run: int) -> None:
     text = render_manifest(Manifest(files, served, run))
     assert parse_manifest(text.encode()) == Manifest(files, served, run)
     assert render_manifest(parse_manifest(text.encode())) == text
@@ -62,7 +63,7 @@ def test_what_is_kept_is_read_back(files: dict[str, Content | None], served: str
 
 
 @given(files=FILES.filter(bool), data=st.data())
-def test_a_manifest_that_was_cut_off_is_refused(files: dict[str, Content | None], data: st.DataObject) -> None:
+def test_a_manifest_that_was_cut_off_is_refused(files: Kept, data: st.DataObject) -> None:
     whole = render_manifest(Manifest(files)).encode().rstrip()
     refused(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
@@ -120,9 +121,7 @@ def test_a_file_that_is_told_of_is_made_safe_to_show() -> None:
     "unknown and gone": ({"a": None}, {}, ["a"]),
     "in the order of the paths": ({"c": ONE, "b": None}, {"c": TWO, "a": ONE}, ["a", "b", "c"]),
 })  # fmt: skip
-def test_what_differs_is_changed(
-    before: dict[str, Content | None], now: dict[str, Content], changed: list[str]
-) -> None:
+def test_what_differs_is_changed(before: Kept, now: dict[str, Content], changed: list[str]) -> None:
     assert differing_files(Manifest(before), now, is_trusted=True) == tuple(changed)
 
 
@@ -138,9 +137,7 @@ def test_without_trust_all_that_is_known_of_is_changed() -> None:
     "one under two URLs": (["gone", "gone"], [], {"same": ONE, "edited": None, "new": None}),
     "a new one skipped": (["edited", "gone"], ["new"], {"same": ONE, "edited": TWO}),
 })  # fmt: skip
-def test_only_what_was_really_purged_is_renewed(
-    purged: list[str], skipped: list[str], entries: dict[str, Content | None]
-) -> None:
+def test_only_what_was_really_purged_is_renewed(purged: list[str], skipped: list[str], entries: Kept) -> None:
     before = Manifest({"same": ONE, "edited": ONE, "gone": ONE})
     now = {"same": ONE, "edited": TWO, "new": THREE}
     changed = differing_files(before, now, is_trusted=True)
@@ -271,6 +268,6 @@ class DeploymentsOfAllFiles(Deployments):
 
 
 TestDeployments = Deployments.TestCase
-TestDeployments.settings = settings(max_examples=200, stateful_step_count=12)
+TestDeployments.settings = settings(max_examples=120, stateful_step_count=12)
 TestDeploymentsOfAllFiles = DeploymentsOfAllFiles.TestCase
 TestDeploymentsOfAllFiles.settings = TestDeployments.settings
