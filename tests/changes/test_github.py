@@ -7,7 +7,7 @@ import json
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,8 +42,8 @@ def client(api: GitHubApi, clock: Clock, *, token: str = GITHUB_TOKEN, timeout: 
     return GitHub(environ, token, make_scheduler(clock, seconds=timeout, request_timeout=10), Secrets())
 
 
-def serve(repository: Repository, **options: object) -> GitHubApi:
-    return GitHubApi(repository.folder, token=GITHUB_TOKEN, **options)  # type: ignore[arg-type]
+def serve(repository: Repository, **options: Any) -> GitHubApi:  # noqa: ANN401 - as GitHubApi has them
+    return GitHubApi(repository.folder, token=GITHUB_TOKEN, **options)
 
 
 def cut(flavour: str, limit: int) -> dict[str, object]:

@@ -65,7 +65,7 @@ def test_a_whole_checkout_tells_all_and_nobody_else_is_asked(served: Served) -> 
 @pytest.mark.parametrize("flavour", ["github", "gitea"])
 def test_without_a_checkout_the_api_tells_all(served: Served, tmp_path: Path, clock: FakeClock, flavour: str) -> None:
     faults = (of_blob(served, "video.mp4", POINTER.encode()), of_blob(served, "b/link", b"../a"))
-    with GitHubApi(served.source.folder, flavour=flavour, faults=faults) as api:  # type: ignore[arg-type]
+    with GitHubApi(served.source.folder, flavour=flavour, faults=faults) as api:
         remote, whole = asking(tmp_path, api, clock), without_api(served.clone().folder)
         found = remote.contents(served.head, ASKED)
         assert found == truth(served)
