@@ -132,9 +132,7 @@ def test_secrets_are_not_shown() -> None:
     assert not any(secret in shown for secret in (TOKEN, "ghs_1", "pass word"))
 
 
-NO_NUMBERS = [
-    "1e3", "inf", "nan", "-1", "+1", "\u0663", "1_0", "1 0", "1,5", ".5", "5.", "0x10", "1h", "true", "1" * 10,
-]  # fmt: skip
+NO_NUMBERS = ["1 0", "1" * 10, *["1e3", "inf", "nan", "-1", "+1", "٣", "1_0", "1,5", ".5", "5.", "0x10", "1h", "true"]]
 SECONDS = {  # bounds, and what lies out of them
     "pace": ("0 to 3600", ["3600.1"]),
     "request_timeout": ("0.1 to 3600", ["0", "0.09", "3601"]),
@@ -178,15 +176,11 @@ REFUSED = [
     *((name, f"https://a.example/x/{file}", f"'https://a.example/x/{file}': {A_FILE}")
       for name, file in (("base_url", "index.html"), ("base_url", "INDEX.HTM"), ("dirs", "a.css"), ("dirs", "b.min.js"))
       ),
-    ("root", "/dist", f"'/dist' {NO_FOLDER}"),
-    ("root", "a/../..", f"'a/../..' {NO_FOLDER}"),
+    *(("root", text, f"{text!r} {NO_FOLDER}") for text in ("/dist", "a/../..")),
     ("include", "*.css\n[z-a]", "`[z-a]` can match no file: the range `z-a` runs backwards"),
-    ("include", "!*.map", TAKES_BACK),
-    ("include", "# maps\n!*.map\n!*.txt", TAKES_BACK),
-    ("exclude", "!", NO_MATCH),
-    ("index_files", "index.html\na/index.html", NO_NAME),
-    ("files_format", "yaml", f"'yaml' {FORMATS}"),
-    ("files_format", "JSON", f"'JSON' {FORMATS}"),
+    *(("include", text, TAKES_BACK) for text in ("!*.map", "# maps\n!*.map\n!*.txt")),
+    ("exclude", "!", NO_MATCH), ("index_files", "index.html\na/index.html", NO_NAME),
+    *(("files_format", text, f"{text!r} {FORMATS}") for text in ("yaml", "JSON")),
     ("urls", "/a\nhttp://a.example/*\nhttp://a.example/b", f"'/a': {NO_URL}; {WILDCARD}"),
     ("dirs", "http://a.example/d?x", "'http://a.example/d?x': a directory has no query. Name single URLs in `urls`"),
     *(("delay", text, "it leaves nothing of `timeout`. Lower it, or raise `timeout`") for text in ("900", "901")),

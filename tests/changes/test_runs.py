@@ -36,36 +36,27 @@ def listed(number: int, how: str = "ok", *, again: float = 0, attempt: int = 1, 
 FAILED = listed(8, "failed")
 
 
-@pytest.mark.parametrize(
-    ("runs", "commits"),
-    [
-        pytest.param([], (), id="no run"),
-        pytest.param([listed(9, "running")], (), id="this run alone"),
-        pytest.param([listed(9, "ok")], (), id="this run alone, whose first attempt succeeded"),
-        pytest.param([listed(8, "failed")], (None, "c8"), id="no success"),
-        pytest.param([listed(9, "running"), listed(8)], ("c8",), id="the run before succeeded"),
-        pytest.param([listed(9, "running"), listed(8, "failed"), listed(7)], ("c7", "c8"), id="a failure since"),
-        pytest.param([listed(8, "running"), listed(7)], ("c7", "c8"), id="a run that is under way"),
-        # failed jobs of an older run succeed: the failures in between stay
-        pytest.param([FAILED, listed(7, "failed"), listed(6, again=8.5)], ("c6", "c7", "c8"), id="older jobs succeed"),
-        # an older run fails, or deploys its old commit, again after the success
-        pytest.param(
-            [listed(8), listed(7, "failed"), listed(6, "failed", again=8.5)], ("c6", "c8"), id="older, failed again"
-        ),
-        pytest.param([listed(8), listed(6, again=8.5)], ("c6", "c8"), id="an older run succeeds again"),
-        pytest.param([listed(8), listed(6, "failed", again=7.5)], ("c8",), id="an older run again before the success"),
-        # the success is a re-run of jobs that may not have purged
-        pytest.param(
-            [listed(8, again=8.9), listed(6, "failed", again=8.5)], ("c6", "c8"), id="an older one before the re-run"
-        ),
-        pytest.param([listed(8), listed(7, "failed", over=8.5)], ("c7", "c8"), id="a slow older run ends after it"),
-        pytest.param([listed(8), listed(2, "running")], ("c2", "c8"), id="an older run that is run again just now"),
-        pytest.param([listed(8), listed(7), listed(6)], ("c8",), id="what is before the last success is done with"),
-        pytest.param([listed(10, "failed"), listed(8)], ("c8", "c10"), id="a newer run than this, which is run again"),
-        pytest.param([listed(10), listed(8)], ("c10",), id="a newer run than this succeeded"),
-        pytest.param([listed(8), replace(listed(3), updated=INFINITE)], ("c3", "c8"), id="a time not told is late"),
-    ],
-)
+@cases("runs commits", {
+    "no run": ([], ()), "this run alone": ([listed(9, "running")], ()),
+    "this run alone, whose first attempt succeeded": ([listed(9, "ok")], ()), "no success": ([FAILED], (None, "c8")),
+    "the run before succeeded": ([listed(9, "running"), listed(8)], ("c8",)),
+    "a failure since": ([listed(9, "running"), FAILED, listed(7)], ("c7", "c8")),
+    "a run that is under way": ([listed(8, "running"), listed(7)], ("c7", "c8")),
+    # failed jobs of an older run succeed: the failures in between stay
+    "older jobs succeed": ([FAILED, listed(7, "failed"), listed(6, again=8.5)], ("c6", "c7", "c8")),
+    # an older run fails, or deploys its old commit, again after the success
+    "older, failed again": ([listed(8), listed(7, "failed"), listed(6, "failed", again=8.5)], ("c6", "c8")),
+    "an older run succeeds again": ([listed(8), listed(6, again=8.5)], ("c6", "c8")),
+    "an older run again before the success": ([listed(8), listed(6, "failed", again=7.5)], ("c8",)),
+    # the success is a re-run of jobs that may not have purged
+    "an older one before the re-run": ([listed(8, again=8.9), listed(6, "failed", again=8.5)], ("c6", "c8")),
+    "a slow older run ends after it": ([listed(8), listed(7, "failed", over=8.5)], ("c7", "c8")),
+    "an older run that is run again just now": ([listed(8), listed(2, "running")], ("c2", "c8")),
+    "what is before the last success is done with": ([listed(8), listed(7), listed(6)], ("c8",)),
+    "a newer run than this, which is run again": ([listed(10, "failed"), listed(8)], ("c8", "c10")),
+    "a newer run than this succeeded": ([listed(10), listed(8)], ("c10",)),
+    "a time not told is late": ([listed(8), replace(listed(3), updated=INFINITE)], ("c3", "c8")),
+})  # fmt: skip
 def test_what_may_have_deployed_since_the_last_success_counts(runs: list[Listed], commits: tuple[str, ...]) -> None:
     assert commits_since_last_success(runs, THIS) == commits
 

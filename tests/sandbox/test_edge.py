@@ -142,11 +142,8 @@ def test_what_visitors_may_ask(cdn: Sandbox, base: str, method: str, target: str
     reply = fetch(where(cdn.edge_url), host=host, target=asked, method=method)
     assert (reply.status, reply.cache) == (status, "HIT" if status == 200 else "")
     assert cdn.get(url).cache == "HIT", "visitors give no orders"
-
-
-def test_a_whole_url_without_path_as_target(cdn: Sandbox) -> None:
     assert fetch(where(cdn.edge_url), host="proxy.example", target=f"http://{HOST}?7".encode()).status == 404
-    assert cdn.is_cached(f"http://{HOST}/?7")
+    assert cdn.is_cached(f"http://{HOST}/?7"), "a whole URL without a path"
 
 
 def test_a_directory_goes_with_all_below_it_and_nothing_else(cdn: Sandbox, base: str) -> None:
