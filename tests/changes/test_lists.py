@@ -78,9 +78,7 @@ def test_git_s_own_lists(repository: Repository) -> None:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1)
 
 
-@given(
-    names=st.lists(TEXTS.filter(lambda name: name not in {".", ".."}), min_size=1, unique=True), ascii_=st.booleans()
-)
+@given(st.lists(TEXTS.filter(lambda name: name not in {".", ".."}), min_size=1, unique=True), st.booleans())
 def test_any_names_come_back_from_json(names: list[str], ascii_: bool) -> None:
     names = [name for name in names if not name.startswith('"')]  # git's quoting inside JSON: see below
     data = json.dumps(names, ensure_ascii=ascii_).encode()

@@ -262,7 +262,7 @@ class Deployments(RuleBasedStateMachine):
 
 
 class DeploymentsOfAllFiles(Deployments):
-    """The same where nothing is ever excluded."""
+    """Deployments where nothing is ever excluded."""
 
     exclude = None  # type: ignore[assignment]
 

@@ -23,7 +23,7 @@ from ztpurge.changes.output import Hashed, hash_files, hash_output
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 LARGE = 300 * 1024
 _opened: list[list[tuple[str, int]]] = []  # what is opened while somebody listens: path and thread
@@ -33,8 +33,7 @@ def hash_all(folder: Path, *, workspace: Path | None = None, ignored: tuple[Path
     return hash_output(folder, workspace=workspace or folder.parent, ignored=frozenset(ignored), why_over=lambda: "")
 
 
-def hash_some(folder: Path, paths: Iterable[str]) -> dict[str, Content]:
-    return hash_files(folder, paths, why_over=lambda: "")
+hash_some = functools.partial(hash_files, why_over=lambda: "")
 
 
 def _note(event: str, arguments: tuple[object, ...]) -> None:
@@ -64,11 +63,13 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def write(folder: Path, files: dict[str, bytes]) -> None:
+def write(folder: Path, files: dict[str, bytes], **links: str) -> None:
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
 
 
 def content(data: bytes) -> Content:
@@ -97,20 +98,15 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_links_are_followed_as_a_server_does(folder: Path, tmp_path: Path) -> None:
-    write(folder, {"a": b"A", "sub/b": b"B", "to/y": b"Y", "fro/x": b"X"})
+    links = {"link": "a", "linked": "sub", "link-to-link": "link", "to/to": "../fro", "fro/fro": "../to"}
     write(tmp_path, {"outside/c": b"C"})
-    for name, target in {
-        "link": "a", "linked": "sub", "abroad": str(tmp_path / "outside"), "link-to-link": "link",
-        "to/to": "../fro", "fro/fro": "../to",
-    }.items():  # fmt: skip
-        (folder / name).symlink_to(target)
+    files = {"a": b"A", "sub/b": b"B", "to/y": b"Y", "fro/x": b"X"}
+    write(folder, files, abroad=str(tmp_path / "outside"), **links)
     assert hash_all(folder).files == {
         **dict.fromkeys(["a", "link", "link-to-link"], content(b"A")),
-        **dict.fromkeys(["sub/b", "linked/b"], content(b"B")),
-        **dict.fromkeys(["to/y", "fro/fro/y"], content(b"Y")),
-        **dict.fromkeys(["fro/x", "to/to/x"], content(b"X")),
-        "abroad/c": content(b"C"),
-    }
+        **dict.fromkeys(["sub/b", "linked/b"], content(b"B")), **dict.fromkeys(["to/y", "fro/fro/y"], content(b"Y")),
+        **dict.fromkeys(["fro/x", "to/to/x"], content(b"X")), "abroad/c": content(b"C"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("target", [".", "..", "../..", "../../../dist"], ids=["itself", "above", "root", "its name"])
@@ -123,14 +119,10 @@ def test_a_link_to_a_folder_above_itself_ends_there(folder: Path, target: str) -
 
 
 def test_of_what_is_no_file_it_is_told_what_it_is_and_nothing_read(folder: Path) -> None:
-    write(folder, {"a": b"A", "sub/b": b"B"})
+    links = {"link-to-pipe": "sub/pipe", "through-a-file": "a/b"}
+    links |= {"device": "/dev/zero", "dangling": "none", "itself": "itself", "one": "other", "other": "one", "ok": "a"}
+    write(folder, {"a": b"A", "sub/b": b"B"}, **links)
     os.mkfifo(folder / "sub/pipe")
-    targets = {
-        "link-to-pipe": "sub/pipe", "device": "/dev/zero", "dangling": "none", "itself": "itself", "one": "other",
-        "other": "one", "through-a-file": "a/b", "ok": "a",
-    }  # fmt: skip
-    for name, target in targets.items():
-        (folder / name).symlink_to(target)
     with socket.socket(socket.AF_UNIX) as server:
         home = Path.cwd()
         os.chdir(folder)  # a socket's path is short
@@ -145,10 +137,8 @@ def test_of_what_is_no_file_it_is_told_what_it_is_and_nothing_read(folder: Path)
     assert found.files.keys() == {"a", "ok", "sub/b"}
     assert found.unseen == {
         **dict.fromkeys(["dangling", "itself", "one", "other", "through-a-file"], "a link to nothing"),
-        **dict.fromkeys(["sub/pipe", "link-to-pipe"], "a named pipe"),
-        "device": "a device",
-        "socket": "a socket",
-    }
+        **dict.fromkeys(["sub/pipe", "link-to-pipe"], "a named pipe"), "device": "a device", "socket": "a socket",
+    }  # fmt: skip
 
 
 def test_what_git_keeps_is_left_out(folder: Path) -> None:
@@ -249,9 +239,8 @@ def test_a_link_out_of_the_workspace_leads_nowhere(tmp_path: Path) -> None:
     workspace = tmp_path / "workspace"
     for folder in (workspace / "dist", workspace / "shared", tmp_path / "elsewhere"):
         write(folder, {"file": b"data"})
-    for name, target in {"in": "../shared", "out": "../../elsewhere", "etc": "/etc", "self": "/proc/self"}.items():
-        (workspace / "dist" / name).symlink_to(target)
-    (workspace / "dist/one").symlink_to("../../elsewhere/file")
+    links = {"in": "../shared", "out": "../../elsewhere", "etc": "/etc", "self": "/proc/self"}
+    write(workspace / "dist", {}, one="../../elsewhere/file", **links)
     found = hash_all(workspace / "dist")
     assert found.files.keys() == {"file", "in/file"}
     assert found.unseen == dict.fromkeys(["etc", "one", "out", "self"], "a link out of the workspace")

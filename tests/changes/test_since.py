@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -23,13 +25,13 @@ A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 RUN = Run("purge.yml", "main", "v2")
 
 
+@dataclass(kw_only=True)
 class Told(Repository):
     """A repository whose comparisons name their base, and which the API tells of the commit D alone."""
 
-    def __init__(
-        self, *, refs: dict[str, str] | None = None, success: tuple[str | None, ...] = (), release: str | None = None
-    ) -> None:
-        self.refs, self.success, self.release = refs or {}, success, release
+    refs: dict[str, str] = field(default_factory=dict)
+    success: tuple[str | None, ...] = ()
+    release: str | None = None
 
     def api(self) -> GitHub:
         return cast("GitHub", self)
@@ -137,24 +139,18 @@ def test_no_link_is_missed_that_the_file_system_follows(
     tmp_path_factory: pytest.TempPathFactory, files: set[str], links: dict[str, str]
 ) -> None:
     top = tmp_path_factory.mktemp("links") / "x/y/z"
-    made_files, made_links = set(), {}
+    made_links = {}
     for path in files:
-        try:
+        with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
             (top / path).parent.mkdir(parents=True, exist_ok=True)
             (top / path).touch()
-            made_files.add(path)
-        except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            continue
     for path, target in links.items():
         if not any(Path(path) in Path(other).parents for other in links):  # what is made through a link lies elsewhere
-            try:
+            with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
                 (top / path).parent.mkdir(parents=True, exist_ok=True)
                 (top / path).symlink_to(target)
                 made_links[path] = target
-            except (FileExistsError, NotADirectoryError, FileNotFoundError):
-                continue
-    made_files = {path for path in made_files if (top / path).is_file() and not (top / path).is_symlink()}
-    for changed in made_files:
+    for changed in (path for path in files if (top / path).is_file() and not (top / path).is_symlink()):
         found = {change.path for change in changes_of_links([changed], made_links)}
         real = os.path.realpath(top / changed)
         for path in made_links:

@@ -293,15 +293,9 @@ class GitHubApi(Opened):
         self._forge = forge(Repository(folder, init=False), runs=tuple(numbered(tuple(runs))), **served)
         self._record, self._script, self._closing = Record(), Script(), threading.Event()
         switchboard = Switchboard(
-            self._forge.answer,
-            script=self._script,
-            record=self._record,
-            shape="documented",
-            latency=0,
-            closing=self._closing,
-            settle=lambda: None,
-            turn=nullcontext(),
-        )
+            self._forge.answer, script=self._script, record=self._record, shape="documented", latency=0,
+            closing=self._closing, settle=lambda: None, turn=nullcontext(),
+        )  # fmt: skip
         self._listener = Listener(switchboard.serve, bind="127.0.0.1", port=0)
         self.add_faults(*faults)
 
