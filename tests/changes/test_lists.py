@@ -169,8 +169,8 @@ def test_any_bytes_are_a_list_or_refused(list_format: str, data: st.DataObject) 
     "lines with a comma": ("lines", b"a.html,b.html\n", ["a.html,b.html"]),
     "lines with dashes": ("lines", b"- a.html\n- b.html\n", ["- a.html", "- b.html"]),
     "lines with brackets": ("lines", b'["a.html"]\n', ['["a.html"]']),
-    **{f"lines with {name}": ("lines", f"{name}\nb.html\n".encode(), [name, "b.html"]) for name in ("a*.html", "a;b",
-     "a|b", "a,", "?? a", "M  a", "R  a -> b", " M a")},
+    **{f"lines with {name}": ("lines", f"{name}\nb.html\n".encode(), [name, "b.html"])
+       for name in ("a*.html", "a;b", "a|b", "a,", "?? a", "M  a", "R  a -> b", " M a")},
     "JSON with odd names": ("json", b'["a*.css", "a;b", "?? c"]', ["a*.css", "a;b", "?? c"]),
     "NULs with odd names": ("nul", b"a*.css\0M  b\0", ["a*.css", "M  b"]),
     "name-status with a star": ("name-status", b"M\ta*.css\n", ["a*.css"]),
@@ -216,31 +216,33 @@ STATUSES = (
     "tj's safe output": ("auto", rb'["a\:b.html"]', "cannot be read", "safe_output: false"),
     "trailing comma": ("auto", b'["a.html", "b.html",]', "cannot be read", "array of strings"),
     "deep JSON": ("auto", b"[" * 50_000 + b'"' + b"]" * 50_000, "cannot be read", "array"),
-    **{f"no JSON {data[:5]!r}": ("json", data, "cannot be read", "array of strings") for data in (b"[" * 50_000, b"",
-     b"[" + b"9" * 5000 + b"]")},
-    **{f"{name}: other JSON {data!r}": (name, data, "not an array of strings", "") for name, data in (*(("auto", data)
-     for data in (b'["a.html", 1]', b'[{"filename": "a.html"}]', b'{"files": ["a.html"]}')), *(("auto",
-     b'{\n  "files": "a.html"\n}'), ("json", b'"a.html"'), ("json", b'{"a.html": 1}')))},
+    **{f"no JSON {data[:5]!r}": ("json", data, "cannot be read", "array of strings")
+       for data in (b"[" * 50_000, b"", b"[" + b"9" * 5000 + b"]")},
+    **{f"{name}: other JSON {data!r}": (name, data, "not an array of strings", "") for name, data in (
+        ("auto", b'["a.html", 1]'), ("auto", b'[{"filename": "a.html"}]'), ("auto", b'{"files": ["a.html"]}'),
+        ("auto", b'{\n  "files": "a.html"\n}'), ("json", b'"a.html"'), ("json", b'{"a.html": 1}'))},
     "lone surrogate": ("auto", rb'["\ud800"]', r"the name '\ud800' is not text", "NUL-separated"),
     "encoded surrogate": ("auto", b'["\xed\xa0\x80"]', r"the name '\ud800' is not", "NUL-separated"),
-    **{f"no path {data!r}": (name, data, cause, "as git does") for name, data, cause in (("auto", b'["a\\u0000b"]',
-     r"a\x00b (holds a NUL)"), ("auto", b'["/a", "b"]', "/a (absolute)"), ("lines", b'"\\000"\n',
-     r"\x00 (holds a NUL)"), ("lines", b'""\n', "(a folder, not a file)"), ("nul", b"a\0../b\0",
-     "../b (climbs with `..`)"))},
-    **{f"quotes {data!r}": ("lines", data, f"the line {name!r} begins with a quote", "JSON array, or NUL") for data,
-     name in ((b'a\n"b\n', '"b'), (b'"a"b\n', '"a"b'), (b'"a\\x41"', '"a\\x41"'), (b'"a\\777"', '"a\\777"'))},
+    **{f"no path {data!r}": (name, data, cause, "as git does") for name, data, cause in (
+        ("auto", b'["a\\u0000b"]', r"a\x00b (holds a NUL)"), ("auto", b'["/a", "b"]', "/a (absolute)"),
+        ("lines", b'"\\000"\n', r"\x00 (holds a NUL)"), ("lines", b'""\n', "(a folder, not a file)"),
+        ("nul", b"a\0../b\0", "../b (climbs with `..`)"))},
+    **{f"quotes {data!r}": ("lines", data, f"the line {name!r} begins with a quote", "JSON array, or NUL")
+       for data, name in ((b'a\n"b\n', '"b'), (b'"a"b\n', '"a"b'), (b'"a\\x41"', '"a\\x41"'),
+                          (b'"a\\777"', '"a\\777"'))},
     **{f"several {data!r}": ("auto", data, "may be one name or several", "lines") for data in SEVERAL},
     **{f"not git's {data!r}": ("auto", data, "is not as git writes a name", "`lines`") for data in NOT_GIT_S},
     "UTF-16": ("auto", "a.html\n".encode("utf-16"), "UTF-16", "UTF-8"),
     **{f"status {data!r}": ("auto", data, "looks like what `git status` prints", "files-format: lines")
      for data in STATUSES},
-    **{f"pattern {data!r}": ("auto", data, "holds a `*`", "files-format: lines") for data in (b"public/*.css", b"**",
-     b"a*.css\nb.css")},
-    **{f"{name}: URL {data!r}": (name, data, "//a.example/b.css (a URL, which belongs in `urls`)", "") for name,
-     data in (*((name, b"a\nhttps://a.example/b.css\n") for name in ("auto", "lines", "space")), ("auto",
-     b"a.css\nHTTP://a.example/b.css"), ("auto", b'["a.css", "https://a.example/b.css"]'), ("json",
-     b'["https://a.example/b.css"]'), ("csv", b"a.css,https://a.example/b.css"), ("nul",
-     b"a.css\0https://a.example/b.css\0"))},
+    **{f"pattern {data!r}": ("auto", data, "holds a `*`", "files-format: lines")
+       for data in (b"public/*.css", b"**", b"a*.css\nb.css")},
+    **{f"{name}: URL {data!r}": (name, data, "//a.example/b.css (a URL, which belongs in `urls`)", "")
+       for name, data in (
+        *((name, b"a\nhttps://a.example/b.css\n") for name in ("auto", "lines", "space")),
+        ("auto", b"a.css\nHTTP://a.example/b.css"), ("auto", b'["a.css", "https://a.example/b.css"]'),
+        ("json", b'["https://a.example/b.css"]'), ("csv", b"a.css,https://a.example/b.css"),
+        ("nul", b"a.css\0https://a.example/b.css\0"))},
     "shell quoting": ("space", b"'a b.html' c.html", "holds a quote", "tj"),
     "shell escapes": ("space", b"a\\ b.html", "holds a quote or a backslash", "tj"),
     "blanks beside commas": ("csv", b"a.html, b.html", "begins or ends with white space", ""),

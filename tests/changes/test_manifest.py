@@ -93,8 +93,9 @@ ODD_PATHS = ("/etc/passwd", "../a", "a/../../b", "a//b", "./a", "a/", "", "a\0b"
 
 @pytest.mark.parametrize(
     "changed",
-    [*({name: value} for name, values in ODD_PARTS.items() for value in values), *({"files": {"a": entry}}
-     for entry in ODD_ENTRIES), *({"files": {path: [D, 1]}} for path in ODD_PATHS), {"files": {"a/../../b": None}}],
+    [*({name: value} for name, values in ODD_PARTS.items() for value in values),
+     *({"files": {"a": entry}} for entry in ODD_ENTRIES), *({"files": {path: [D, 1]}} for path in ODD_PATHS),
+     {"files": {"a/../../b": None}}],
     ids=lambda changed: ascii(changed)[:60],
 )  # fmt: skip
 def test_a_manifest_with_an_odd_part_is_refused(changed: dict[str, object]) -> None:
