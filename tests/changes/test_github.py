@@ -102,7 +102,7 @@ COMMITS = st.lists(st.dictionaries(PATHS, st.sampled_from(["1", "2", None]), max
 
 
 @given(COMMITS, st.booleans(), st.sampled_from([8, 1000]), st.sampled_from([4, 50]), st.lists(PATHS, max_size=5))
-@settings(max_examples=12)
+@settings(max_examples=8)
 def test_checkout_api_and_git_agree_on_random_histories(
     tmp_path_factory: pytest.TempPathFactory,
     commits: list[dict[str, str | None]],
