@@ -6,11 +6,11 @@ import html
 import re
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ztpurge
+from tests.standins.tables import cases
 from ztpurge.untrusted import for_html, for_log
 
 HOSTILE = st.lists(
@@ -22,37 +22,21 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("css/a b.css", "css/a b.css", id="plain"),
-        pytest.param("", "", id="empty"),
-        pytest.param("caf\u00e9/\u4e2d\u6587/\U0001f600", "caf\u00e9/\u4e2d\u6587/\U0001f600", id="letters and emoji"),
-        pytest.param("a\nb", r"a\nb", id="LF"),
-        pytest.param("a\rb", r"a\rb", id="CR"),
-        pytest.param("a\tb", r"a\tb", id="tab"),
-        pytest.param("a\0b", r"a\x00b", id="NUL"),
-        pytest.param("\x1b[31m", r"\x1b[31m", id="escape sequence"),
-        pytest.param("a\x7fb", r"a\x7fb", id="DEL"),
-        pytest.param("a\x85b", r"a\x85b", id="NEL"),
-        pytest.param("a\u202eb", r"a\u202eb", id="bidi override"),
-        pytest.param("a\u200bb", r"a\u200bb", id="zero width"),
-        pytest.param("a\u2028b", r"a\u2028b", id="line separator"),
-        pytest.param("a\ue000b", r"a\ue000b", id="private use"),
-        pytest.param("a\U000e0041b", r"a\U000e0041b", id="tag character"),
-        pytest.param("a\udcffb", r"a\xffb", id="byte that is not UTF-8"),
-        pytest.param("\udc80", r"\x80", id="first byte that is not ASCII"),
-        pytest.param("a\ud800b", r"a\ud800b", id="lone surrogate"),
-        pytest.param("x##[set-output name=req-ids]y", r"x#\#[set-output name=req-ids]y", id="old command anywhere"),
-        pytest.param("###[error]", r"##\#[error]", id="old command after a hash"),
-        pytest.param("##[a]##[b]", r"#\#[a]#\#[b]", id="two old commands"),
-        pytest.param("## [a]", "## [a]", id="no command"),
-        pytest.param("::error::x", r"\::error::x", id="command at the start"),
-        pytest.param("  ::error::x", r"  \::error::x", id="command after blanks"),
-        pytest.param("\u3000::error::x", "\u3000\\::error::x", id="command after a wide blank"),
-        pytest.param("a::b", "a::b", id="colons inside"),
-    ],
-)
+@cases("text shown", {
+    "plain": ("css/a b.css", "css/a b.css"), "empty": ("", ""),
+    "letters and emoji": ("caf\u00e9/\u4e2d\u6587/\U0001f600", "caf\u00e9/\u4e2d\u6587/\U0001f600"),
+    "LF": ("a\nb", r"a\nb"), "CR": ("a\rb", r"a\rb"), "tab": ("a\tb", r"a\tb"), "NUL": ("a\0b", r"a\x00b"),
+    "escape sequence": ("\x1b[31m", r"\x1b[31m"), "DEL": ("a\x7fb", r"a\x7fb"), "NEL": ("a\x85b", r"a\x85b"),
+    "bidi override": ("a\u202eb", r"a\u202eb"), "zero width": ("a\u200bb", r"a\u200bb"),
+    "line separator": ("a\u2028b", r"a\u2028b"), "private use": ("a\ue000b", r"a\ue000b"),
+    "tag character": ("a\U000e0041b", r"a\U000e0041b"), "byte that is not UTF-8": ("a\udcffb", r"a\xffb"),
+    "first byte that is not ASCII": ("\udc80", r"\x80"), "lone surrogate": ("a\ud800b", r"a\ud800b"),
+    "old command anywhere": ("x##[set-output name=req-ids]y", r"x#\#[set-output name=req-ids]y"),
+    "old command after a hash": ("###[error]", r"##\#[error]"), "two old commands": ("##[a]##[b]", r"#\#[a]#\#[b]"),
+    "no command": ("## [a]", "## [a]"), "command at the start": ("::error::x", r"\::error::x"),
+    "command after blanks": ("  ::error::x", r"  \::error::x"),
+    "command after a wide blank": ("\u3000::error::x", "\u3000\\::error::x"), "colons inside": ("a::b", "a::b"),
+})  # fmt: skip
 def test_the_log_shows_one_printable_line(text: str, shown: str) -> None:
     assert for_log(text) == shown
 
@@ -84,13 +68,9 @@ def test_no_text_is_a_command_or_a_second_line(text: str) -> None:
     assert for_log(line).replace("\\::", "::") == line.replace("\\::", "::")  # a second pass finds nothing to hide
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("<b>&\"'", "&lt;b&gt;&amp;&quot;&#x27;", id="markup"),
-        pytest.param("a\n##[b]", r"a\n#\#[b]", id="as in the log"),
-    ],
-)
+@cases("text shown", {
+    "markup": ("<b>&\"'", "&lt;b&gt;&amp;&quot;&#x27;"), "as in the log": ("a\n##[b]", r"a\n#\#[b]"),
+})  # fmt: skip
 def test_html_is_escaped(text: str, shown: str) -> None:
     assert for_html(text) == shown
 

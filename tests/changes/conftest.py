@@ -17,17 +17,9 @@ if TYPE_CHECKING:
 OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 12345\n"
 KINDS: dict[str, str | None] = {
-    "a": "1",
-    "b/c/d": "22",
-    "b/c/e": "22",
-    "b/f": "333",
-    "c d/\u6625.html": "",
-    'q"uo\n\tte': "4",
-    "[z]": "5",
-    "video.mp4": POINTER,
-    "was-file/a": "1",
-    "was-folder": "1",
-}
+    "a": "1", "b/c/d": "22", "b/c/e": "22", "b/f": "333", "c d/\u6625.html": "", 'q"uo\n\tte': "4", "[z]": "5",
+    "video.mp4": POINTER, "was-file/a": "1", "was-folder": "1",
+}  # fmt: skip
 ASKED = (*KINDS, "b/link", "script", "module", "b", "b/c", "b/c/d/x", "a/x", "none", "none/at/all", "module/x")
 
 

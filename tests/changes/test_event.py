@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.standins.tables import cases
 from ztpurge.changes.event import Event, Run, Start, read_event
 
 A, B, SHA = "a" * 40, "b" * 40, "c" * 40
@@ -23,43 +24,33 @@ def read(environ: dict[str, str], payload: dict[str, Any]) -> Event:
     return read_event(environ, payload, SHA)
 
 
-@pytest.mark.parametrize(
-    ("name", "payload", "head", "base"),
-    [
-        pytest.param("push", PUSH, B, A, id="push"),
-        pytest.param("push", {"before": "a" * 64, "after": "b" * 64}, "b" * 64, "a" * 64, id="SHA-256"),
-        pytest.param("push", PUSH | {"forced": True}, B, A, id="force push compares two points"),
-        pytest.param("push", PUSH | {"before": ZEROS}, B, Start.NOTHING_BEFORE, id="new ref"),
-        pytest.param("push", PUSH | {"after": ZEROS}, None, A, id="deleted ref"),
-        *(pytest.param(name, PULL, B, A, id=name) for name in ("pull_request", "pull_request_target")),
-        pytest.param("merge_group", {"merge_group": {"base_sha": A, "head_sha": B}}, B, A, id="merge_group"),
-        pytest.param("release", {"release": {"tag_name": "v2"}}, SHA, Start.PREVIOUS_RELEASE, id="release"),
-        pytest.param("workflow_run", OF_ANOTHER, B, Start.UNKNOWN, id="workflow_run"),
-        *(
-            pytest.param(name, {}, SHA, Start.UNKNOWN, id=name)
-            for name in ("workflow_dispatch", "schedule", "repository_dispatch", "an_event_of_next_year")
-        ),
-    ],
-)
+@cases("name payload head base", {
+    "push": ("push", PUSH, B, A), "SHA-256": ("push", {"before": "a" * 64, "after": "b" * 64}, "b" * 64, "a" * 64),
+    "force push compares two points": ("push", PUSH | {"forced": True}, B, A),
+    "new ref": ("push", PUSH | {"before": ZEROS}, B, Start.NOTHING_BEFORE),
+    "deleted ref": ("push", PUSH | {"after": ZEROS}, None, A),
+    **{name: (name, PULL, B, A) for name in ("pull_request", "pull_request_target")},
+    "merge_group": ("merge_group", {"merge_group": {"base_sha": A, "head_sha": B}}, B, A),
+    "release": ("release", {"release": {"tag_name": "v2"}}, SHA, Start.PREVIOUS_RELEASE),
+    "workflow_run": ("workflow_run", OF_ANOTHER, B, Start.UNKNOWN),
+    **{name: (name, {}, SHA, Start.UNKNOWN) for name in ("workflow_dispatch", "schedule", "repository_dispatch",
+     "an_event_of_next_year")},
+})  # fmt: skip
 def test_events_name_two_commits(name: str, payload: dict[str, Any], head: str | None, base: str | Start) -> None:
     found = read({"GITHUB_EVENT_NAME": name}, payload)
     assert (found.name, found.head, found.base, found.problem) == (name, head, base, None)
 
 
-@pytest.mark.parametrize(
-    ("name", "payload", "sha", "place"),
-    [
-        pytest.param("push", {}, SHA, "before of the event push", id="no payload"),
-        pytest.param("push", {"before": A}, SHA, "after of the event push", id="half a payload"),
-        pytest.param("push", {"before": "main", "after": B}, SHA, "before of", id="not an id"),
-        pytest.param("push", {"before": f"{A}\n", "after": B}, SHA, "before of", id="line break"),
-        pytest.param("push", {"before": "--output=x", "after": B}, SHA, "before of", id="an option"),
-        pytest.param("pull_request", {"pull_request": None}, SHA, "pull_request.head.sha", id="null"),
-        pytest.param("pull_request", {"pull_request": {"head": B}}, SHA, "pull_request.head.sha", id="other shape"),
-        pytest.param("schedule", {}, "", "GITHUB_SHA", id="no GITHUB_SHA"),
-        pytest.param("", {}, "", "GITHUB_SHA", id="no event at all"),
-    ],
-)
+@cases("name payload sha place", {
+    "no payload": ("push", {}, SHA, "before of the event push"),
+    "half a payload": ("push", {"before": A}, SHA, "after of the event push"),
+    "not an id": ("push", {"before": "main", "after": B}, SHA, "before of"),
+    "line break": ("push", {"before": f"{A}\n", "after": B}, SHA, "before of"),
+    "an option": ("push", {"before": "--output=x", "after": B}, SHA, "before of"),
+    "null": ("pull_request", {"pull_request": None}, SHA, "pull_request.head.sha"),
+    "other shape": ("pull_request", {"pull_request": {"head": B}}, SHA, "pull_request.head.sha"),
+    "no GITHUB_SHA": ("schedule", {}, "", "GITHUB_SHA"), "no event at all": ("", {}, "", "GITHUB_SHA"),
+})  # fmt: skip
 def test_a_payload_that_lacks_its_commits_is_refused(name: str, payload: dict[str, Any], sha: str, place: str) -> None:
     found = read_event({"GITHUB_EVENT_NAME": name}, payload, sha)
     assert (found.head, found.base) == (None, Start.UNKNOWN)
@@ -93,17 +84,14 @@ IDS = {"GITHUB_EVENT_NAME": "push", "GITHUB_RUN_ID": "1234", "GITHUB_RUN_NUMBER"
 TAG = {"GITHUB_REF_NAME": "v2", "GITHUB_REF_TYPE": "tag", "GITHUB_EVENT_NAME": "release"}
 
 
-@pytest.mark.parametrize(
-    ("environ", "payload", "run"),
-    [
-        pytest.param(WORKFLOW | IDS, {}, Run("p.yaml", "7/merge", "", "push", 1234, 7, 1), id="push"),
-        pytest.param(TAG, {"release": {"tag_name": "v2"}}, Run("", "", "v2", "release"), id="release, no workflow"),
-        pytest.param({"GITHUB_RUN_ID": "0x1", "GITHUB_RUN_NUMBER": "0"}, {"release": "odd"}, Run("", "", ""), id="odd"),
-        pytest.param(numbers("7", "3", "2"), {}, Run("", "", "", "", 7, 3, 2), id="its numbers"),
-        pytest.param(numbers("7", "3", ""), {}, Run("", "", "", "", 7, 3, 1), id="a first attempt"),
-        pytest.param(numbers("-1", "0", "\u0662"), {}, Run("", "", ""), id="no numbers"),
-    ],
-)
+@cases("environ payload run", {
+    "push": (WORKFLOW | IDS, {}, Run("p.yaml", "7/merge", "", "push", 1234, 7, 1)),
+    "release, no workflow": (TAG, {"release": {"tag_name": "v2"}}, Run("", "", "v2", "release")),
+    "odd": ({"GITHUB_RUN_ID": "0x1", "GITHUB_RUN_NUMBER": "0"}, {"release": "odd"}, Run("", "", "")),
+    "its numbers": (numbers("7", "3", "2"), {}, Run("", "", "", "", 7, 3, 2)),
+    "a first attempt": (numbers("7", "3", ""), {}, Run("", "", "", "", 7, 3, 1)),
+    "no numbers": (numbers("-1", "0", "\u0662"), {}, Run("", "", "")),
+})  # fmt: skip
 def test_the_run_is_read_from_the_environment(environ: dict[str, str], payload: dict[str, Any], run: Run) -> None:
     assert read(environ, payload).run == run
 

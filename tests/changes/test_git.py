@@ -14,6 +14,7 @@ import pytest
 
 from tests.changes.conftest import ASKED, KINDS, checkout
 from tests.standins.repositories import ENVIRON, Repository
+from tests.standins.tables import cases
 from ztpurge.changes.git import Git
 from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE, Entry
 from ztpurge.errors import ZtpurgeError
@@ -62,10 +63,8 @@ def test_what_a_shallow_clone_lacks_is_none(served: Served) -> None:
     assert shallow.differing_paths(served.old, served.head) is None
     assert set(KINDS) < set(shallow.differing_paths(None, served.head) or ())
     assert [ask(served.old, "a") for ask in (shallow.files, shallow.modes, shallow.links)] == [None] * 3
-    assert (shallow.resolve(served.old), shallow.blob(served.source.git("rev-parse", f"{served.old}:a"))) == (
-        None,
-        None,
-    )
+    sha = served.source.git("rev-parse", f"{served.old}:a")
+    assert (shallow.resolve(served.old), shallow.blob(sha)) == (None, None)
     assert (shallow.files(served.head, ["a"]) or {}).keys() == {"a"}
     assert shallow.modes(served.head, ["a", "none"]) == {"a": "100644"}
 
@@ -102,24 +101,13 @@ def test_without_a_repository_or_git_nothing_is_known(served: Served, tmp_path: 
         checkout(tmp_path / "file").resolve("main")
 
 
-@pytest.mark.parametrize(
-    ("ref", "found"),
-    [
-        pytest.param("main", True, id="branch"),
-        pytest.param("v1", True, id="annotated tag"),
-        pytest.param("HEAD", False, id="HEAD"),
-        pytest.param("main@{1.week.ago}", False, id="reflog, which begins with the checkout"),
-        pytest.param("main~1", False, id="an ancestor"),
-        pytest.param("v1^{}", False, id="peeled"),
-        pytest.param("only-there", True, id="branch of the remote"),
-        pytest.param("{head:.7}", True, id="short id"),
-        pytest.param("{head}", True, id="id"),
-        pytest.param("none", False, id="not there"),
-        pytest.param("--all", False, id="an option"),
-        pytest.param("main..HEAD", False, id="a range"),
-        pytest.param("", False, id="empty"),
-    ],
-)
+@cases("ref found", {
+    "branch": ("main", True), "annotated tag": ("v1", True), "HEAD": ("HEAD", False),
+    "reflog, which begins with the checkout": ("main@{1.week.ago}", False), "an ancestor": ("main~1", False),
+    "peeled": ("v1^{}", False), "branch of the remote": ("only-there", True), "short id": ("{head:.7}", True),
+    "id": ("{head}", True), "not there": ("none", False), "an option": ("--all", False),
+    "a range": ("main..HEAD", False), "empty": ("", False),
+})  # fmt: skip
 def test_names_become_commits(served: Served, ref: str, found: bool) -> None:
     served.source.git("tag", "--force", "--annotate", "--message=v1", "v1")
     served.source.git("update-ref", "refs/remotes/origin/only-there", served.head)
@@ -170,8 +158,7 @@ def test_a_git_that_is_slow_to_take_names_is_waited_for(served: Served, tmp_path
 
 
 @pytest.mark.parametrize(
-    "path",
-    ["", ":", ".", "bin", "{folder}", "{folder}/bin", ":{folder}", "{outside}", "./bin:{folder}/../{name}/bin"],
+    "path", ["", ":", ".", "bin", "{folder}", "{folder}/bin", ":{folder}", "{outside}", "./bin:{folder}/../{name}/bin"]
 )
 def test_git_of_the_workspace_is_not_run(repository: Repository, tmp_path: Path, path: str) -> None:
     head = repository.commit({"a": "1"})
@@ -200,9 +187,7 @@ def test_no_id_is_taken_for_an_option(served: Served, tmp_path: Path, value: str
     assert not (tmp_path / "witness").exists()
 
 
-def test_programs_and_variables_of_a_repository_and_a_workflow_change_nothing(
-    repository: Repository, tmp_path: Path
-) -> None:
+def test_programs_and_variables_change_nothing(repository: Repository, tmp_path: Path) -> None:
     witness, script = tmp_path / "witness", tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {witness}\n")
     script.chmod(0o755)
@@ -211,13 +196,9 @@ def test_programs_and_variables_of_a_repository_and_a_workflow_change_nothing(
         repository.git("config", setting, str(script))
     head = repository.commit({"b": "1"})
     witness.unlink(missing_ok=True)
-    environ = {
-        "PATH": os.environ["PATH"],
-        "GIT_DIR": str(tmp_path),
-        "GIT_TRACE": str(tmp_path / "trace"),
-        "GIT_EXTERNAL_DIFF": str(script),
-    }
-    assert Git(repository.folder, environ, why_over=lambda: "").differing_paths(base, head) == {"b": FILE}
+    hostile = {"GIT_DIR": str(tmp_path), "GIT_TRACE": str(tmp_path / "trace"), "GIT_EXTERNAL_DIFF": str(script)}
+    git = Git(repository.folder, {"PATH": os.environ["PATH"], **hostile}, why_over=lambda: "")
+    assert git.differing_paths(base, head) == {"b": FILE}
     assert not witness.exists()
     assert not (tmp_path / "trace").exists()
 
@@ -227,10 +208,8 @@ def test_a_workspace_of_another_user_is_read_and_its_configuration_left_alone(re
     head = repository.commit({"a": "1"})
     configuration = (repository.folder / ".git/config").read_bytes()
     subprocess.run(["chown", "-R", "1001:1001", repository.folder], check=True)
-    refused = subprocess.run(
-        ["git", "log"], cwd=repository.folder, env=ENVIRON, check=False, capture_output=True, text=True
-    )
-    assert "dubious ownership" in refused.stderr
+    refused = subprocess.run(["git", "log"], cwd=repository.folder, env=ENVIRON, check=False, capture_output=True)
+    assert b"dubious ownership" in refused.stderr
     assert checkout(repository.folder).differing_paths(None, head) == {"a": FILE}
     assert (repository.folder / ".git/config").read_bytes() == configuration
 
@@ -252,11 +231,8 @@ def test_links_say_what_they_lead_to(repository: Repository) -> None:
 def test_a_blob_comes_byte_by_byte(repository: Repository) -> None:
     repository.commit({"a": "1\r\n\ufeff\0", ".gitattributes": "a filter=lfs diff=lfs merge=lfs -text"})
     blobs = [repository.git("rev-parse", name) for name in ("HEAD:a", "HEAD^{tree}")]
-    assert [checkout(repository.folder).blob(sha) for sha in (*blobs, "f" * 40)] == [
-        "1\r\n\ufeff\0".encode(),
-        None,
-        None,
-    ]
+    read = checkout(repository.folder).blob
+    assert [read(sha) for sha in (*blobs, "f" * 40)] == ["1\r\n\ufeff\0".encode(), None, None]
 
 
 def test_the_module_needs_no_http_client() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.standins.producers import dorny, tj
 from tests.standins.repositories import Repository
+from tests.standins.tables import cases
 from ztpurge.changes.lists import FORMATS, is_split_at_blanks, parse_list
 from ztpurge.errors import ZtpurgeError
 
@@ -20,35 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ODD_NAMES = (
-    b"plain.html",
-    b"with space.html",
-    b" leading space",
-    b"trailing space ",
-    b"-dash",
-    b"- a",
-    b"#hash",
-    b"[slug].html",
-    b'"quoted".html',
-    b'"',
-    b"'",
-    b"back\\slash",
-    b"\\",
-    b"\\n",
-    b"new\nline",
-    b"tab\t",
-    b"carriage\r",
-    b"\a\b\v\f\x1b\x7f",
-    b"\x01\x02007",
-    "\u00fcml\u00e4ut.html".encode(),
-    "\u4e2d\u6587.html".encode(),
-    "\U0001f600".encode(),
-    b"latin1-\xfc.html",
-    b"\xff\xfe",
-    b"a,b.html c.html",
-    b"100%.css",
-    b"folder/[slug].html",
+    b"plain.html", b"with space.html", b" leading space", b"trailing space ", b"-dash", b"- a", b"#hash",
+    b"[slug].html", b'"quoted".html', b'"', b"'", b"back\\slash", b"\\", b"\\n", b"new\nline", b"tab\t", b"carriage\r",
+    b"\a\b\v\f\x1b\x7f", b"\x01\x02007", "\u00fcml\u00e4ut.html".encode(), "\u4e2d\u6587.html".encode(),
+    "\U0001f600".encode(), b"latin1-\xfc.html", b"\xff\xfe", b"a,b.html c.html", b"100%.css", b"folder/[slug].html",
     b"f\xfclder/\t/x",
-)
+)  # fmt: skip
 
 
 def paths(text: str | bytes, list_format: str = "auto") -> list[str]:
@@ -100,9 +78,7 @@ def test_git_s_own_lists(repository: Repository) -> None:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1)
 
 
-@given(
-    names=st.lists(TEXTS.filter(lambda name: name not in {".", ".."}), min_size=1, unique=True), ascii_=st.booleans()
-)
+@given(st.lists(TEXTS.filter(lambda name: name not in {".", ".."}), min_size=1, unique=True), st.booleans())
 def test_any_names_come_back_from_json(names: list[str], ascii_: bool) -> None:
     names = [name for name in names if not name.startswith('"')]  # git's quoting inside JSON: see below
     data = json.dumps(names, ensure_ascii=ascii_).encode()
@@ -165,66 +141,51 @@ def test_any_bytes_are_a_list_or_refused(list_format: str, data: st.DataObject) 
         assert all(change.path and not change.path.startswith("/") for change in changes)
 
 
-@pytest.mark.parametrize(
-    ("list_format", "data", "names"),
-    [
-        pytest.param("auto", b"", [], id="nothing"),
-        pytest.param("auto", b"\n \n\t\n", [], id="blank lines"),
-        pytest.param("auto", b"a.html", ["a.html"], id="one line"),
-        pytest.param("auto", b"b.html\n\na.html\n", ["b.html", "a.html"], id="lines, in their order"),
-        pytest.param("auto", b"a.html\r\nb.html\r\n", ["a.html", "b.html"], id="CRLF"),
-        pytest.param(
-            "auto", b'"caf\\303\\251.html"\r\n"\\t"\r\n', ["caf\u00e9.html", "\t"], id="quoted names and CRLF"
-        ),
-        pytest.param("auto", b"a.html\nb.html\na.html\n./b.html\n", ["a.html", "b.html"], id="each once"),
-        pytest.param(
-            "auto", b"M\ta.html\nR100\tb c.html\td.html\n", ["a.html", "b c.html", "d.html"], id="name-status"
-        ),
-        pytest.param("auto", b"a b.html\nc d.html\n", ["a b.html", "c d.html"], id="lines with a blank each"),
-        pytest.param("auto", b"[slug].html\n[id].html\n", ["[slug].html", "[id].html"], id="brackets"),
-        pytest.param("auto", b"[slug]\n", ["[slug]"], id="a name in brackets"),
-        pytest.param("auto", b"- a\n-b\n", ["- a", "-b"], id="dashes in names"),
-        pytest.param("auto", b'["b.html", "a.html"]\n', ["b.html", "a.html"], id="JSON"),
-        pytest.param("auto", b'\n[\n  "a.html",\n  "b c.html"\n]\n', ["a.html", "b c.html"], id="JSON over lines"),
-        pytest.param("auto", b"[]", [], id="empty JSON"),
-        pytest.param("auto", b"[ \n]", [], id="empty JSON over lines"),
-        pytest.param("auto", b'["\\ud83d\\ude00", "\\u00e9"]', ["\U0001f600", "\u00e9"], id="JSON escapes"),
-        pytest.param("auto", b"a.html\0b\nc.html\0", ["a.html", "b\nc.html"], id="NUL-terminated"),
-        pytest.param("auto", b"a.html\0b.html", ["a.html", "b.html"], id="NUL-separated"),
-        pytest.param("auto", b'"a"\0[b]\0- c\0', ['"a"', "[b]", "- c"], id="nothing is quoted before a NUL"),
-        pytest.param("auto", b"caf\xe9.html\n", ["caf\udce9.html"], id="Latin-1"),
-        pytest.param("auto", b"a:b.css\nc:/d.css\n://x\n", ["a:b.css", "c:/d.css", ":/x"], id="a colon is no URL"),
-        pytest.param("auto", b"M 1.css\nx.html\nAD b.png\n", ["M 1.css", "x.html", "AD b.png"], id="like a status"),
-        pytest.param("auto", b"a,b.css\nc\n", ["a,b.css", "c"], id="a comma within one of several lines"),
-        pytest.param("auto", b"\xef\xbb\xbfa.html\nb.html\n", ["a.html", "b.html"], id="a byte order mark"),
-        pytest.param("nul", b"\xef\xbb\xbfa.html\0", ["\ufeffa.html"], id="before a NUL it is part of the name"),
-        pytest.param("lines", b"a.html b.html\n", ["a.html b.html"], id="lines with a blank"),
-        pytest.param("lines", b"a.html,b.html\n", ["a.html,b.html"], id="lines with a comma"),
-        pytest.param("lines", b"- a.html\n- b.html\n", ["- a.html", "- b.html"], id="lines with dashes"),
-        pytest.param("lines", b'["a.html"]\n', ['["a.html"]'], id="lines with brackets"),
-        *(
-            pytest.param("lines", f"{name}\nb.html\n".encode(), [name, "b.html"], id=f"lines with {name}")
-            for name in ("a*.html", "a;b", "a|b", "a,", "?? a", "M  a", "R  a -> b", " M a")
-        ),
-        pytest.param("json", b'["a*.css", "a;b", "?? c"]', ["a*.css", "a;b", "?? c"], id="JSON with odd names"),
-        pytest.param("nul", b"a*.css\0M  b\0", ["a*.css", "M  b"], id="NULs with odd names"),
-        pytest.param("name-status", b"M\ta*.css\n", ["a*.css"], id="name-status with a star"),
-        pytest.param("tj", rb"a\*.css b.css", ["a*.css", "b.css"], id="tj with a star"),
-        pytest.param("json", b"[]", [], id="empty JSON"),
-        pytest.param("json", rb'["\"a\""]', ['"a"'], id="quotes that git need not have written"),
-        pytest.param("json", b' ["a.html"] ', ["a.html"], id="JSON"),
-        pytest.param("nul", b"a.html\n", ["a.html\n"], id="one name without a NUL"),
-        pytest.param("nul", b"\0\0", [], id="only NULs"),
-        pytest.param("csv", b"a.html,css/b c.css", ["a.html", "css/b c.css"], id="jitterbit, csv"),
-        pytest.param("space", b"a.html b.html\n", ["a.html", "b.html"], id="jitterbit, space-delimited"),
-        pytest.param("space", b"a.html\n  b.html", ["a.html", "b.html"], id="any white space"),
-        pytest.param("space", "\u6d3b\u3000b c\u00a0d".encode(), ["\u6d3b\u3000b", "c\u00a0d"], id="other blanks"),
-        *(pytest.param(name, b"", [], id=f"nothing as {name}") for name in ("space", "csv", "tj", "name-status")),
-        pytest.param("name-status", b"C75\tfrom\tto\nR1\told\tnew\n", ["to", "old", "new"], id="copy, rename"),
-        pytest.param("name-status", b"M\0a\0R100\0old\0new\0", ["a", "old", "new"], id="rename, -z"),
-        pytest.param("name-status", b'A\t"caf\\303\\251"\r\n', ["caf\u00e9"], id="quoted, CRLF"),
-    ],
-)
+@cases("list_format data names", {
+    "nothing": ("auto", b"", []), "blank lines": ("auto", b"\n \n\t\n", []),
+    "one line": ("auto", b"a.html", ["a.html"]),
+    "lines, in their order": ("auto", b"b.html\n\na.html\n", ["b.html", "a.html"]),
+    "CRLF": ("auto", b"a.html\r\nb.html\r\n", ["a.html", "b.html"]),
+    "quoted names and CRLF": ("auto", b'"caf\\303\\251.html"\r\n"\\t"\r\n', ["caf\u00e9.html", "\t"]),
+    "each once": ("auto", b"a.html\nb.html\na.html\n./b.html\n", ["a.html", "b.html"]),
+    "name-status": ("auto", b"M\ta.html\nR100\tb c.html\td.html\n", ["a.html", "b c.html", "d.html"]),
+    "lines with a blank each": ("auto", b"a b.html\nc d.html\n", ["a b.html", "c d.html"]),
+    "brackets": ("auto", b"[slug].html\n[id].html\n", ["[slug].html", "[id].html"]),
+    "a name in brackets": ("auto", b"[slug]\n", ["[slug]"]), "dashes in names": ("auto", b"- a\n-b\n", ["- a", "-b"]),
+    "JSON": ("auto", b'["b.html", "a.html"]\n', ["b.html", "a.html"]),
+    "JSON over lines": ("auto", b'\n[\n  "a.html",\n  "b c.html"\n]\n', ["a.html", "b c.html"]),
+    "empty JSON": ("auto", b"[]", []), "empty JSON over lines": ("auto", b"[ \n]", []),
+    "JSON escapes": ("auto", b'["\\ud83d\\ude00", "\\u00e9"]', ["\U0001f600", "\u00e9"]),
+    "NUL-terminated": ("auto", b"a.html\0b\nc.html\0", ["a.html", "b\nc.html"]),
+    "NUL-separated": ("auto", b"a.html\0b.html", ["a.html", "b.html"]),
+    "nothing is quoted before a NUL": ("auto", b'"a"\0[b]\0- c\0', ['"a"', "[b]", "- c"]),
+    "Latin-1": ("auto", b"caf\xe9.html\n", ["caf\udce9.html"]),
+    "a colon is no URL": ("auto", b"a:b.css\nc:/d.css\n://x\n", ["a:b.css", "c:/d.css", ":/x"]),
+    "like a status": ("auto", b"M 1.css\nx.html\nAD b.png\n", ["M 1.css", "x.html", "AD b.png"]),
+    "a comma within one of several lines": ("auto", b"a,b.css\nc\n", ["a,b.css", "c"]),
+    "a byte order mark": ("auto", b"\xef\xbb\xbfa.html\nb.html\n", ["a.html", "b.html"]),
+    "before a NUL it is part of the name": ("nul", b"\xef\xbb\xbfa.html\0", ["\ufeffa.html"]),
+    "lines with a blank": ("lines", b"a.html b.html\n", ["a.html b.html"]),
+    "lines with a comma": ("lines", b"a.html,b.html\n", ["a.html,b.html"]),
+    "lines with dashes": ("lines", b"- a.html\n- b.html\n", ["- a.html", "- b.html"]),
+    "lines with brackets": ("lines", b'["a.html"]\n', ['["a.html"]']),
+    **{f"lines with {name}": ("lines", f"{name}\nb.html\n".encode(), [name, "b.html"])
+       for name in ("a*.html", "a;b", "a|b", "a,", "?? a", "M  a", "R  a -> b", " M a")},
+    "JSON with odd names": ("json", b'["a*.css", "a;b", "?? c"]', ["a*.css", "a;b", "?? c"]),
+    "NULs with odd names": ("nul", b"a*.css\0M  b\0", ["a*.css", "M  b"]),
+    "name-status with a star": ("name-status", b"M\ta*.css\n", ["a*.css"]),
+    "tj with a star": ("tj", rb"a\*.css b.css", ["a*.css", "b.css"]), "empty JSON, told": ("json", b"[]", []),
+    "quotes that git need not have written": ("json", rb'["\"a\""]', ['"a"']),
+    "JSON, told": ("json", b' ["a.html"] ', ["a.html"]), "one name without a NUL": ("nul", b"a.html\n", ["a.html\n"]),
+    "only NULs": ("nul", b"\0\0", []), "jitterbit, csv": ("csv", b"a.html,css/b c.css", ["a.html", "css/b c.css"]),
+    "jitterbit, space-delimited": ("space", b"a.html b.html\n", ["a.html", "b.html"]),
+    "any white space": ("space", b"a.html\n  b.html", ["a.html", "b.html"]),
+    "other blanks": ("space", "\u6d3b\u3000b c\u00a0d".encode(), ["\u6d3b\u3000b", "c\u00a0d"]),
+    **{f"nothing as {name}": (name, b"", []) for name in ("space", "csv", "tj", "name-status")},
+    "copy, rename": ("name-status", b"C75\tfrom\tto\nR1\told\tnew\n", ["to", "old", "new"]),
+    "rename, -z": ("name-status", b"M\0a\0R100\0old\0new\0", ["a", "old", "new"]),
+    "quoted, CRLF": ("name-status", b'A\t"caf\\303\\251"\r\n', ["caf\u00e9"]),
+})  # fmt: skip
 def test_lists_are_read(list_format: str, data: bytes, names: list[str]) -> None:
     assert paths(data, list_format) == names
 
@@ -248,96 +209,54 @@ STATUSES = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("list_format", "data", "cause", "remedy"),
-    [
-        pytest.param("auto", b"- a.html\n- b.html\n", "looks like a YAML list", "without dashes", id="YAML"),
-        pytest.param("auto", b"- a.html\n\n- b.html\n", "looks like a YAML list", "lines", id="YAML with blank lines"),
-        pytest.param("auto", rb"[\"a.html\",\"b.html\"]", "cannot be read", "escape_json: false", id="tj's default"),
-        pytest.param("auto", rb'["a\:b.html"]', "cannot be read", "safe_output: false", id="tj's safe output"),
-        pytest.param("auto", b'["a.html", "b.html",]', "cannot be read", "array of strings", id="trailing comma"),
-        pytest.param("auto", b"[" * 50_000 + b'"' + b"]" * 50_000, "cannot be read", "array", id="deep JSON"),
-        *(
-            pytest.param("json", data, "cannot be read", "array of strings", id=f"no JSON {data[:5]!r}")
-            for data in (b"[" * 50_000, b"", b"[" + b"9" * 5000 + b"]")
-        ),
-        *(
-            pytest.param(name, data, "not an array of strings", "", id=f"{name}: other JSON {data!r}")
-            for name, data in (
-                *(("auto", data) for data in (b'["a.html", 1]', b'[{"filename": "a.html"}]', b'{"files": ["a.html"]}')),
-                *(("auto", b'{\n  "files": "a.html"\n}'), ("json", b'"a.html"'), ("json", b'{"a.html": 1}')),
-            )
-        ),
-        pytest.param("auto", rb'["\ud800"]', r"the name '\ud800' is not text", "NUL-separated", id="lone surrogate"),
-        pytest.param("auto", b'["\xed\xa0\x80"]', r"the name '\ud800' is not", "NUL-separated", id="encoded surrogate"),
-        *(
-            pytest.param(name, data, cause, "as git does", id=f"no path {data!r}")
-            for name, data, cause in (
-                ("auto", b'["a\\u0000b"]', r"a\x00b (holds a NUL)"),
-                ("auto", b'["/a", "b"]', "/a (absolute)"),
-                ("lines", b'"\\000"\n', r"\x00 (holds a NUL)"),
-                ("lines", b'""\n', "(a folder, not a file)"),
-                ("nul", b"a\0../b\0", "../b (climbs with `..`)"),
-            )
-        ),
-        *(
-            pytest.param(
-                "lines", data, f"the line {name!r} begins with a quote", "JSON array, or NUL", id=f"quotes {data!r}"
-            )
-            for data, name in (
-                (b'a\n"b\n', '"b'),
-                (b'"a"b\n', '"a"b'),
-                (b'"a\\x41"', '"a\\x41"'),
-                (b'"a\\777"', '"a\\777"'),
-            )
-        ),
-        *(
-            pytest.param("auto", data, "may be one name or several", "lines", id=f"several {data!r}")
-            for data in SEVERAL
-        ),
-        *(
-            pytest.param("auto", data, "is not as git writes a name", "`lines`", id=f"not git's {data!r}")
-            for data in NOT_GIT_S
-        ),
-        pytest.param("auto", "a.html\n".encode("utf-16"), "UTF-16", "UTF-8", id="UTF-16"),
-        *(
-            pytest.param(
-                "auto", data, "looks like what `git status` prints", "files-format: lines", id=f"status {data!r}"
-            )
-            for data in STATUSES
-        ),
-        *(
-            pytest.param("auto", data, "holds a `*`", "files-format: lines", id=f"pattern {data!r}")
-            for data in (b"public/*.css", b"**", b"a*.css\nb.css")
-        ),
-        *(
-            pytest.param(
-                name, data, "//a.example/b.css (a URL, which belongs in `urls`)", "", id=f"{name}: URL {data!r}"
-            )
-            for name, data in (
-                *((name, b"a\nhttps://a.example/b.css\n") for name in ("auto", "lines", "space")),
-                ("auto", b"a.css\nHTTP://a.example/b.css"),
-                ("auto", b'["a.css", "https://a.example/b.css"]'),
-                ("json", b'["https://a.example/b.css"]'),
-                ("csv", b"a.css,https://a.example/b.css"),
-                ("nul", b"a.css\0https://a.example/b.css\0"),
-            )
-        ),
-        pytest.param("space", b"'a b.html' c.html", "holds a quote", "tj", id="shell quoting"),
-        pytest.param("space", b"a\\ b.html", "holds a quote or a backslash", "tj", id="shell escapes"),
-        pytest.param("csv", b"a.html, b.html", "begins or ends with white space", "", id="blanks beside commas"),
-        pytest.param("csv", b'"a', "not CSV", "files-format", id="open quote in CSV"),
-        pytest.param("name-status", b"a.html\nb.html", "should", "files-format", id="names without a status"),
-        pytest.param("name-status", b"M\0", "has no path", "files-format", id="status without a path"),
-        pytest.param("name-status", b"R100\told\n", "has no path", "files-format", id="rename without its new name"),
-        pytest.param("tj", b'["a.html"', "cannot be read", "", id="JSON cut short"),
-        pytest.param("tj", "a \\\ufffd.html".encode(), "could not spell", "safe_output", id="tj that lost a name"),
-        pytest.param("auto", b"M\0a\0", "git's status", "files-format", id="name-status -z"),
-        pytest.param("auto", b":100644 100644 1 2 M\0a\0", "git's status", "files-format", id="raw diff -z"),
-        pytest.param("json", rb'["\"caf\\303\\251\""]', "quoted as git quotes", "tj", id="git's quoting in JSON"),
-        pytest.param("auto", rb'["\"tab\\t.html\""]', "quoted as git quotes", "tj", id="TAB, quoted in JSON"),
-    ],
-)
+@cases("list_format data cause remedy", {
+    "YAML": ("auto", b"- a.html\n- b.html\n", "looks like a YAML list", "without dashes"),
+    "YAML with blank lines": ("auto", b"- a.html\n\n- b.html\n", "looks like a YAML list", "lines"),
+    "tj's default": ("auto", rb"[\"a.html\",\"b.html\"]", "cannot be read", "escape_json: false"),
+    "tj's safe output": ("auto", rb'["a\:b.html"]', "cannot be read", "safe_output: false"),
+    "trailing comma": ("auto", b'["a.html", "b.html",]', "cannot be read", "array of strings"),
+    "deep JSON": ("auto", b"[" * 50_000 + b'"' + b"]" * 50_000, "cannot be read", "array"),
+    **{f"no JSON {data[:5]!r}": ("json", data, "cannot be read", "array of strings")
+       for data in (b"[" * 50_000, b"", b"[" + b"9" * 5000 + b"]")},
+    **{f"{name}: other JSON {data!r}": (name, data, "not an array of strings", "") for name, data in (
+        ("auto", b'["a.html", 1]'), ("auto", b'[{"filename": "a.html"}]'), ("auto", b'{"files": ["a.html"]}'),
+        ("auto", b'{\n  "files": "a.html"\n}'), ("json", b'"a.html"'), ("json", b'{"a.html": 1}'))},
+    "lone surrogate": ("auto", rb'["\ud800"]', r"the name '\ud800' is not text", "NUL-separated"),
+    "encoded surrogate": ("auto", b'["\xed\xa0\x80"]', r"the name '\ud800' is not", "NUL-separated"),
+    **{f"no path {data!r}": (name, data, cause, "as git does") for name, data, cause in (
+        ("auto", b'["a\\u0000b"]', r"a\x00b (holds a NUL)"), ("auto", b'["/a", "b"]', "/a (absolute)"),
+        ("lines", b'"\\000"\n', r"\x00 (holds a NUL)"), ("lines", b'""\n', "(a folder, not a file)"),
+        ("nul", b"a\0../b\0", "../b (climbs with `..`)"))},
+    **{f"quotes {data!r}": ("lines", data, f"the line {name!r} begins with a quote", "JSON array, or NUL")
+       for data, name in ((b'a\n"b\n', '"b'), (b'"a"b\n', '"a"b'), (b'"a\\x41"', '"a\\x41"'),
+                          (b'"a\\777"', '"a\\777"'))},
+    **{f"several {data!r}": ("auto", data, "may be one name or several", "lines") for data in SEVERAL},
+    **{f"not git's {data!r}": ("auto", data, "is not as git writes a name", "`lines`") for data in NOT_GIT_S},
+    "UTF-16": ("auto", "a.html\n".encode("utf-16"), "UTF-16", "UTF-8"),
+    **{f"status {data!r}": ("auto", data, "looks like what `git status` prints", "files-format: lines")
+     for data in STATUSES},
+    **{f"pattern {data!r}": ("auto", data, "holds a `*`", "files-format: lines")
+       for data in (b"public/*.css", b"**", b"a*.css\nb.css")},
+    **{f"{name}: URL {data!r}": (name, data, "//a.example/b.css (a URL, which belongs in `urls`)", "")
+       for name, data in (
+        *((name, b"a\nhttps://a.example/b.css\n") for name in ("auto", "lines", "space")),
+        ("auto", b"a.css\nHTTP://a.example/b.css"), ("auto", b'["a.css", "https://a.example/b.css"]'),
+        ("json", b'["https://a.example/b.css"]'), ("csv", b"a.css,https://a.example/b.css"),
+        ("nul", b"a.css\0https://a.example/b.css\0"))},
+    "shell quoting": ("space", b"'a b.html' c.html", "holds a quote", "tj"),
+    "shell escapes": ("space", b"a\\ b.html", "holds a quote or a backslash", "tj"),
+    "blanks beside commas": ("csv", b"a.html, b.html", "begins or ends with white space", ""),
+    "open quote in CSV": ("csv", b'"a', "not CSV", "files-format"),
+    "names without a status": ("name-status", b"a.html\nb.html", "should", "files-format"),
+    "status without a path": ("name-status", b"M\0", "has no path", "files-format"),
+    "rename without its new name": ("name-status", b"R100\told\n", "has no path", "files-format"),
+    "JSON cut short": ("tj", b'["a.html"', "cannot be read", ""),
+    "tj that lost a name": ("tj", "a \\\ufffd.html".encode(), "could not spell", "safe_output"),
+    "name-status -z": ("auto", b"M\0a\0", "git's status", "files-format"),
+    "raw diff -z": ("auto", b":100644 100644 1 2 M\0a\0", "git's status", "files-format"),
+    "git's quoting in JSON": ("json", rb'["\"caf\\303\\251\""]', "quoted as git quotes", "tj"),
+    "TAB, quoted in JSON": ("auto", rb'["\"tab\\t.html\""]', "quoted as git quotes", "tj"),
+})  # fmt: skip
 def test_what_cannot_be_read_with_certainty_is_refused(list_format: str, data: bytes, cause: str, remedy: str) -> None:
     with pytest.raises(ZtpurgeError, match=re.escape(cause)) as raised:
         parse_list(data, list_format)

@@ -10,12 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.standins.tables import cases
 from ztpurge.changes.contents import Content
 from ztpurge.changes.manifest import Manifest, differing_files, parse_manifest, render_manifest, renew
 from ztpurge.errors import ZtpurgeError
 from ztpurge.site.mapping import Site, served_as
 from ztpurge.site.patterns import parse_patterns
 
+Kept = dict[str, Content | None]
 ONE, TWO, THREE = (Content(letter * 64, size) for letter, size in (("1", 0), ("2", 20), ("3", 1 << 40)))
 
 
@@ -53,7 +55,7 @@ FILES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), C
 
 
 @given(files=FILES, served=st.text(), run=st.integers(0, 10**9))
-def test_what_is_kept_is_read_back(files: dict[str, Content | None], served: str, run: int) -> None:
+def test_what_is_kept_is_read_back(files: Kept, served: str, run: int) -> None:
     text = render_manifest(Manifest(files, served, run))
     assert parse_manifest(text.encode()) == Manifest(files, served, run)
     assert render_manifest(parse_manifest(text.encode())) == text
@@ -61,7 +63,7 @@ def test_what_is_kept_is_read_back(files: dict[str, Content | None], served: str
 
 
 @given(files=FILES.filter(bool), data=st.data())
-def test_a_manifest_that_was_cut_off_is_refused(files: dict[str, Content | None], data: st.DataObject) -> None:
+def test_a_manifest_that_was_cut_off_is_refused(files: Kept, data: st.DataObject) -> None:
     whole = render_manifest(Manifest(files)).encode().rstrip()
     refused(whole[: data.draw(st.integers(0, len(whole) - 1))])
 
@@ -79,12 +81,9 @@ def test_what_is_no_manifest_is_refused(data: bytes) -> None:
 
 
 ODD_PARTS: dict[str, tuple[object, ...]] = {
-    "ztpurge-manifest": (0, 2, "1", True, None),
-    "run": ("7", 7.0, True, None, -999_999_999),
-    "attempt": ("1", None),
-    "served": (None, []),
-    "files": (None, []),
-}
+    "ztpurge-manifest": (0, 2, "1", True, None), "run": ("7", 7.0, True, None, -999_999_999), "attempt": ("1", None),
+    "served": (None, []), "files": (None, []),
+}  # fmt: skip
 ODD_ENTRIES: tuple[object, ...] = (
     {}, [], [D], [D, 1, 2], D, [D, -1], [D, "1"], [D, 1.0], [D, True], [D, False], [D, None], [None, 1],
     [D.upper(), 1], [D[1:], 1], [f"{D}\n", 1], ["g" * 64, 1], False, 0,
@@ -94,14 +93,11 @@ ODD_PATHS = ("/etc/passwd", "../a", "a/../../b", "a//b", "./a", "a/", "", "a\0b"
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        *({name: value} for name, values in ODD_PARTS.items() for value in values),
-        *({"files": {"a": entry}} for entry in ODD_ENTRIES),
-        *({"files": {path: [D, 1]}} for path in ODD_PATHS),
-        {"files": {"a/../../b": None}},
-    ],
+    [*({name: value} for name, values in ODD_PARTS.items() for value in values),
+     *({"files": {"a": entry}} for entry in ODD_ENTRIES), *({"files": {path: [D, 1]}} for path in ODD_PATHS),
+     {"files": {"a/../../b": None}}],
     ids=lambda changed: ascii(changed)[:60],
-)
+)  # fmt: skip
 def test_a_manifest_with_an_odd_part_is_refused(changed: dict[str, object]) -> None:
     parse_manifest(json.dumps(document({"a": [D, 1]})).encode())
     refused(json.dumps(document() | changed).encode())
@@ -119,23 +115,14 @@ def test_a_file_that_is_told_of_is_made_safe_to_show() -> None:
     assert len(said) < 500
 
 
-@pytest.mark.parametrize(
-    ("before", "now", "changed"),
-    [
-        pytest.param({}, {}, [], id="nothing"),
-        pytest.param({"a": ONE}, {"a": ONE}, [], id="the same"),
-        pytest.param({"a": ONE}, {"a": TWO}, ["a"], id="edited"),
-        pytest.param({"a": Content(D, 1)}, {"a": Content(D, 2)}, ["a"], id="another size"),
-        pytest.param({}, {"a": ONE}, ["a"], id="new"),
-        pytest.param({"a": ONE}, {}, ["a"], id="gone"),
-        pytest.param({"a": None}, {"a": ONE}, ["a"], id="unknown"),
-        pytest.param({"a": None}, {}, ["a"], id="unknown and gone"),
-        pytest.param({"c": ONE, "b": None}, {"c": TWO, "a": ONE}, ["a", "b", "c"], id="in the order of the paths"),
-    ],
-)
-def test_what_differs_is_changed(
-    before: dict[str, Content | None], now: dict[str, Content], changed: list[str]
-) -> None:
+@cases("before now changed", {
+    "nothing": ({}, {}, []), "the same": ({"a": ONE}, {"a": ONE}, []), "edited": ({"a": ONE}, {"a": TWO}, ["a"]),
+    "another size": ({"a": Content(D, 1)}, {"a": Content(D, 2)}, ["a"]), "new": ({}, {"a": ONE}, ["a"]),
+    "gone": ({"a": ONE}, {}, ["a"]), "unknown": ({"a": None}, {"a": ONE}, ["a"]),
+    "unknown and gone": ({"a": None}, {}, ["a"]),
+    "in the order of the paths": ({"c": ONE, "b": None}, {"c": TWO, "a": ONE}, ["a", "b", "c"]),
+})  # fmt: skip
+def test_what_differs_is_changed(before: Kept, now: dict[str, Content], changed: list[str]) -> None:
     assert differing_files(Manifest(before), now, is_trusted=True) == tuple(changed)
 
 
@@ -144,19 +131,14 @@ def test_without_trust_all_that_is_known_of_is_changed() -> None:
     assert differing_files(before, {"same": ONE, "new": TWO}, is_trusted=False) == ("gone", "new", "same", "unknown")
 
 
-@pytest.mark.parametrize(
-    ("purged", "skipped", "entries"),
-    [
-        pytest.param(["edited", "new", "gone"], [], {"same": ONE, "edited": TWO, "new": THREE}, id="all purged"),
-        pytest.param([], [], {"same": ONE, "edited": None, "new": None, "gone": None}, id="none purged"),
-        pytest.param(["edited"], [], {"same": ONE, "edited": TWO, "new": None, "gone": None}, id="some purged"),
-        pytest.param(["gone", "gone"], [], {"same": ONE, "edited": None, "new": None}, id="one under two URLs"),
-        pytest.param(["edited", "gone"], ["new"], {"same": ONE, "edited": TWO}, id="a new one skipped"),
-    ],
-)
-def test_only_what_was_really_purged_is_renewed(
-    purged: list[str], skipped: list[str], entries: dict[str, Content | None]
-) -> None:
+@cases("purged skipped entries", {
+    "all purged": (["edited", "new", "gone"], [], {"same": ONE, "edited": TWO, "new": THREE}),
+    "none purged": ([], [], {"same": ONE, "edited": None, "new": None, "gone": None}),
+    "some purged": (["edited"], [], {"same": ONE, "edited": TWO, "new": None, "gone": None}),
+    "one under two URLs": (["gone", "gone"], [], {"same": ONE, "edited": None, "new": None}),
+    "a new one skipped": (["edited", "gone"], ["new"], {"same": ONE, "edited": TWO}),
+})  # fmt: skip
+def test_only_what_was_really_purged_is_renewed(purged: list[str], skipped: list[str], entries: Kept) -> None:
     before = Manifest({"same": ONE, "edited": ONE, "gone": ONE})
     now = {"same": ONE, "edited": TWO, "new": THREE}
     changed = differing_files(before, now, is_trusted=True)
@@ -184,18 +166,15 @@ SITE = Site(base_urls=("https://a.example/",), root="dist", index_files=("index.
 TWO_BASES = replace(SITE, base_urls=(*SITE.base_urls, "https://b.example/"))
 
 
-@pytest.mark.parametrize(
-    ("site", "other", "same"),
-    [
-        pytest.param(SITE, replace(SITE, clean_urls=True), False, id="clean"),
-        pytest.param(SITE, replace(SITE, index_files=()), False, id="no index files"),
-        pytest.param(SITE, replace(SITE, base_urls=("https://b.example/",)), False, id="another base"),
-        pytest.param(SITE, TWO_BASES, False, id="one more base"),
-        pytest.param(TWO_BASES, replace(SITE, base_urls=TWO_BASES.base_urls[::-1]), True, id="another order"),
-        pytest.param(SITE, replace(SITE, root="build"), True, id="another folder"),
-        pytest.param(SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True, id="other patterns"),
-    ],
-)
+@cases("site other same", {
+    "clean": (SITE, replace(SITE, clean_urls=True), False),
+    "no index files": (SITE, replace(SITE, index_files=()), False),
+    "another base": (SITE, replace(SITE, base_urls=("https://b.example/",)), False),
+    "one more base": (SITE, TWO_BASES, False),
+    "another order": (TWO_BASES, replace(SITE, base_urls=TWO_BASES.base_urls[::-1]), True),
+    "another folder": (SITE, replace(SITE, root="build"), True),
+    "other patterns": (SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True),
+})  # fmt: skip
 def test_another_way_to_make_urls_of_files_shows(site: Site, other: Site, same: bool) -> None:
     assert (served_as(other) == served_as(site)) is same
 
@@ -284,12 +263,12 @@ class Deployments(RuleBasedStateMachine):
 
 
 class DeploymentsOfAllFiles(Deployments):
-    """The same where nothing is ever excluded."""
+    """Deployments where nothing is ever excluded."""
 
     exclude = None  # type: ignore[assignment]
 
 
 TestDeployments = Deployments.TestCase
-TestDeployments.settings = settings(max_examples=200, stateful_step_count=12)
+TestDeployments.settings = settings(max_examples=120, stateful_step_count=12)
 TestDeploymentsOfAllFiles = DeploymentsOfAllFiles.TestCase
 TestDeploymentsOfAllFiles.settings = TestDeployments.settings

@@ -6,44 +6,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.standins.tables import cases
 from ztpurge.changes.paths import Change, changes_of
 from ztpurge.errors import ZtpurgeError
 
 
-@pytest.mark.parametrize(
-    ("paths", "tidy"),
-    [
-        pytest.param([], [], id="none"),
-        pytest.param(["b", "a", "c/d"], ["b", "a", "c/d"], id="order kept"),
-        pytest.param(["b", "a", "b", "./a"], ["b", "a"], id="each once"),
-        pytest.param(["./a//b", "a/./c"], ["a/b", "a/c"], id="tidied"),
-        pytest.param([" a", "a ", "-a"], [" a", "a ", "-a"], id="blanks and a dash"),
-        pytest.param(["..a", "a..", "...", ".a"], ["..a", "a..", "...", ".a"], id="dots in names"),
-        pytest.param(["a\nb", "caf\udce9", "\\"], ["a\nb", "caf\udce9", "\\"], id="any byte"),
-        pytest.param(["A", "a"], ["A", "a"], id="case kept"),
-    ],
-)
+@cases("paths tidy", {
+    "none": ([], []), "order kept": (["b", "a", "c/d"], ["b", "a", "c/d"]),
+    "each once": (["b", "a", "b", "./a"], ["b", "a"]), "tidied": (["./a//b", "a/./c"], ["a/b", "a/c"]),
+    "blanks and a dash": ([" a", "a ", "-a"], [" a", "a ", "-a"]),
+    "dots in names": (["..a", "a..", "...", ".a"], ["..a", "a..", "...", ".a"]),
+    "any byte": (["a\nb", "caf\udce9", "\\"], ["a\nb", "caf\udce9", "\\"]), "case kept": (["A", "a"], ["A", "a"]),
+})  # fmt: skip
 def test_changes_are_tidy(paths: list[str], tidy: list[str]) -> None:
     assert changes_of(paths) == tuple(map(Change, tidy))
 
 
-@pytest.mark.parametrize(
-    ("path", "named"),
-    [
-        pytest.param("/etc/passwd", "/etc/passwd (absolute)", id="absolute"),
-        pytest.param("../a", "../a (climbs with `..`)", id="climbs"),
-        pytest.param("a/../b", "a/../b (climbs with `..`)", id="climbs inside"),
-        pytest.param("a/..", "a/.. (climbs with `..`)", id="climbs at the end"),
-        pytest.param("a/", "a/ (a folder, not a file)", id="folder"),
-        pytest.param("a/.", "a/. (a folder, not a file)", id="folder by a dot"),
-        pytest.param(".", ". (a folder, not a file)", id="top folder"),
-        pytest.param("", " (a folder, not a file)", id="empty"),
-        pytest.param("a\0b", r"a\x00b (holds a NUL)", id="NUL"),
-        pytest.param("x" * 4097, f"{'x' * 200}... (4097 characters) (longer than 4096 bytes)", id="over-long"),
-        pytest.param("\u4e2d" * 1366, "(longer than 4096 bytes)", id="over-long in bytes"),
-        pytest.param("/##[error]\n", r"/#\#[error]\n (absolute)", id="hostile"),
-    ],
-)
+@cases("path named", {
+    "absolute": ("/etc/passwd", "/etc/passwd (absolute)"), "climbs": ("../a", "../a (climbs with `..`)"),
+    "climbs inside": ("a/../b", "a/../b (climbs with `..`)"), "climbs at the end": ("a/..", "a/.. (climbs with `..`)"),
+    "folder": ("a/", "a/ (a folder, not a file)"), "folder by a dot": ("a/.", "a/. (a folder, not a file)"),
+    "top folder": (".", ". (a folder, not a file)"), "empty": ("", " (a folder, not a file)"),
+    "NUL": ("a\0b", r"a\x00b (holds a NUL)"),
+    "over-long": ("x" * 4097, f"{'x' * 200}... (4097 characters) (longer than 4096 bytes)"),
+    "over-long in bytes": ("\u4e2d" * 1366, "(longer than 4096 bytes)"),
+    "hostile": ("/##[error]\n", r"/#\#[error]\n (absolute)"),
+})  # fmt: skip
 def test_what_is_no_file_of_the_repository_is_refused_by_name(path: str, named: str) -> None:
     with pytest.raises(ZtpurgeError) as raised:
         changes_of(["good.html", path])

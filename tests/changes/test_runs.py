@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests.standins.tables import cases
 from ztpurge.changes.event import Run
 from ztpurge.changes.runs import (
     MOST_SECONDS_TO_RUN_AGAIN,
@@ -26,63 +27,45 @@ INFINITE = float("inf")
 def listed(number: int, how: str = "ok", *, again: float = 0, attempt: int = 1, over: float = 0) -> Listed:
     """Make a run that was created at its number, and run again at `again`; `over`: when it was."""
     return Listed(
-        id=1000 + number,
-        number=number,
-        attempt=2 if again else attempt,
-        head=f"c{number}",
-        is_over=how != "running",
-        is_success=how == "ok",
-        created=float(number),
-        started=again or float(number),
+        id=1000 + number, number=number, attempt=2 if again else attempt, head=f"c{number}", is_over=how != "running",
+        is_success=how == "ok", created=float(number), started=again or float(number),
         updated=over or again or float(number),
-    )
+    )  # fmt: skip
 
 
 FAILED = listed(8, "failed")
 
 
-@pytest.mark.parametrize(
-    ("runs", "commits"),
-    [
-        pytest.param([], (), id="no run"),
-        pytest.param([listed(9, "running")], (), id="this run alone"),
-        pytest.param([listed(9, "ok")], (), id="this run alone, whose first attempt succeeded"),
-        pytest.param([listed(8, "failed")], (None, "c8"), id="no success"),
-        pytest.param([listed(9, "running"), listed(8)], ("c8",), id="the run before succeeded"),
-        pytest.param([listed(9, "running"), listed(8, "failed"), listed(7)], ("c7", "c8"), id="a failure since"),
-        pytest.param([listed(8, "running"), listed(7)], ("c7", "c8"), id="a run that is under way"),
-        # failed jobs of an older run succeed: the failures in between stay
-        pytest.param([FAILED, listed(7, "failed"), listed(6, again=8.5)], ("c6", "c7", "c8"), id="older jobs succeed"),
-        # an older run fails, or deploys its old commit, again after the success
-        pytest.param(
-            [listed(8), listed(7, "failed"), listed(6, "failed", again=8.5)], ("c6", "c8"), id="older, failed again"
-        ),
-        pytest.param([listed(8), listed(6, again=8.5)], ("c6", "c8"), id="an older run succeeds again"),
-        pytest.param([listed(8), listed(6, "failed", again=7.5)], ("c8",), id="an older run again before the success"),
-        # the success is a re-run of jobs that may not have purged
-        pytest.param(
-            [listed(8, again=8.9), listed(6, "failed", again=8.5)], ("c6", "c8"), id="an older one before the re-run"
-        ),
-        pytest.param([listed(8), listed(7, "failed", over=8.5)], ("c7", "c8"), id="a slow older run ends after it"),
-        pytest.param([listed(8), listed(2, "running")], ("c2", "c8"), id="an older run that is run again just now"),
-        pytest.param([listed(8), listed(7), listed(6)], ("c8",), id="what is before the last success is done with"),
-        pytest.param([listed(10, "failed"), listed(8)], ("c8", "c10"), id="a newer run than this, which is run again"),
-        pytest.param([listed(10), listed(8)], ("c10",), id="a newer run than this succeeded"),
-        pytest.param([listed(8), replace(listed(3), updated=INFINITE)], ("c3", "c8"), id="a time not told is late"),
-    ],
-)
+@cases("runs commits", {
+    "no run": ([], ()), "this run alone": ([listed(9, "running")], ()),
+    "this run alone, whose first attempt succeeded": ([listed(9, "ok")], ()), "no success": ([FAILED], (None, "c8")),
+    "the run before succeeded": ([listed(9, "running"), listed(8)], ("c8",)),
+    "a failure since": ([listed(9, "running"), FAILED, listed(7)], ("c7", "c8")),
+    "a run that is under way": ([listed(8, "running"), listed(7)], ("c7", "c8")),
+    # failed jobs of an older run succeed: the failures in between stay
+    "older jobs succeed": ([FAILED, listed(7, "failed"), listed(6, again=8.5)], ("c6", "c7", "c8")),
+    # an older run fails, or deploys its old commit, again after the success
+    "older, failed again": ([listed(8), listed(7, "failed"), listed(6, "failed", again=8.5)], ("c6", "c8")),
+    "an older run succeeds again": ([listed(8), listed(6, again=8.5)], ("c6", "c8")),
+    "an older run again before the success": ([listed(8), listed(6, "failed", again=7.5)], ("c8",)),
+    # the success is a re-run of jobs that may not have purged
+    "an older one before the re-run": ([listed(8, again=8.9), listed(6, "failed", again=8.5)], ("c6", "c8")),
+    "a slow older run ends after it": ([listed(8), listed(7, "failed", over=8.5)], ("c7", "c8")),
+    "an older run that is run again just now": ([listed(8), listed(2, "running")], ("c2", "c8")),
+    "what is before the last success is done with": ([listed(8), listed(7), listed(6)], ("c8",)),
+    "a newer run than this, which is run again": ([listed(10, "failed"), listed(8)], ("c8", "c10")),
+    "a newer run than this succeeded": ([listed(10), listed(8)], ("c10",)),
+    "a time not told is late": ([listed(8), replace(listed(3), updated=INFINITE)], ("c3", "c8")),
+})  # fmt: skip
 def test_what_may_have_deployed_since_the_last_success_counts(runs: list[Listed], commits: tuple[str, ...]) -> None:
     assert commits_since_last_success(runs, THIS) == commits
 
 
-@pytest.mark.parametrize(
-    ("run", "commits"),
-    [
-        pytest.param(replace(THIS, id=1008), ("c7", "c9"), id="by its id"),
-        pytest.param(replace(THIS, id=0), ("c7", "c8"), id="by its number where there is no id"),
-        pytest.param(replace(THIS, id=0, number=0), ("c7", "c8", "c9"), id="not at all"),
-    ],
-)
+@cases("run commits", {
+    "by its id": (replace(THIS, id=1008), ("c7", "c9")),
+    "by its number where there is no id": (replace(THIS, id=0), ("c7", "c8")),
+    "not at all": (replace(THIS, id=0, number=0), ("c7", "c8", "c9")),
+})  # fmt: skip
 def test_this_run_is_told_from_the_others(run: Run, commits: tuple[str, ...]) -> None:
     assert commits_since_last_success([listed(9, "running"), listed(8, "failed"), listed(7)], run) == commits
 
@@ -104,27 +87,22 @@ def test_pages_are_read_until_no_run_can_have_been_run_again(days: float, is_eno
     assert MOST_SECONDS_TO_RUN_AGAIN >= 30 * DAY
 
 
-@pytest.mark.parametrize(
-    ("runs", "since", "this", "lost"),
-    [
-        pytest.param([listed(9), listed(7)], (7, 1), (9, 1), (), id="the next run"),
-        pytest.param([listed(9), listed(8, "failed"), listed(7)], (7, 1), (9, 1), (8,), id="a run in between"),
-        pytest.param([listed(9), listed(7), listed(5)], (7, 1), (9, 1), (), id="an older run"),
-        pytest.param([listed(9), listed(7), listed(5, again=8)], (7, 1), (9, 1), (5,), id="older, run again since"),
-        pytest.param([listed(9), listed(7), listed(5, again=6)], (7, 1), (9, 1), (), id="older, run again before"),
-        pytest.param([listed(9), listed(7, again=8)], (7, 1), (9, 1), (7,), id="the run itself, run again since"),
-        pytest.param(
-            [listed(9), listed(7), listed(6, "failed", over=7.5)], (7, 1), (9, 1), (6,), id="a slow older one failed"
-        ),
-        pytest.param([listed(9), listed(7), listed(6, over=7.5)], (7, 1), (9, 1), (), id="it left its manifest"),
-        pytest.param([listed(9), listed(5, again=6)], (7, 1), (9, 1), (5,), id="the run that wrote it is not listed"),
-        pytest.param([listed(7)], (7, 1), (9, 1), None, id="this run is not listed"),
-        pytest.param([listed(9)], (500, 1), (9, 1), None, id="the list of another workflow"),
-        pytest.param([listed(9), listed(7)], (7, 1), (9, 2), (9,), id="an earlier attempt of this run"),
-        pytest.param([listed(9), listed(7)], (9, 1), (9, 2), (), id="the attempt before wrote the manifest"),
-        pytest.param([listed(9), listed(7)], (9, 1), (9, 3), (9,), id="the attempt before did not"),
-    ],
-)
+@cases("runs since this lost", {
+    "the next run": ([listed(9), listed(7)], (7, 1), (9, 1), ()),
+    "a run in between": ([listed(9), listed(8, "failed"), listed(7)], (7, 1), (9, 1), (8,)),
+    "an older run": ([listed(9), listed(7), listed(5)], (7, 1), (9, 1), ()),
+    "older, run again since": ([listed(9), listed(7), listed(5, again=8)], (7, 1), (9, 1), (5,)),
+    "older, run again before": ([listed(9), listed(7), listed(5, again=6)], (7, 1), (9, 1), ()),
+    "the run itself, run again since": ([listed(9), listed(7, again=8)], (7, 1), (9, 1), (7,)),
+    "a slow older one failed": ([listed(9), listed(7), listed(6, "failed", over=7.5)], (7, 1), (9, 1), (6,)),
+    "it left its manifest": ([listed(9), listed(7), listed(6, over=7.5)], (7, 1), (9, 1), ()),
+    "the run that wrote it is not listed": ([listed(9), listed(5, again=6)], (7, 1), (9, 1), (5,)),
+    "this run is not listed": ([listed(7)], (7, 1), (9, 1), None),
+    "the list of another workflow": ([listed(9)], (500, 1), (9, 1), None),
+    "an earlier attempt of this run": ([listed(9), listed(7)], (7, 1), (9, 2), (9,)),
+    "the attempt before wrote the manifest": ([listed(9), listed(7)], (9, 1), (9, 2), ()),
+    "the attempt before did not": ([listed(9), listed(7)], (9, 1), (9, 3), (9,)),
+})  # fmt: skip
 def test_runs_that_may_have_deployed_since_a_manifest(
     runs: list[Listed], since: tuple[int, int], this: tuple[int, int], lost: tuple[int, ...] | None
 ) -> None:

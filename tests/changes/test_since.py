@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.standins.tables import cases
 from ztpurge.changes.event import Event, Range, Run, Start
 from ztpurge.changes.repository import Repository
 from ztpurge.changes.since import changes_of_links, find_changes
@@ -22,13 +25,13 @@ A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 RUN = Run("purge.yml", "main", "v2")
 
 
+@dataclass(kw_only=True)
 class Told(Repository):
     """A repository whose comparisons name their base, and which the API tells of the commit D alone."""
 
-    def __init__(
-        self, *, refs: dict[str, str] | None = None, success: tuple[str | None, ...] = (), release: str | None = None
-    ) -> None:
-        self.refs, self.success, self.release = refs or {}, success, release
+    refs: dict[str, str] = field(default_factory=dict)
+    success: tuple[str | None, ...] = ()
+    release: str | None = None
 
     def api(self) -> GitHub:
         return cast("GitHub", self)
@@ -62,27 +65,21 @@ V1 = Told(refs={"v1": C})
 LAST = "last-success"
 
 
-@pytest.mark.parametrize(
-    ("since", "event", "told", "compared"),
-    [
-        pytest.param("event", PUSH, Told(), "a", id="push"),
-        pytest.param("event", Event("push", B, D), Told(), "d", id="push, shallow"),
-        pytest.param("event", NEW, Told(), "n", id="new branch"),
-        pytest.param("event", RELEASE, Told(refs={"v1": C}, release="v1"), "c", id="release"),
-        pytest.param("event", RELEASE, Told(), "n", id="first release"),
-        pytest.param(LAST, PUSH, Told(success=(C,)), "c a", id="last success, and what the push replaced"),
-        pytest.param(LAST, DISPATCH, Told(success=(C,)), "c", id="last success, by hand"),
-        pytest.param(LAST, PUSH, Told(), "a", id="no run yet: the event's range"),
-        pytest.param(LAST, PUSH, Told(success=(None, B)), "n a", id="no success, and all of this very commit"),
-        pytest.param(LAST, DISPATCH, Told(success=(B,)), "", id="nothing since the last success"),
-        pytest.param(LAST, PUSH, Told(success=(None, C, B)), "n c a", id="no success: all, and what differs from each"),
-        pytest.param(LAST, DISPATCH, Told(success=(None, C)), "n c", id="runs, but no success, by hand"),
-        pytest.param(LAST, PUSH, Told(success=(C, D, A)), "c d a", id="what runs since may have brought to the edge"),
-        pytest.param(LAST, PUSH, Told(success=(C, B)), "c a", id="this run itself"),
-        pytest.param("v1", DISPATCH, V1, "c", id="tag"),
-        pytest.param("v1", AFTER_RUN, V1, "c", id="after a run, from a tag"),
-    ],
-)
+@cases("since event told compared", {
+    "push": ("event", PUSH, Told(), "a"), "push, shallow": ("event", Event("push", B, D), Told(), "d"),
+    "new branch": ("event", NEW, Told(), "n"), "release": ("event", RELEASE, Told(refs={"v1": C}, release="v1"), "c"),
+    "first release": ("event", RELEASE, Told(), "n"),
+    "last success, and what the push replaced": (LAST, PUSH, Told(success=(C,)), "c a"),
+    "last success, by hand": (LAST, DISPATCH, Told(success=(C,)), "c"),
+    "no run yet: the event's range": (LAST, PUSH, Told(), "a"),
+    "no success, and all of this very commit": (LAST, PUSH, Told(success=(None, B)), "n a"),
+    "nothing since the last success": (LAST, DISPATCH, Told(success=(B,)), ""),
+    "no success: all, and what differs from each": (LAST, PUSH, Told(success=(None, C, B)), "n c a"),
+    "runs, but no success, by hand": (LAST, DISPATCH, Told(success=(None, C)), "n c"),
+    "what runs since may have brought to the edge": (LAST, PUSH, Told(success=(C, D, A)), "c d a"),
+    "this run itself": (LAST, PUSH, Told(success=(C, B)), "c a"), "tag": ("v1", DISPATCH, V1, "c"),
+    "after a run, from a tag": ("v1", AFTER_RUN, V1, "c"),
+})  # fmt: skip
 def test_two_commits_are_compared(since: str, event: Event, told: Told, compared: str) -> None:
     found = find_changes(since, event, RUN, told)
     place = "GitHub's API" if "d" in compared else "the checkout"
@@ -95,17 +92,14 @@ def test_a_deleted_ref_and_the_same_commit_change_nothing() -> None:
     assert (found.changes, found.range) == ((), Range((B,), B))
 
 
-@pytest.mark.parametrize(
-    ("since", "event", "words"),
-    [
-        pytest.param("event", DISPATCH, "workflow_dispatch does not say", id="by hand"),
-        pytest.param("event", AFTER_RUN, "workflow_run does not say", id="after a run"),
-        pytest.param(LAST, AFTER_RUN, "cannot be told for workflow_run", id="last success after a run"),
-        pytest.param(LAST, PULL, "cannot be told for pull_request", id="last success of a pull request"),
-        pytest.param(LAST, DISPATCH, "does not say", id="no success yet, by hand"),
-        pytest.param("no-such", PUSH, "'no-such' is no commit", id="unknown ref"),
-    ],
-)
+@cases("since event words", {
+    "by hand": ("event", DISPATCH, "workflow_dispatch does not say"),
+    "after a run": ("event", AFTER_RUN, "workflow_run does not say"),
+    "last success after a run": (LAST, AFTER_RUN, "cannot be told for workflow_run"),
+    "last success of a pull request": (LAST, PULL, "cannot be told for pull_request"),
+    "no success yet, by hand": (LAST, DISPATCH, "does not say"),
+    "unknown ref": ("no-such", PUSH, "'no-such' is no commit"),
+})  # fmt: skip
 def test_a_range_that_cannot_be_told_is_refused(since: str, event: Event, words: str) -> None:
     with pytest.raises(ZtpurgeError, match=words) as caught:
         find_changes(since, event, RUN, Told())
@@ -113,30 +107,23 @@ def test_a_range_that_cannot_be_told_is_refused(since: str, event: Event, words:
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize(
-    ("changed", "links", "found"),
-    [
-        pytest.param(["v2/a"], {"latest": "v2"}, {"latest": False}, id="a folder"),
-        pytest.param(["v2/b/a"], {"latest": "v2/"}, {"latest": False}, id="a folder above"),
-        pytest.param(["src/a.css"], {"p/a.css": "../src/a.css"}, {"p/a.css": True}, id="a file"),
-        pytest.param(["v1/a"], {"latest": "v2", "file": "v1/b"}, {}, id="something else"),
-        pytest.param(["v20/a"], {"latest": "v2"}, {}, id="a name that only begins so"),
-        pytest.param(
-            ["v2/a"], {"latest": "v2", "now": "latest"}, {"latest": False, "now": True}, id="a link to a link"
-        ),
-        pytest.param(
-            ["v2/d/a"], {"latest": "v2", "docs": "latest/d"}, {"latest": False, "docs": False}, id="through a link"
-        ),
-        pytest.param(["a"], {"d/x": "../a", "e": "d"}, {"d/x": True, "e": False}, id="a folder that holds a link"),
-        pytest.param(["a/x"], {"a/self": ".", "a/up": ".."}, {"a/self": False, "a/up": False}, id="above itself"),
-        pytest.param(["a"], {"one": "two", "two": "one"}, {}, id="a circle"),
-        pytest.param(["a"], {"one": "two/x", "two": "one/x"}, {}, id="a circle of folders"),
-        pytest.param(["a"], {"out": "../../etc", "abs": "/etc/a", "slashes": "//a"}, {}, id="out of the repository"),
-        pytest.param(["a"], {"link": None}, {"link": False}, id="nobody knows where to"),
-        pytest.param(["a"], {"link": "on/x", "on": None}, {"link": False, "on": False}, id="nor on the way"),
-        pytest.param(["a", "link"], {"link": "a"}, {}, id="a link that is listed itself"),
-    ],
-)
+@cases("changed links found", {
+    "a folder": (["v2/a"], {"latest": "v2"}, {"latest": False}),
+    "a folder above": (["v2/b/a"], {"latest": "v2/"}, {"latest": False}),
+    "a file": (["src/a.css"], {"p/a.css": "../src/a.css"}, {"p/a.css": True}),
+    "something else": (["v1/a"], {"latest": "v2", "file": "v1/b"}, {}),
+    "a name that only begins so": (["v20/a"], {"latest": "v2"}, {}),
+    "a link to a link": (["v2/a"], {"latest": "v2", "now": "latest"}, {"latest": False, "now": True}),
+    "through a link": (["v2/d/a"], {"latest": "v2", "docs": "latest/d"}, {"latest": False, "docs": False}),
+    "a folder that holds a link": (["a"], {"d/x": "../a", "e": "d"}, {"d/x": True, "e": False}),
+    "above itself": (["a/x"], {"a/self": ".", "a/up": ".."}, {"a/self": False, "a/up": False}),
+    "a circle": (["a"], {"one": "two", "two": "one"}, {}),
+    "a circle of folders": (["a"], {"one": "two/x", "two": "one/x"}, {}),
+    "out of the repository": (["a"], {"out": "../../etc", "abs": "/etc/a", "slashes": "//a"}, {}),
+    "nobody knows where to": (["a"], {"link": None}, {"link": False}),
+    "nor on the way": (["a"], {"link": "on/x", "on": None}, {"link": False, "on": False}),
+    "a link that is listed itself": (["a", "link"], {"link": "a"}, {}),
+})  # fmt: skip
 def test_links_that_lead_to_a_change(changed: list[str], links: dict[str, str | None], found: dict[str, bool]) -> None:
     assert {change.path: not change.unseen for change in changes_of_links(changed, links)} == found
 
@@ -152,24 +139,18 @@ def test_no_link_is_missed_that_the_file_system_follows(
     tmp_path_factory: pytest.TempPathFactory, files: set[str], links: dict[str, str]
 ) -> None:
     top = tmp_path_factory.mktemp("links") / "x/y/z"
-    made_files, made_links = set(), {}
+    made_links = {}
     for path in files:
-        try:
+        with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
             (top / path).parent.mkdir(parents=True, exist_ok=True)
             (top / path).touch()
-            made_files.add(path)
-        except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            continue
     for path, target in links.items():
         if not any(Path(path) in Path(other).parents for other in links):  # what is made through a link lies elsewhere
-            try:
+            with contextlib.suppress(FileExistsError, NotADirectoryError, FileNotFoundError):
                 (top / path).parent.mkdir(parents=True, exist_ok=True)
                 (top / path).symlink_to(target)
                 made_links[path] = target
-            except (FileExistsError, NotADirectoryError, FileNotFoundError):
-                continue
-    made_files = {path for path in made_files if (top / path).is_file() and not (top / path).is_symlink()}
-    for changed in made_files:
+    for changed in (path for path in files if (top / path).is_file() and not (top / path).is_symlink()):
         found = {change.path for change in changes_of_links([changed], made_links)}
         real = os.path.realpath(top / changed)
         for path in made_links:

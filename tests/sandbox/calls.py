@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,13 +60,10 @@ def send(
 ) -> Heard:
     """Make a call: a POST if there is something to send."""
     data = json.dumps(document).encode() if document is not None else body
-    connection = HTTPConnection(urlsplit(api_url).netloc, timeout=timeout)
-    try:
+    with closing(HTTPConnection(urlsplit(api_url).netloc, timeout=timeout)) as connection:
         connection.request("GET" if data is None else "POST", path, body=data, headers=dict(headers))
         with connection.getresponse() as response:
             return Heard(response.status, response.headers, response.read())
-    finally:
-        connection.close()
 
 
 def purge(cdn: Sandbox, **entries: list[str]) -> str:

@@ -17,6 +17,7 @@ from sandbox import Call, Fault, Headers, Provider, Sandbox, Service, parse_faul
 from sandbox.faults import KINDS
 from sandbox.record import most_at_once, repeated_entries
 from tests.sandbox.calls import HOST, JSON, LOGIN, PREFETCH, PURGE, SIGNED, TOKEN, URL, Hands, purge, send, task, where
+from tests.standins.tables import cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,36 +47,30 @@ NO_SITE, NO_URLS = '{"error": "can not found sp"}', "can not found key 'urls'"
 LONG = urls(*(f"{URL}?{number}" for number in range(11)))
 
 
-@pytest.mark.parametrize(
-    ("path", "headers", "body", "status", "text"),
-    [
-        pytest.param(PURGE, JSON, urls(URL), 401, "Unauthorized", id="no token"),
-        pytest.param(PURGE, {**SIGNED, "X-Auth-Token": ""}, urls(URL), 401, "Unauthorized", id="empty token"),
-        pytest.param(PURGE, {**SIGNED, "X-Auth-Token": "x"}, urls(URL), 400, '"invalid token"', id="bad token"),
-        pytest.param(PREFETCH, JSON, urls(URL), 401, "Unauthorized", id="prefetch without a token"),
-        pytest.param(PURGE, {"X-Auth-Token": TOKEN}, urls(URL), 500, "<h1>500", id="no content type"),
-        pytest.param(PURGE, SIGNED, b"{", 400, "<h1>400", id="not JSON"),
-        pytest.param(PURGE, SIGNED, b"[1]", 500, "<h1>500", id="not an object"),
-        pytest.param(PURGE, SIGNED, b'{"urls": "http://x/"}', 500, "<h1>500", id="not a list"),
-        pytest.param(PURGE, SIGNED, b'{"urls": [1]}', 500, "<h1>500", id="not texts"),
-        pytest.param(PURGE, SIGNED, b"{}", 404, NO_SITE, id="neither key"),
-        pytest.param(PURGE, SIGNED, urls(), 404, NO_SITE, id="an empty list"),
-        pytest.param(PURGE, SIGNED, LONG, 400, '"At most 10 ', id="eleven"),
-        pytest.param(PURGE, SIGNED, urls(URL, URL.upper()), 400, '"A single host name ', id="two spellings of a host"),
-        pytest.param(PURGE, SIGNED, urls("http://c.com:80/"), 403, '"c.com is not yours or not ', id="a stranger"),
-        pytest.param(PURGE, SIGNED, urls("/a.css"), 400, "is not an http or https URL", id="no URL"),
-        pytest.param(PURGE, SIGNED, b'{"dirs": ["%b"]}' % URL.encode(), 400, "must end in /", id="no directory"),
-        pytest.param(PREFETCH, SIGNED, b'{"dirs": ["%b"]}' % URL.encode(), 404, NO_URLS, id="prefetch of directories"),
-        pytest.param(PREFETCH, SIGNED, LONG, 400, '"At most 10 ', id="prefetch of eleven"),
-        pytest.param("/cdn_api/req_status/1", {}, None, 401, "Unauthorized", id="status without a token"),
-        pytest.param("/cdn_api/purge/1", {}, None, 401, "Unauthorized", id="live status without a token"),
-        pytest.param("/cdn_api/req_status/1", SIGNED, None, 404, '"task id can not found"', id="no such task"),
-        pytest.param("/cdn_api/purge/1", SIGNED, None, 404, NO_SITE, id="no such task at the providers"),
-        pytest.param(PURGE, SIGNED, None, 405, "<h1>405", id="another method"),
-        pytest.param("/cdn_api/nothing", SIGNED, b"", 404, "<h1>404", id="no such path"),
-        pytest.param("/cdn_api/req_status/1/2", SIGNED, None, 404, "<h1>404", id="no such path below"),
-    ],
-)
+@cases("path headers body status text", {
+    "no token": (PURGE, JSON, urls(URL), 401, "Unauthorized"),
+    "empty token": (PURGE, {**SIGNED, "X-Auth-Token": ""}, urls(URL), 401, "Unauthorized"),
+    "bad token": (PURGE, {**SIGNED, "X-Auth-Token": "x"}, urls(URL), 400, '"invalid token"'),
+    "prefetch without a token": (PREFETCH, JSON, urls(URL), 401, "Unauthorized"),
+    "no content type": (PURGE, {"X-Auth-Token": TOKEN}, urls(URL), 500, "<h1>500"),
+    "not JSON": (PURGE, SIGNED, b"{", 400, "<h1>400"), "not an object": (PURGE, SIGNED, b"[1]", 500, "<h1>500"),
+    "not a list": (PURGE, SIGNED, b'{"urls": "http://x/"}', 500, "<h1>500"),
+    "not texts": (PURGE, SIGNED, b'{"urls": [1]}', 500, "<h1>500"), "neither key": (PURGE, SIGNED, b"{}", 404, NO_SITE),
+    "an empty list": (PURGE, SIGNED, urls(), 404, NO_SITE), "eleven": (PURGE, SIGNED, LONG, 400, '"At most 10 '),
+    "two spellings of a host": (PURGE, SIGNED, urls(URL, URL.upper()), 400, '"A single host name '),
+    "a stranger": (PURGE, SIGNED, urls("http://c.com:80/"), 403, '"c.com is not yours or not '),
+    "no URL": (PURGE, SIGNED, urls("/a.css"), 400, "is not an http or https URL"),
+    "no directory": (PURGE, SIGNED, b'{"dirs": ["%b"]}' % URL.encode(), 400, "must end in /"),
+    "prefetch of directories": (PREFETCH, SIGNED, b'{"dirs": ["%b"]}' % URL.encode(), 404, NO_URLS),
+    "prefetch of eleven": (PREFETCH, SIGNED, LONG, 400, '"At most 10 '),
+    "status without a token": ("/cdn_api/req_status/1", {}, None, 401, "Unauthorized"),
+    "live status without a token": ("/cdn_api/purge/1", {}, None, 401, "Unauthorized"),
+    "no such task": ("/cdn_api/req_status/1", SIGNED, None, 404, '"task id can not found"'),
+    "no such task at the providers": ("/cdn_api/purge/1", SIGNED, None, 404, NO_SITE),
+    "another method": (PURGE, SIGNED, None, 405, "<h1>405"),
+    "no such path": ("/cdn_api/nothing", SIGNED, b"", 404, "<h1>404"),
+    "no such path below": ("/cdn_api/req_status/1/2", SIGNED, None, 404, "<h1>404"),
+})  # fmt: skip
 def test_refusals(
     cdn: Sandbox, clock: Hands, path: str, headers: Mapping[str, str], body: bytes | None, status: int, text: str
 ) -> None:
@@ -146,16 +141,13 @@ def call(started: float, ended: float | None, *entries: str, status: int | None 
     return Call("POST", PURGE, Headers(), b"", "urls", entries, started, ended, status, "i")
 
 
-@pytest.mark.parametrize(
-    ("calls", "most", "repeated"),
-    [
-        pytest.param([call(0, 1, "a", "b"), call(1, 2, "c")], 1, (), id="one after the other"),
-        pytest.param([call(0, None), call(1, 2), call(3, None)], 2, (), id="still under way"),
-        pytest.param([call(0, 1, "a", "b"), call(1, 2, "b", "c")], 1, ("b",), id="one of them again"),
-        pytest.param([call(0, 1, "a", status=503), call(1, 2, "a")], 1, (), id="again after a refusal"),
-        pytest.param([call(0, 1, "a", status=None), call(1, 2, "a")], 1, (), id="again after an answer that got lost"),
-    ],
-)
+@cases("calls most repeated", {
+    "one after the other": ([call(0, 1, "a", "b"), call(1, 2, "c")], 1, ()),
+    "still under way": ([call(0, None), call(1, 2), call(3, None)], 2, ()),
+    "one of them again": ([call(0, 1, "a", "b"), call(1, 2, "b", "c")], 1, ("b",)),
+    "again after a refusal": ([call(0, 1, "a", status=503), call(1, 2, "a")], 1, ()),
+    "again after an answer that got lost": ([call(0, 1, "a", status=None), call(1, 2, "a")], 1, ()),
+})  # fmt: skip
 def test_the_record_judges(calls: list[Call], most: int, repeated: tuple[str, ...]) -> None:
     assert (most_at_once(calls), repeated_entries(calls)) == (most, repeated)
 
@@ -170,14 +162,10 @@ def test_a_purge_runs_until_it_takes_effect(cdn: Sandbox, clock: Hands) -> None:
     document = task(cdn, req_id)
     assert document.pop("projectId")
     assert document == {
-        "taskId": req_id,
-        "taskStatus": "success",
-        "taskType": "1",
-        "taskUser": "user",
-        "taskCreateAt": "Mon, 23 Nov 2015 11:37:39 GMT",
-        "taskDoneAt": "Mon, 23 Nov 2015 11:37:44 GMT",
+        "taskId": req_id, "taskStatus": "success", "taskType": "1", "taskUser": "user",
+        "taskCreateAt": "Mon, 23 Nov 2015 11:37:39 GMT", "taskDoneAt": "Mon, 23 Nov 2015 11:37:44 GMT",
         "taskContent": f"{URL},{URL}?{'x' * 99}"[:80],
-    }
+    }  # fmt: skip
 
 
 def test_a_later_purge_cancels_a_prefetch(cdn: Sandbox, clock: Hands) -> None:
@@ -192,24 +180,15 @@ def flat(password: object, username: object = "u") -> dict[str, object]:
     return {"username": username, "password": password}
 
 
-@pytest.mark.parametrize(
-    ("password", "document", "code"),
-    [
-        pytest.param("p", flat("p"), None, id="flat"),
-        pytest.param('a"b', {"auth": {"passwordCredentials": flat('a"b')}}, None, id="Keystone"),
-        pytest.param("p", {**flat("p"), "auth": {}}, None, id="both"),
-        pytest.param('a"\\\u00e4', flat(r"a\"\\\u00e4"), None, id="flat fields are pasted into JSON"),
-        pytest.param("p", flat("no"), 401, id="wrong password"),
-        pytest.param("p", {"username": ["u"], "password": None}, 401, id="wrong types"),
-        pytest.param("p", {"auth": "u"}, 401, id="no form"),
-        pytest.param("", {}, 401, id="nothing"),
-        pytest.param('a"b', flat('a"b'), 400, id="a quotation mark"),
-        pytest.param("a\u00e4", flat("a\u00e4"), 400, id="not ASCII"),
-        pytest.param("a\tb", flat("a\tb"), 400, id="a control character"),
-        pytest.param("a\\b", flat("a\\b"), 401, id="a backslash"),
-        pytest.param("a\\z", flat("a\\z"), 401, id="a backslash that is no escape"),
-    ],
-)
+@cases("password document code", {
+    "flat": ("p", flat("p"), None), "Keystone": ('a"b', {"auth": {"passwordCredentials": flat('a"b')}}, None),
+    "both": ("p", {**flat("p"), "auth": {}}, None),
+    "flat fields are pasted into JSON": ('a"\\\u00e4', flat(r"a\"\\\u00e4"), None),
+    "wrong password": ("p", flat("no"), 401), "wrong types": ("p", {"username": ["u"], "password": None}, 401),
+    "no form": ("p", {"auth": "u"}, 401), "nothing": ("", {}, 401), "a quotation mark": ('a"b', flat('a"b'), 400),
+    "not ASCII": ("a\u00e4", flat("a\u00e4"), 400), "a control character": ("a\tb", flat("a\tb"), 400),
+    "a backslash": ("a\\b", flat("a\\b"), 401), "a backslash that is no escape": ("a\\z", flat("a\\z"), 401),
+})  # fmt: skip
 def test_login(tmp_path: Path, clock: Hands, password: str, document: object, code: int | None) -> None:
     with Sandbox(tmp_path, hosts=(HOST,), username="u", password=password, token_lifetime=60, clock=clock) as cdn:
         heard = send(cdn.api_url, LOGIN, document, headers=JSON)
@@ -250,25 +229,16 @@ def test_what_nobody_waits_for_is_done_but_not_told(tmp_path: Path) -> None:
 
 
 OUTCOMES = (  # a fault, what the client meets, what the body begins with, and how the task of the purge ends
-    (Fault("status"), 503, '{"error":', ""),
     (Fault("status", status=429, headers=(("Retry-After", "7"), ("content-type", "a/b")), body="{ }"), 429, "{ }", ""),
-    (Fault("status", status=599, body="Too much"), 599, "Too much", ""),
-    (Fault("bad-status-line"), BadStatusLine, "", ""),
-    (Fault("html"), 200, "<!DOCTYPE", ""),
-    (Fault("no-reqid"), 200, '{"successRate": 100.0}', ""),
-    (Fault("ret"), 200, '{"zt_api": {"ret": 1', ""),
-    (Fault("huge"), 200, '{"padding": "xx', ""),
-    (Fault("redirect", location="http://127.0.0.1:1/"), 302, "", ""),
-    (Fault("reset"), ConnectionResetError, "", ""),
-    (Fault("reset-after"), ConnectionResetError, "", "success"),
-    (Fault("truncated"), IncompleteRead, "", "success"),
-    (Fault("interim"), 103, "", "success"),
-    (Fault("drip", seconds=0.01), 200, '{"reqId"', "success"),
-    (Fault("hang", seconds=0.01), 200, '{"reqId"', "success"),
-    (Fault("partial"), 200, '{"reqId"', "success"),
-    (Fault("task-failure"), 200, '{"reqId"', "failure"),
-    (Fault("task-stuck"), 200, '{"reqId"', "run"),
-)
+    (Fault("status"), 503, '{"error":', ""), (Fault("status", status=599, body="Too much"), 599, "Too much", ""),
+    (Fault("bad-status-line"), BadStatusLine, "", ""), (Fault("html"), 200, "<!DOCTYPE", ""),
+    (Fault("no-reqid"), 200, '{"successRate": 100.0}', ""), (Fault("ret"), 200, '{"zt_api": {"ret": 1', ""),
+    (Fault("huge"), 200, '{"padding": "xx', ""), (Fault("redirect", location="http://127.0.0.1:1/"), 302, "", ""),
+    (Fault("reset"), ConnectionResetError, "", ""), (Fault("reset-after"), ConnectionResetError, "", "success"),
+    (Fault("truncated"), IncompleteRead, "", "success"), (Fault("interim"), 103, "", "success"),
+    *((Fault(kind, seconds=0.01), 200, '{"reqId"', "success") for kind in ("drip", "hang", "partial")),
+    (Fault("task-failure"), 200, '{"reqId"', "failure"), (Fault("task-stuck"), 200, '{"reqId"', "run"),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("fault", "outcome", "body", "end"), OUTCOMES, ids=[fault.kind for fault, *_ in OUTCOMES])
@@ -316,15 +286,10 @@ FAULTS = {
     "redirect:http://a.com:1/x*y*2": Fault("redirect", location="http://a.com:1/x*y", times=2),
 }
 NO_FAULTS = {
-    "": "is not KIND",
-    "explode:5": "unknown fault 'explode'; there are: status, ",
-    "reset*0": "at least once, not 0",
-    "status:503*": "'503[*]' is not an HTTP status",
-    "bad-status-line:x": "'x' is not a number",
-    "hang:-1": "'-1' is not a number of s",
-    "html:5": "takes no value, so '5'",
-    "redirect": "needs a location",
-}
+    "": "is not KIND", "explode:5": "unknown fault 'explode'; there are: status, ", "reset*0": "at least once, not 0",
+    "status:503*": "'503[*]' is not an HTTP status", "bad-status-line:x": "'x' is not a number",
+    "hang:-1": "'-1' is not a number of s", "html:5": "takes no value, so '5'", "redirect": "needs a location",
+}  # fmt: skip
 
 
 def test_faults_as_text() -> None:

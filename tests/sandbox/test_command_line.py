@@ -118,11 +118,9 @@ def test_no_varnish(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 REFUSALS = {
-    "--fault=explode": "unknown fault 'explode'; there are: status,",
-    "--folder=no/such": "no/such is not a folder",
-    "--latency=-1": "'-1' is not a number of seconds",
-    "--propagation=soon": "'soon' is not a number of seconds",
-}
+    "--fault=explode": "unknown fault 'explode'; there are: status,", "--folder=no/such": "no/such is not a folder",
+    "--latency=-1": "'-1' is not a number of seconds", "--propagation=soon": "'soon' is not a number of seconds",
+}  # fmt: skip
 
 
 def test_it_refuses_and_helps(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sandbox.runner import read_outputs
+from tests.standins.tables import cases
 
 
-@pytest.mark.parametrize(
-    ("text", "outputs"),
-    [
-        pytest.param("", {}, id="nothing"),
-        pytest.param("a=b\n", {"a": "b"}, id="a line"),
-        pytest.param("a=b<<c\n", {"a": "b<<c"}, id="equals sign first"),
-        pytest.param("a<<E\nx=1\n\ny\nE\nb=2\n", {"a": "x=1\n\ny", "b": "2"}, id="several lines"),
-        pytest.param("a<<E\nE\n", {"a": ""}, id="empty value"),
-        pytest.param("a<<E\nx\r\nE\n", {"a": "x\r"}, id="lines end at LF only"),
-    ],
-)
+@cases("text outputs", {
+    "nothing": ("", {}), "a line": ("a=b\n", {"a": "b"}), "equals sign first": ("a=b<<c\n", {"a": "b<<c"}),
+    "several lines": ("a<<E\nx=1\n\ny\nE\nb=2\n", {"a": "x=1\n\ny", "b": "2"}), "empty value": ("a<<E\nE\n", {"a": ""}),
+    "lines end at LF only": ("a<<E\nx\r\nE\n", {"a": "x\r"}),
+})  # fmt: skip
 def test_outputs_are_read(text: str, outputs: dict[str, str]) -> None:
     assert read_outputs(text.encode()) == outputs
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, unquote
 
 from sandbox.answers import Refused
@@ -28,7 +28,7 @@ from sandbox.wire import Headers, Reply
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sandbox.api import Terms
@@ -94,13 +94,13 @@ class GitHub:
     """Answers as api.github.com does, for one repository and one token."""
 
     repository: Repository
-    name: str
-    token: str
-    permissions: frozenset[str]
-    truncate_at: int
-    page_size: int
-    runs: tuple[Run, ...]
-    releases: tuple[Release, ...]
+    name: str = "owner/site"
+    token: str = "gh-token"
+    permissions: Collection[str] = ("contents", "actions")
+    truncate_at: int = 100_000
+    page_size: int = 1000
+    runs: Sequence[Run] = ()
+    releases: Sequence[Release] = ()
 
     prefix: ClassVar[str] = ""
     # paths as the description has them: which permission each takes, the method that answers, the parameters it reads
@@ -114,7 +114,6 @@ class GitHub:
     }
 
     def answer(self, request: Request, _: Terms) -> Answer:
-        """Answer a request, or refuse it."""
         try:
             reply = reply_with(200, self._document(request))
         except Refused as refusal:
@@ -136,22 +135,13 @@ class GitHub:
             if unknown := query.keys() - parameters:
                 raise self.refusal(501, f"no stand-in for {unknown}")
             if permission not in self.permissions:
-                raise self.not_permitted(permission)
+                raise self.refusal(403, "Resource not accessible by integration")
             ask = Ask(query, f"http://{request.headers['Host']}{self.prefix}/repos/{self.name}")
             return getattr(self, method)(ask, *(unquote(name, errors="surrogateescape") for name in found.groups()))
-        raise self.not_found()
+        raise self.refusal(404, "Not Found")
 
     def refusal(self, status: int, message: str) -> Refused:
-        """Word a refusal."""
         return Refused(reply_with(status, {"message": message, "documentation_url": "https://docs.github.com/rest"}))
-
-    def not_found(self) -> Refused:
-        """Word the refusal of what is not there, or not for this client to see."""
-        return self.refusal(404, "Not Found")
-
-    def not_permitted(self, _: str) -> Refused:
-        """Word the refusal of what a token's permissions leave out."""
-        return self.refusal(403, "Resource not accessible by integration")
 
     def find(self, name: str, kind: str) -> str:
         """Return the id of the commit, tree or blob that an id, branch or tag leads to, or refuse.
@@ -164,11 +154,10 @@ class GitHub:
             names = [f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", *([name] if is_whole else [])]
         found = None if NO_NAME.search(name) else self._first(*(f"{one}^{{{kind}}}" for one in names))
         if found is None:
-            raise self.not_found()
+            raise self.refusal(404, "Not Found")
         return found
 
     def _first(self, *names: str) -> str | None:
-        """Return the id of the first name that leads somewhere."""
         asked = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
         said = self.repository.git("cat-file", "--batch-check=%(objectname)", data=asked).splitlines()
         return next((line for line in said if ID.fullmatch(line)), None)  # the others say `missing` or `ambiguous`
@@ -206,14 +195,13 @@ class GitHub:
         """Tell what a branch or tag points to: a tag's own object if it has one."""
         sha = None if NO_NAME.search(name) else self._first(f"refs/{name}")
         if sha is None:
-            raise self.not_found()
+            raise self.refusal(404, "Not Found")
         kind = self.repository.git("cat-file", "-t", sha)
         url = f"{ask.base}/git/refs/{name}"
         target = {"sha": sha, "type": kind, "url": f"{ask.base}/git/{kind}s/{sha}"}
         return {"ref": f"refs/{name}", "node_id": "R_1", "url": url, "object": target}
 
     def commit(self, ask: Ask, name: str) -> object:
-        """Describe a commit."""
         try:
             sha = self.find(name, "commit")
         except Refused:
@@ -246,7 +234,7 @@ class GitHub:
         """List the runs of a workflow, the newest first."""
         runs = [run for run in self.runs if run.workflow == workflow]
         if not runs:
-            raise self.not_found()
+            raise self.refusal(404, "Not Found")
         for key in ("branch", "event"):
             runs = [run for run in runs if ask.query.get(key, "") in {"", getattr(run, key)}]
         return {"total_count": len(runs), "workflow_runs": [_run(run, self.name, ask.base) for run in ask.page(runs)]}
@@ -269,7 +257,6 @@ class Gitea(GitHub):
     }
 
     def refusal(self, status: int, message: str) -> Refused:
-        """Word a refusal."""
         status = 404 if status == 422 else status
         return Refused(reply_with(status, {"message": message, "url": "http://localhost:3000/api/swagger"}))
 
@@ -297,44 +284,22 @@ class GitHubApi(Opened):
         self,
         folder: Path,
         *,
-        name: str = "owner/site",
-        token: str = "gh-token",  # noqa: S107 - opens nothing but this
-        flavour: Literal["github", "gitea"] = "github",
-        permissions: Iterable[str] = ("contents", "actions"),
-        truncate_at: int = 100_000,
-        page_size: int = 1000,
+        flavour: str = "github",
         runs: Iterable[Run] = (),
-        releases: Iterable[Release] = (),
         faults: Iterable[Fault] = (),
+        **served: Any,  # noqa: ANN401 - the other fields of what answers
     ) -> None:
-        self._forge = (GitHub if flavour == "github" else Gitea)(
-            Repository(folder, init=False),
-            name,
-            token=token,
-            permissions=frozenset(permissions),
-            truncate_at=truncate_at,
-            page_size=page_size,
-            runs=tuple(numbered(tuple(runs))),
-            releases=tuple(releases),
-        )
-        self._record = Record()
-        self._script = Script()
-        self._closing = threading.Event()
+        forge = GitHub if flavour == "github" else Gitea
+        self._forge = forge(Repository(folder, init=False), runs=tuple(numbered(tuple(runs))), **served)
+        self._record, self._script, self._closing = Record(), Script(), threading.Event()
         switchboard = Switchboard(
-            self._forge.answer,
-            script=self._script,
-            record=self._record,
-            shape="documented",
-            latency=0,
-            closing=self._closing,
-            settle=lambda: None,
-            turn=nullcontext(),
-        )
+            self._forge.answer, script=self._script, record=self._record, shape="documented", latency=0,
+            closing=self._closing, settle=lambda: None, turn=nullcontext(),
+        )  # fmt: skip
         self._listener = Listener(switchboard.serve, bind="127.0.0.1", port=0)
         self.add_faults(*faults)
 
     def open_parts(self, stack: ExitStack) -> None:
-        """Enter each part on the stack."""
         stack.enter_context(self._listener)
         stack.callback(self._closing.set)  # first of all at the end: whoever waits goes home
 
@@ -419,16 +384,7 @@ def _run(run: Run, name: str, base: str) -> dict[str, object]:
 
 def _release(release: Release, base: str) -> dict[str, object]:
     return {
-        "tag_name": release.tag,
-        "draft": release.draft,
-        "prerelease": release.prerelease,
-        "name": release.tag,
-        "created_at": release.created_at,
-        "published_at": release.published_at,
-        "target_commitish": "main",
-        "id": 1,
-        "node_id": "RE_1",
-        "author": _user(base),
-        "assets": [],
-        **_links(OF_A_RELEASE, f"{base}/releases/1"),
-    }
+        "tag_name": release.tag, "draft": release.draft, "prerelease": release.prerelease, "name": release.tag,
+        "created_at": release.created_at, "published_at": release.published_at, "target_commitish": "main", "id": 1,
+        "node_id": "RE_1", "author": _user(base), "assets": [], **_links(OF_A_RELEASE, f"{base}/releases/1"),
+    }  # fmt: skip

@@ -17,20 +17,14 @@ LETTERS = {7: "\\a", 8: "\\b", 9: "\\t", 10: "\\n", 11: "\\v", 12: "\\f", 13: "\
 
 def quoted_by_git(name: str, *, quote_path: bool = True) -> str:
     """Quote a name as git does (quote.c; git itself is asked in test_lists.py)."""
+
+    def spell(byte: int) -> bytes:
+        is_octal = byte < 32 or byte == 127 or (byte > 127 and quote_path)
+        return LETTERS[byte].encode() if byte in LETTERS else b"\\%03o" % byte if is_octal else bytes([byte])
+
     raw = os.fsencode(name)
-    quoted = b"".join(
-        LETTERS[byte].encode()
-        if byte in LETTERS
-        else b"\\%03o" % byte
-        if _is_octal(byte, quote_path)
-        else bytes([byte])
-        for byte in raw
-    )
+    quoted = b"".join(map(spell, raw))
     return name if quoted == raw else f'"{os.fsdecode(quoted)}"'
-
-
-def _is_octal(byte: int, quote_path: bool) -> bool:
-    return byte < 32 or byte == 127 or (byte > 127 and quote_path)
 
 
 def tj(
@@ -63,13 +57,10 @@ def output_of(uses: str, options: Mapping[str, str], names: list[str]) -> str:
     """Write what a step of a workflow that uses one of these actions with such options puts out."""
     if uses.startswith("tj-actions/changed-files@"):
         return tj(
-            names,
-            separator=options.get("separator", " "),
-            as_json=options.get("json") == "true",
-            escape_json=options.get("escape_json", "true") == "true",
-            safe=options.get("safe_output", "true") == "true",
+            names, separator=options.get("separator", " "), as_json=options.get("json") == "true",
+            escape_json=options.get("escape_json", "true") == "true", safe=options.get("safe_output", "true") == "true",
             quote_path=options.get("quotepath", "true") == "true",
-        )
+        )  # fmt: skip
     if uses.startswith("dorny/paths-filter@"):
         return dorny(names, options["list-files"])
     raise ValueError(uses)

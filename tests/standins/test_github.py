@@ -95,20 +95,14 @@ def ask(api: GitHubApi, path: str, *, token: str = TOKEN) -> tuple[int, Any]:
 
 
 ANSWERS = (
-    ("/git/trees/{tree_sha}", "/git/trees/main", 200),
-    ("/git/trees/{tree_sha}", "/git/trees/v1?recursive=1", 200),
-    ("/git/trees/{tree_sha}", f"/git/trees/{NOBODY}", 404),
-    ("/git/blobs/{file_sha}", "/git/blobs/{blob}", 200),
-    ("/git/blobs/{file_sha}", f"/git/blobs/{NOBODY}", 404),
-    ("/git/ref/{ref}", "/git/ref/heads/feature/x", 200),
-    ("/git/ref/{ref}", "/git/ref/tags/v1", 200),
-    ("/git/ref/{ref}", "/git/ref/heads/feature", 404),
-    ("/commits/{ref}", "/commits/feature%2Fx", 200),
-    ("/commits/{ref}", "/commits/main~1", 422),
+    ("/git/trees/{tree_sha}", "/git/trees/main", 200), ("/git/trees/{tree_sha}", "/git/trees/v1?recursive=1", 200),
+    ("/git/trees/{tree_sha}", f"/git/trees/{NOBODY}", 404), ("/git/blobs/{file_sha}", "/git/blobs/{blob}", 200),
+    ("/git/blobs/{file_sha}", f"/git/blobs/{NOBODY}", 404), ("/git/ref/{ref}", "/git/ref/heads/feature/x", 200),
+    ("/git/ref/{ref}", "/git/ref/tags/v1", 200), ("/git/ref/{ref}", "/git/ref/heads/feature", 404),
+    ("/commits/{ref}", "/commits/feature%2Fx", 200), ("/commits/{ref}", "/commits/main~1", 422),
     ("/actions/workflows/{workflow_id}/runs", "/actions/workflows/purge.yml/runs?branch=main&per_page=100&page=1", 200),
-    ("/actions/workflows/{workflow_id}/runs", "/actions/workflows/none.yml/runs", 404),
-    ("/releases", "/releases", 200),
-)
+    ("/actions/workflows/{workflow_id}/runs", "/actions/workflows/none.yml/runs", 404), ("/releases", "/releases", 200),
+)  # fmt: skip
 
 
 def answers(repository: Repository) -> Iterator[tuple[str, int, Any]]:
@@ -183,17 +177,10 @@ class TestGitea:
         assert [entry["path"] for entry in found] == [entry["path"] for entry in whole]
         assert {(entry["url"], entry["size"]) for entry in found if entry["type"] == "commit"} == {("", 0)}
 
-    @pytest.mark.parametrize(
-        ("path", "status"),
-        [
-            ("/git/refs/tags/v1", 200),
-            ("/git/commits/feature%2Fx", 200),
-            ("/git/commits/feature/x", 404),
-            (f"/git/commits/{NOBODY}", 404),
-            (f"/git/trees/{NOBODY}", 400),
-            ("/commits/main", 404),
-        ],
-    )
+    @pytest.mark.parametrize(("path", "status"), [
+        ("/git/refs/tags/v1", 200), ("/git/commits/feature%2Fx", 200), ("/git/commits/feature/x", 404),
+        (f"/git/commits/{NOBODY}", 404), (f"/git/trees/{NOBODY}", 400), ("/commits/main", 404),
+    ])  # fmt: skip
     def test_paths_of_its_own(self, repository: Repository, path: str, status: int) -> None:
         with GitHubApi(repository.folder, flavour="gitea") as api:
             said, document = ask(api, path)
