@@ -274,7 +274,7 @@ BESIDE_A_500 = ({"reqId": "an-id", "error": "oops"}, {"zt_api": {"ret": 0, "reqI
           for shape in BESIDE_A_500),
         pytest.param(Fault("status", status=200, body='{"reqId": "an-id", "successRate": 100.0}', times=2), 20, "an-id",
                      "the API gave this reqId for 2 calls", id="one for two calls"),
-        pytest.param(Fault("partial"), 10, None, "of the providers behind the service took it", id="not from all providers"),
+        pytest.param(Fault("partial"), 10, None, "of the providers behind the service took it", id="not from all"),
     ],
 )  # fmt: skip
 def test_a_req_id_that_proves_nothing_is_red_and_kept(
