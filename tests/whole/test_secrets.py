@@ -94,8 +94,13 @@ BY_TOKEN = {"token": TOKEN}
 BY_NAME = {"username": NAME, "password": PASSWORD}
 
 
-def run(api: Sandbox, workspace: Path, environ: dict[str, str] | None = None, /, **inputs: str) -> Step:
-    given = {"api-url": api.api_url, "urls": URL, "report-file": "report.json", "retries": "0"}
+def run(api: Sandbox | str, workspace: Path, environ: dict[str, str] | None = None, /, **inputs: str) -> Step:
+    given = {
+        "api-url": api if isinstance(api, str) else api.api_url,
+        "urls": URL,
+        "report-file": "report.json",
+        "retries": "0",
+    }
     given |= {name.replace("_", "-"): value for name, value in inputs.items()}
     return run_inside(workspace, given, environ={"RUNNER_DEBUG": "1"} | (environ or {}))
 
@@ -106,12 +111,9 @@ def test_what_a_purge_is_told_hides_the_secrets(api: Sandbox, workspace: Path, s
     spelled = SPELL[spelling](secret)
     bodies = [body for text in padded(spelled) for body in _bodies(text)]
     urls = [f"http://{HOST}/{number}" for number in range(10 * len(bodies))]
-    api.add_faults(
-        *(
-            Fault("status", status=(200, 400, 403, 500)[number % 4], body=body, match=f'/{number}0"', times=20)
-            for number, body in enumerate(bodies)
-        )
-    )
+    for number, body in enumerate(bodies):
+        status = (200, 400, 403, 500)[number % 4]
+        api.add_faults(Fault("status", status=status, body=body, match=f'/{number}0"', times=20))
     login = BY_TOKEN if secret == TOKEN else BY_NAME
     step = run(api, workspace, urls="\n".join(sorted(urls)), concurrency="8", **login)
     assert step.exit_code == 1
@@ -182,8 +184,7 @@ def test_headers_and_status_lines_hide_the_secrets(
         connection.sendall(b"%s\r\nRetry-After: %s\r\nLocation: %s\r\n\r\n{}" % (line, line, line))
 
     with Listener(serve, bind="127.0.0.1", port=0) as odd:
-        inputs = {"api-url": odd.url, "urls": URL, "report-file": "report.json", "retries": "0", **login}
-        step = run_inside(workspace, inputs, environ={"RUNNER_DEBUG": "1"})
+        step = run(odd.url, workspace, **login)
     assert step.exit_code == 1
     assert_hidden(step, workspace, secret)
 
@@ -202,18 +203,17 @@ def answered_login(token: str, times: int = 1) -> Fault:
     return Fault("status", status=200, body=body, path="/cdn_api/tokens", times=times)
 
 
-def test_tokens_of_logins_are_hidden_the_old_ones_too(served: Path, workspace: Path) -> None:
-    with Sandbox(served, hosts=(HOST,), username=NAME, password=PASSWORD) as api:
-        tokens = ["first-token-0123456789abcdefghij", "second-token-0123456789abcdefghi"]
-        both = json.dumps({"error": f"{'x' * 280} {tokens[0]} {tokens[1]}"})
-        # the name and password are sent twice, since the service reads them as JSON
-        api.add_faults(*(answered_login(token) for token in tokens))
-        api.add_faults(Fault("status", status=401, body="Unauthorized"), Fault("status", status=404, body=both))
-        step = run(api, workspace, **BY_NAME)
-        assert [call.headers.get("X-Auth-Token", "") for call in api.purge_calls] == tokens
-        assert step.exit_code == 1
-        assert {PASSWORD, quote(PASSWORD, safe=""), *tokens} <= masked(step)
-        assert_hidden(step, workspace, PASSWORD, *tokens)
+def test_tokens_of_logins_are_hidden_the_old_ones_too(api: Sandbox, workspace: Path) -> None:
+    tokens = ["first-token-0123456789abcdefghij", "second-token-0123456789abcdefghi"]
+    both = json.dumps({"error": f"{'x' * 280} {tokens[0]} {tokens[1]}"})
+    # the name and password are sent twice, since the service reads them as JSON
+    api.add_faults(*(answered_login(token) for token in tokens))
+    api.add_faults(Fault("status", status=401, body="Unauthorized"), Fault("status", status=404, body=both))
+    step = run(api, workspace, **BY_NAME)
+    assert [call.headers.get("X-Auth-Token", "") for call in api.purge_calls] == tokens
+    assert step.exit_code == 1
+    assert {PASSWORD, quote(PASSWORD, safe=""), *tokens} <= masked(step)
+    assert_hidden(step, workspace, PASSWORD, *tokens)
 
 
 @pytest.mark.parametrize("token", ["t", "1234567", "with space", "with\ttab", "\u00e4" * 20, "x" * 9000])
@@ -231,19 +231,12 @@ def test_a_login_that_answers_with_no_token_is_refused_and_nothing_of_it_masked(
 def test_github_s_words_hide_the_secrets(api: Sandbox, workspace: Path, tmp_path: Path) -> None:
     site = Repository(tmp_path / "site")
     before, after = site.commit({"a": "1"}), site.commit({"a": "2"})
-    for text in padded(
-        f"{GITHUB_TOKEN} {base64.b64encode(f'x-access-token:{GITHUB_TOKEN}'.encode()).decode()} {TOKEN}"
-    ):
+    basic = base64.b64encode(f"x-access-token:{GITHUB_TOKEN}".encode()).decode()
+    for text in padded(f"{GITHUB_TOKEN} {basic} {TOKEN}"):
         fault = Fault("status", status=403, body=json.dumps({"message": text}), path="/", times=9)
         with GitHubApi(site.folder, token=GITHUB_TOKEN, faults=(fault,)) as github:
-            inputs = {"urls": "", "base_url": f"http://{HOST}/", "github_token": GITHUB_TOKEN}
-            step = run(
-                api,
-                workspace,
-                push_event(tmp_path, before, after) | {"GITHUB_API_URL": github.url},
-                **inputs,
-                **BY_TOKEN,
-            )
+            inputs = {"urls": "", "base_url": f"http://{HOST}/", "github_token": GITHUB_TOKEN, **BY_TOKEN}
+            step = run(api, workspace, push_event(tmp_path, before, after) | {"GITHUB_API_URL": github.url}, **inputs)
         assert step.exit_code == 2
         assert "GitHub's API, asked for" in step.log
         assert_hidden(step, workspace, GITHUB_TOKEN, TOKEN)
@@ -252,13 +245,11 @@ def test_github_s_words_hide_the_secrets(api: Sandbox, workspace: Path, tmp_path
 def test_a_folder_may_be_called_like_the_password(served: Path, workspace: Path, tmp_path: Path) -> None:
     site = Repository(tmp_path / "site")
     before, after = site.commit({"public/a.css": "1"}), site.commit({"public/a.css": "2"})
-    with (
-        Sandbox(served, hosts=(HOST,), username=NAME, password="public") as api,
-        GitHubApi(site.folder, token=GITHUB_TOKEN) as github,
-    ):
+    login = {"username": NAME, "password": "public"}
+    with Sandbox(served, hosts=(HOST,), **login) as api, GitHubApi(site.folder, token=GITHUB_TOKEN) as github:  # type: ignore[arg-type]
         inputs = {"urls": "", "base_url": f"http://{HOST}/public/", "root": "public", "github_token": GITHUB_TOKEN}
         environ = push_event(tmp_path, before, after) | {"GITHUB_API_URL": github.url}
-        step = run(api, workspace, environ, **inputs, username=NAME, password="public")
+        step = run(api, workspace, environ, **inputs, **login)
         assert step.exit_code == 0
         assert [call.entries for call in api.purge_calls] == [(f"http://{HOST}/public/a.css",)]
 
@@ -311,8 +302,7 @@ def test_a_proxy_s_credentials_are_hidden(workspace: Path) -> None:
 
     with Listener(serve_replies(answer), bind="127.0.0.1", port=0) as proxy:
         address = proxy.url.replace("http://", "http://user:pass%2Fword@")
-        inputs = {"token": TOKEN, "api-url": "http://cdnapi.invalid", "urls": URL, "retries": "0"}
-        step = run_inside(workspace, inputs, environ={"http_proxy": address})
+        step = run("http://cdnapi.invalid", workspace, {"http_proxy": address}, **BY_TOKEN)
     basic = base64.b64encode(b"user:pass/word").decode()
     assert asked == [f"Basic {basic}"]
     assert "answered 407" in step.log
