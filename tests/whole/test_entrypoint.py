@@ -198,13 +198,6 @@ def test_a_bad_token_fails_every_batch_and_stops_the_calls(process: Run, cdn: Sa
     assert step.log.count("::error") == 1
 
 
-def test_fail_on_error_false_warns_and_exits_0(run: Run) -> None:
-    step = run(token="wrong", files="a.css", fail_on_error="false")
-    assert (step.exit_code, step.outputs["result"]) == (0, "failed")
-    assert "::warning title=ztpurge::1 URL of static.example.com not purged" in step.log
-    assert "::error" not in step.log
-
-
 @pytest.mark.parametrize(
     ("times", "pause", "calls", "result", "words"),
     [
