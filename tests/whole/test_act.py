@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.standins.repositories import Repository
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.engine
 
 TOP = Path(__file__).resolve().parents[2]
-ZEROS = "0" * 40
 
 
 def readme_workflow() -> dict[str, Any]:
@@ -43,51 +44,26 @@ class Job:
     log: str
 
 
-class Site:
+class Site(Repository):
     """A repository that uses the action, with the README's workflow."""
 
     def __init__(self, folder: Path, image: str, api_url: str) -> None:
-        self.folder = folder
-        self.git("init", "--quiet", "--initial-branch=main")
+        super().__init__(folder)
         action = yaml.safe_load((TOP / "action.yml").read_text(encoding="utf-8"))
-        self.write(
-            ".ztpurge/action.yml", yaml.safe_dump(action | {"runs": {"using": "docker", "image": f"docker://{image}"}})
-        )
-        self.runner = readme_workflow()
+        action |= {"runs": {"using": "docker", "image": f"docker://{image}"}}
+        self.workflow = readme_workflow()
+        self.steps: list[dict[str, Any]] = self.workflow["jobs"]["deploy"]["steps"]
         (self.step,) = [step for step in self.steps if "/ztpurge@" in step.get("uses", "")]
         self.step["uses"] = "./.ztpurge"
         self.step["with"]["api-url"] = api_url
-        self.write("deploy", '#!/bin/sh\necho "deployed $1"\n')
+        self.write({".ztpurge/action.yml": yaml.safe_dump(action), "deploy": '#!/bin/sh\necho "deployed $1"\n'})
         (folder / "deploy").chmod(0o755)
-        self.write("public/a.css", "old")
-        self.before = self.commit()
-
-    @property
-    def steps(self) -> list[dict[str, Any]]:
-        steps: list[dict[str, Any]] = self.runner["jobs"]["deploy"]["steps"]
-        return steps
-
-    def git(self, *arguments: str) -> str:
-        identity = ("-c", "user.name=site", "-c", "user.email=site@example.com")
-        finished = subprocess.run(
-            ["git", *identity, *arguments], cwd=self.folder, check=True, capture_output=True, text=True
-        )
-        return finished.stdout.strip()
-
-    def write(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-    def commit(self) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "change")
-        return self.git("rev-parse", "HEAD")
+        self.before = self.commit({"public/a.css": "old"})
 
     def push(self, job_image: str, *, before: str | None = None) -> Job:
-        self.write(".github/workflows/purge.yml", yaml.safe_dump(self.runner, sort_keys=False))
-        event = {"ref": "refs/heads/main", "before": before or self.before, "after": self.commit()}
-        self.write(".git/event.json", json.dumps(event))
+        after = self.commit({".github/workflows/purge.yml": yaml.safe_dump(self.workflow, sort_keys=False)})
+        event = {"ref": "refs/heads/main", "before": before or self.before, "after": after}
+        self.write({".git/event.json": json.dumps(event)})
         finished = subprocess.run(
             [
                 str(Path(sys.executable).with_name("act")),
@@ -123,7 +99,7 @@ def push(workspace: Path, cdn: Sandbox, token: str, monkeypatch: pytest.MonkeyPa
 def test_the_readme_s_workflow_purges_what_a_push_changed(push: Push, cdn: Sandbox, token: str) -> None:
     site, run = push
     site.git("mv", "public/a.css", "public/b.css")
-    site.write("public/春 x.html", "new")
+    site.write({"public/春 x.html": "new"})
     job = run()
     assert job.exit_code == 0, job.log
     assert sorted(entry for call in cdn.purge_calls for entry in call.entries) == [
@@ -135,15 +111,10 @@ def test_the_readme_s_workflow_purges_what_a_push_changed(push: Push, cdn: Sandb
 
 def test_a_run_that_fails_is_red_and_its_outputs_reach_later_steps(push: Push) -> None:
     site, run = push
-    site.write("public/b.css", "new")
+    site.write({"public/b.css": "new"})
     site.step["with"]["base-url"] = "https://static.example.com/\nhttps://not-ours.example.com/"
-    site.steps.append(
-        {
-            "if": "always()",
-            "env": {"RESULT": "${{ steps.purge.outputs.result }} ${{ fromJSON(steps.purge.outputs.failed-urls)[0] }}"},
-            "run": 'echo "later: $RESULT"',
-        }
-    )
+    result = "${{ steps.purge.outputs.result }} ${{ fromJSON(steps.purge.outputs.failed-urls)[0] }}"
+    site.steps.append({"if": "always()", "env": {"RESULT": result}, "run": 'echo "later: $RESULT"'})
     job = run()
     assert job.exit_code == 1, job.log
     assert "Job failed" in job.log
@@ -152,8 +123,8 @@ def test_a_run_that_fails_is_red_and_its_outputs_reach_later_steps(push: Push) -
 
 def test_a_first_push_purges_all_there_is(push: Push, cdn: Sandbox) -> None:
     site, run = push
-    site.write("public/b/index.html", "new")
-    job = run(before=ZEROS)
+    site.write({"public/b/index.html": "new"})
+    job = run(before="0" * 40)
     assert job.exit_code == 0, job.log
     assert sorted(entry for call in cdn.purge_calls for entry in call.entries) == [
         f"https://static.example.com/{name}" for name in ("a.css", "b/", "b/index.html")

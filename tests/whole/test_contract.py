@@ -85,27 +85,3 @@ def test_readme_names_every_list_format() -> None:
 def test_action_runs_the_dockerfile_and_is_branded() -> None:
     assert ACTION["runs"] == {"using": "docker", "image": "Dockerfile"}
     assert set(ACTION["branding"]) == {"icon", "color"}
-
-
-def test_the_base_image_is_pinned_by_digest() -> None:
-    dockerfile = (TOP / "Dockerfile").read_text(encoding="utf-8")
-    assert re.search(r"^ARG PYTHON_IMAGE=\S+@sha256:[0-9a-f]{64}$", dockerfile, re.MULTILINE)
-    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) <= {"${PYTHON_IMAGE}", "scratch"}
-
-
-def test_dependabot_sees_the_base_image_that_is_built_on() -> None:
-    argument = re.search(r"^ARG PYTHON_IMAGE=(\S+)$", (TOP / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    seen = re.search(r"^FROM (\S+)$", (TOP / "image/base.Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
-    assert argument
-    assert seen
-    assert argument[1] == seen[1]
-
-
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
-def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
-    text = (TOP / name).read_text(encoding="utf-8")
-    pins = re.findall(r"^[a-zA-Z][^\n]*", text, re.MULTILINE)
-    assert pins
-    assert [pin for pin in pins if not re.fullmatch(r"\S+==\S+( ; [^\\]+)? \\", pin)] == []
-    assert text.count("\n    --hash=sha256:") >= len(pins)
-    assert not re.search(r"https?:|--index|--find-links|file:", text)

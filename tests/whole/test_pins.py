@@ -1,4 +1,4 @@
-"""Each `uses:` of workflows and pages names a commit with its version, the same everywhere, and runs on Node 24."""
+"""What others made is named by commit, digest or hash, the same everywhere; actions run on Node 24."""
 
 from __future__ import annotations
 
@@ -14,18 +14,11 @@ PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
 # the first major version whose action.yml says `using: node24`, read in each repository; runners have no Node 20 now
 FIRST_ON_NODE_24 = {
-    "actions/attest": 3,
-    "actions/cache": 5,
-    "actions/checkout": 5,
-    "actions/setup-python": 6,
-    "actions/upload-artifact": 6,
-    "docker/build-push-action": 7,
-    "docker/login-action": 4,
-    "docker/setup-buildx-action": 4,
-    "docker/setup-qemu-action": 4,
-    "dorny/paths-filter": 4,
+    "actions/attest": 3, "actions/cache": 5, "actions/checkout": 5, "actions/setup-python": 6,
+    "actions/upload-artifact": 6, "docker/build-push-action": 7, "docker/login-action": 4,
+    "docker/setup-buildx-action": 4, "docker/setup-qemu-action": 4, "dorny/paths-filter": 4,
     "tj-actions/changed-files": 47,
-}
+}  # fmt: skip
 OURS = "OWNER/ztpurge"
 FOUND = [
     (f"{file.relative_to(TOP)}:{number}", line.partition("uses:")[2].strip())
@@ -36,8 +29,8 @@ FOUND = [
 OTHERS = [(place, used) for place, used in FOUND if not used.startswith((f"{OURS}@", "./"))]
 
 
-def test_there_are_actions_to_look_at() -> None:
-    assert {used.partition("@")[0] for _, used in FOUND} > {"actions/checkout", "docker/build-push-action", OURS}
+def read(name: str) -> str:
+    return (TOP / name).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("place", "used"), OTHERS, ids=[place for place, _ in OTHERS])
@@ -47,24 +40,36 @@ def test_an_action_is_named_by_commit_with_its_version_and_runs_on_node_24(place
     assert int(named[2]) >= FIRST_ON_NODE_24[named[1]], place
 
 
+def test_one_action_has_one_commit_everywhere_and_ours_the_version_that_this_is() -> None:
+    pins: dict[str, set[str]] = {}
+    for name, _, pin in (used.partition("@") for _, used in FOUND if "@" in used):
+        pins.setdefault("/".join(name.split("/")[:2]), set()).add(pin)
+    assert pins.keys() > {"actions/checkout", "docker/build-push-action"}
+    assert {name: found for name, found in pins.items() if len(found) > 1} == {}
+    # a page cannot name the commit that it is part of: its place is held by what can never be one
+    assert pins[OURS] == {f"{'0' * 40} # v{__version__}"}
+
+
 def test_what_a_release_is_built_with_is_named_by_digest() -> None:
     """The release reads these lines as its step `tools` does."""
-    lines = (TOP / "image/tools.Dockerfile").read_text(encoding="utf-8").splitlines()
-    named = [re.fullmatch(r"FROM \S+:\S+@sha256:[0-9a-f]{64} AS (\w+)", line) for line in lines if line[:1] != "#"]
-    workflow = (TOP / ".github/workflows/release.yml").read_text(encoding="utf-8")
-    used = re.findall(r"(?:image: |image=|generator=)\$\{\{ steps\.tools\.outputs\.(\w+) \}\}", workflow)
+    lines = [line for line in read("image/tools.Dockerfile").splitlines() if line[:1] != "#"]
+    named = [re.fullmatch(r"FROM \S+:\S+@sha256:[0-9a-f]{64} AS (\w+)", line) for line in lines]
+    steps = r"(?:image: |image=|generator=)\$\{\{ steps\.tools\.outputs\.(\w+) \}\}"
+    used = re.findall(steps, read(".github/workflows/release.yml"))
     assert sorted(tool[1] if tool else "" for tool in named) == sorted(used) == ["builder", "emulation", "sbom"]
 
 
-def test_one_action_has_one_commit_everywhere() -> None:
-    pins: dict[str, set[str]] = {}
-    for _, used in OTHERS:
-        name, _, pin = used.partition("@")
-        pins.setdefault("/".join(name.split("/")[:2]), set()).add(pin)
-    assert {name: found for name, found in pins.items() if len(found) > 1} == {}
+def test_the_base_image_is_named_by_digest_where_dependabot_sees_it() -> None:
+    (named,) = re.findall(r"^ARG PYTHON_IMAGE=(\S+@sha256:[0-9a-f]{64})$", read("Dockerfile"), re.MULTILINE)
+    assert re.findall(r"^FROM (\S+)$", read("image/base.Dockerfile"), re.MULTILINE) == [named]
+    assert set(re.findall(r"^FROM (\S+)", read("Dockerfile"), re.MULTILINE)) <= {"${PYTHON_IMAGE}", "scratch"}
 
 
-def test_we_are_named_by_commit_with_the_version_that_this_is() -> None:
-    ours = {used for _, used in FOUND if "/ztpurge@" in used}
-    # a page cannot name the commit that it is part of: its place is held by what can never be one
-    assert ours == {f"{OURS}@{'0' * 40} # v{__version__}"}
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_requirements_are_pinned_with_hashes_and_name_no_index(name: str) -> None:
+    text = read(name)
+    pins = re.findall(r"^[a-zA-Z][^\n]*", text, re.MULTILINE)
+    assert pins
+    assert [pin for pin in pins if not re.fullmatch(r"\S+==\S+( ; [^\\]+)? \\", pin)] == []
+    assert text.count("\n    --hash=sha256:") >= len(pins)
+    assert not re.search(r"https?:|--index|--find-links|file:", text)

@@ -15,8 +15,7 @@ from sandbox.listener import Listener, serve_replies
 from sandbox.wire import Headers, Reply, read_request
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
-from tests.whole.steps import push_event
-from tests.whole.steps import run_inside as run_step
+from tests.whole.steps import push_event, run_inside
 
 if TYPE_CHECKING:
     import socket
@@ -47,6 +46,14 @@ SPELL: dict[str, Callable[[str], str]] = {
 CUTS = (0, 33, 65, 170, 190, 270, 290, 1970, 1990, 3970, 3990)
 
 
+def masked(step: Step) -> set[str]:
+    """Return what the runner is told to hide, before it is told anything else."""
+    assert step.log.startswith("::add-mask::")
+    return {
+        line.removeprefix("::add-mask::").replace("%25", "%") for line in step.log.splitlines() if "add-mask" in line
+    }
+
+
 def padded(text: str) -> Iterator[str]:
     """Yield a text behind so much that each place where texts are cut is somewhere in it."""
     return (f"{'x' * cut} {text}" for cut in CUTS)
@@ -56,8 +63,7 @@ def seen_by_all(step: Step, workspace: Path) -> str:
     """Return all that a run left for people to read: log (less what the runner swallows), outputs, summary, report."""
     log = "\n".join(line for line in step.log.splitlines() if not line.startswith("::add-mask::"))
     report = workspace / "report.json"
-    told = [log, *step.outputs.values(), step.summary, report.read_text() if report.exists() else ""]
-    return "\n".join(told)
+    return "\n".join([log, *step.outputs.values(), step.summary, report.read_text() if report.exists() else ""])
 
 
 def assert_hidden(step: Step, workspace: Path, *secrets: str) -> None:
@@ -88,10 +94,15 @@ BY_TOKEN = {"token": TOKEN}
 BY_NAME = {"username": NAME, "password": PASSWORD}
 
 
-def run(api: Sandbox, workspace: Path, environ: dict[str, str] | None = None, /, **inputs: str) -> Step:
-    given = {"api-url": api.api_url, "urls": URL, "report-file": "report.json", "retries": "0"}
+def run(api: Sandbox | str, workspace: Path, environ: dict[str, str] | None = None, /, **inputs: str) -> Step:
+    given = {
+        "api-url": api if isinstance(api, str) else api.api_url,
+        "urls": URL,
+        "report-file": "report.json",
+        "retries": "0",
+    }
     given |= {name.replace("_", "-"): value for name, value in inputs.items()}
-    return run_step(workspace, given, environ={"RUNNER_DEBUG": "1"} | (environ or {}))
+    return run_inside(workspace, given, environ={"RUNNER_DEBUG": "1"} | (environ or {}))
 
 
 @pytest.mark.parametrize("spelling", SPELL)
@@ -100,15 +111,13 @@ def test_what_a_purge_is_told_hides_the_secrets(api: Sandbox, workspace: Path, s
     spelled = SPELL[spelling](secret)
     bodies = [body for text in padded(spelled) for body in _bodies(text)]
     urls = [f"http://{HOST}/{number}" for number in range(10 * len(bodies))]
-    api.add_faults(
-        *(
-            Fault("status", status=(200, 400, 403, 500)[number % 4], body=body, match=f'/{number}0"', times=20)
-            for number, body in enumerate(bodies)
-        )
-    )
+    for number, body in enumerate(bodies):
+        status = (200, 400, 403, 500)[number % 4]
+        api.add_faults(Fault("status", status=status, body=body, match=f'/{number}0"', times=20))
     login = BY_TOKEN if secret == TOKEN else BY_NAME
     step = run(api, workspace, urls="\n".join(sorted(urls)), concurrency="8", **login)
     assert step.exit_code == 1
+    assert {secret, quote(secret, safe="")} <= masked(step)
     assert "***" in seen_by_all(step, workspace)
     assert_hidden(step, workspace, secret)
 
@@ -123,41 +132,36 @@ def _bodies(text: str) -> Iterator[str]:
     yield f"{text}"
 
 
-@pytest.mark.parametrize("text", [TOKEN, f"a-{TOKEN}-b", "".join(f"\\u{ord(letter):04x}" for letter in TOKEN)])
-def test_a_secret_is_no_req_id(api: Sandbox, workspace: Path, text: str) -> None:
-    bodies = (f'{{"reqId": "{text}"}}', f'{{"zt_api": {{"ret": 0, "reqId": "{text}"}}}}')
-    for body in bodies:
-        api.add_faults(Fault("status", status=200, body=body))
-        step = run(api, workspace, **BY_TOKEN)
-        assert (step.exit_code, step.outputs["req-ids"]) == (1, "[]")
-        assert_hidden(step, workspace, TOKEN)
+LIKE_AN_ID = "a-password-like-an-id"
 
 
-def test_a_password_is_no_req_id(served: Path, workspace: Path) -> None:
-    password = "a-password-like-an-id"
-    with Sandbox(served, hosts=(HOST,), username=NAME, password=password) as api:
-        api.add_faults(Fault("status", status=200, body=json.dumps({"reqId": password})))
-        step = run(api, workspace, username=NAME, password=password)
-        assert (step.exit_code, step.outputs["req-ids"]) == (1, "[]")
-        assert_hidden(step, workspace, password)
+@pytest.mark.parametrize(
+    "text", [TOKEN, f"a-{TOKEN}-b", "".join(f"\\u{ord(letter):04x}" for letter in TOKEN), LIKE_AN_ID]
+)
+def test_a_secret_is_no_req_id(served: Path, workspace: Path, text: str) -> None:
+    login = {"username": NAME, "password": LIKE_AN_ID} if text == LIKE_AN_ID else BY_TOKEN
+    with Sandbox(served, hosts=(HOST,), token=TOKEN, username=NAME, password=LIKE_AN_ID) as api:
+        for body in (f'{{"reqId": "{text}"}}', f'{{"zt_api": {{"ret": 0, "reqId": "{text}"}}}}'):
+            api.add_faults(Fault("status", status=200, body=body))
+            step = run(api, workspace, **login)
+            assert (step.exit_code, step.outputs["req-ids"]) == (1, "[]")
+            assert_hidden(step, workspace, [*login.values()][-1])
 
 
 @pytest.mark.parametrize("login", [BY_TOKEN, BY_NAME], ids=["token", "password"])
 def test_what_a_task_is_called_and_lists_hides_the_secrets(
     api: Sandbox, workspace: Path, login: dict[str, str]
 ) -> None:
-    secret = next(iter(reversed(login.values())))
+    secret = [*login.values()][-1]
     answers = [
         {"taskStatus": f"failure {text}", "taskContent": f"http://{HOST}/{spelled}/x,http://{HOST}/{text}"}
         for spelled in (SPELL["raw"](secret), SPELL["URL"](secret), SPELL["JSON"](secret))
         for text in padded(spelled)
     ]
     answers += [answer | {"taskStatus": "error"} for answer in answers]
-    faults = [
-        Fault("status", status=200, path=f"/cdn_api/req_status/id-{number}", body=json.dumps({"task": answer}))
-        for number, answer in enumerate(answers)
-    ]
-    api.add_faults(*faults)
+    for number, answer in enumerate(answers):
+        path = f"/cdn_api/req_status/id-{number}"
+        api.add_faults(Fault("status", status=200, path=path, body=json.dumps({"task": answer})))
     ids = "\n".join(f"id-{number}" for number in range(len(answers)))
     step = run(api, workspace, command="status", req_ids=ids, urls="", concurrency="8", **login)
     assert step.outputs["result"] == "failed"
@@ -171,7 +175,7 @@ def test_what_a_task_is_called_and_lists_hides_the_secrets(
 def test_headers_and_status_lines_hide_the_secrets(
     workspace: Path, login: dict[str, str], start: str, spelling: str
 ) -> None:
-    secret = login.get("token", PASSWORD)
+    secret = [*login.values()][-1]
     line = (start + SPELL[spelling](secret)).encode()
 
     def serve(connection: socket.socket) -> None:
@@ -180,8 +184,7 @@ def test_headers_and_status_lines_hide_the_secrets(
         connection.sendall(b"%s\r\nRetry-After: %s\r\nLocation: %s\r\n\r\n{}" % (line, line, line))
 
     with Listener(serve, bind="127.0.0.1", port=0) as odd:
-        inputs = {"api-url": odd.url, "urls": URL, "report-file": "report.json", "retries": "0", **login}
-        step = run_step(workspace, inputs, environ={"RUNNER_DEBUG": "1"})
+        step = run(odd.url, workspace, **login)
     assert step.exit_code == 1
     assert_hidden(step, workspace, secret)
 
@@ -195,26 +198,29 @@ def test_a_failed_login_hides_the_password(api: Sandbox, workspace: Path) -> Non
             assert_hidden(step, workspace, PASSWORD)
 
 
-def test_tokens_of_logins_are_hidden_the_old_ones_too(served: Path, workspace: Path) -> None:
-    with Sandbox(served, hosts=(HOST,), username=NAME, password=PASSWORD) as api:
-        tokens = ["first-token-0123456789abcdefghij", "second-token-0123456789abcdefghi"]
-        documents = [json.dumps({"access": {"token": {"id": token}}}) for token in tokens]
-        both = json.dumps({"error": f"{'x' * 280} {tokens[0]} {tokens[1]}"})
-        # the name and password are sent twice, since the service reads them as JSON
-        api.add_faults(*(Fault("status", status=200, body=document, path="/cdn_api/tokens") for document in documents))
-        api.add_faults(Fault("status", status=401, body="Unauthorized"), Fault("status", status=404, body=both))
-        step = run(api, workspace, **BY_NAME)
-        assert [call.headers.get("X-Auth-Token", "") for call in api.purge_calls] == tokens
-        assert step.exit_code == 1
-        assert_hidden(step, workspace, PASSWORD, *tokens)
+def answered_login(token: str, times: int = 1) -> Fault:
+    body = json.dumps({"access": {"token": {"id": token}}})
+    return Fault("status", status=200, body=body, path="/cdn_api/tokens", times=times)
+
+
+def test_tokens_of_logins_are_hidden_the_old_ones_too(api: Sandbox, workspace: Path) -> None:
+    tokens = ["first-token-0123456789abcdefghij", "second-token-0123456789abcdefghi"]
+    both = json.dumps({"error": f"{'x' * 280} {tokens[0]} {tokens[1]}"})
+    # the name and password are sent twice, since the service reads them as JSON
+    api.add_faults(*(answered_login(token) for token in tokens))
+    api.add_faults(Fault("status", status=401, body="Unauthorized"), Fault("status", status=404, body=both))
+    step = run(api, workspace, **BY_NAME)
+    assert [call.headers.get("X-Auth-Token", "") for call in api.purge_calls] == tokens
+    assert step.exit_code == 1
+    assert {PASSWORD, quote(PASSWORD, safe=""), *tokens} <= masked(step)
+    assert_hidden(step, workspace, PASSWORD, *tokens)
 
 
 @pytest.mark.parametrize("token", ["t", "1234567", "with space", "with\ttab", "\u00e4" * 20, "x" * 9000])
 def test_a_login_that_answers_with_no_token_is_refused_and_nothing_of_it_masked(
     api: Sandbox, workspace: Path, token: str
 ) -> None:
-    body = json.dumps({"access": {"token": {"id": token}}})
-    api.add_faults(Fault("status", status=200, body=body, path="/cdn_api/tokens", times=9))
+    api.add_faults(answered_login(token, times=9))
     step = run(api, workspace, **BY_NAME)
     assert step.exit_code == 1
     assert "the API answered the login with what is no token" in step.log
@@ -222,20 +228,15 @@ def test_a_login_that_answers_with_no_token_is_refused_and_nothing_of_it_masked(
     assert api.purge_calls == ()
 
 
-def push(github: GitHubApi, folder: Path, before: str, after: str) -> dict[str, str]:
-    return push_event(folder, before, after) | {"GITHUB_API_URL": github.url}
-
-
 def test_github_s_words_hide_the_secrets(api: Sandbox, workspace: Path, tmp_path: Path) -> None:
     site = Repository(tmp_path / "site")
     before, after = site.commit({"a": "1"}), site.commit({"a": "2"})
-    for text in padded(
-        f"{GITHUB_TOKEN} {base64.b64encode(f'x-access-token:{GITHUB_TOKEN}'.encode()).decode()} {TOKEN}"
-    ):
+    basic = base64.b64encode(f"x-access-token:{GITHUB_TOKEN}".encode()).decode()
+    for text in padded(f"{GITHUB_TOKEN} {basic} {TOKEN}"):
         fault = Fault("status", status=403, body=json.dumps({"message": text}), path="/", times=9)
         with GitHubApi(site.folder, token=GITHUB_TOKEN, faults=(fault,)) as github:
-            inputs = {"urls": "", "base_url": f"http://{HOST}/", "github_token": GITHUB_TOKEN}
-            step = run(api, workspace, push(github, tmp_path, before, after), **inputs, **BY_TOKEN)
+            inputs = {"urls": "", "base_url": f"http://{HOST}/", "github_token": GITHUB_TOKEN, **BY_TOKEN}
+            step = run(api, workspace, push_event(tmp_path, before, after) | {"GITHUB_API_URL": github.url}, **inputs)
         assert step.exit_code == 2
         assert "GitHub's API, asked for" in step.log
         assert_hidden(step, workspace, GITHUB_TOKEN, TOKEN)
@@ -244,13 +245,11 @@ def test_github_s_words_hide_the_secrets(api: Sandbox, workspace: Path, tmp_path
 def test_a_folder_may_be_called_like_the_password(served: Path, workspace: Path, tmp_path: Path) -> None:
     site = Repository(tmp_path / "site")
     before, after = site.commit({"public/a.css": "1"}), site.commit({"public/a.css": "2"})
-    with (
-        Sandbox(served, hosts=(HOST,), username=NAME, password="public") as api,
-        GitHubApi(site.folder, token=GITHUB_TOKEN) as github,
-    ):
+    login = {"username": NAME, "password": "public"}
+    with Sandbox(served, hosts=(HOST,), **login) as api, GitHubApi(site.folder, token=GITHUB_TOKEN) as github:  # type: ignore[arg-type]
         inputs = {"urls": "", "base_url": f"http://{HOST}/public/", "root": "public", "github_token": GITHUB_TOKEN}
-        environ = push(github, tmp_path, before, after)
-        step = run(api, workspace, environ, **inputs, username=NAME, password="public")
+        environ = push_event(tmp_path, before, after) | {"GITHUB_API_URL": github.url}
+        step = run(api, workspace, environ, **inputs, **login)
         assert step.exit_code == 0
         assert [call.entries for call in api.purge_calls] == [(f"http://{HOST}/public/a.css",)]
 
@@ -298,14 +297,12 @@ def test_a_proxy_s_credentials_are_hidden(workspace: Path) -> None:
     def answer(request: Request) -> Reply:
         basic = request.headers.get("Proxy-Authorization", "")
         asked.append(basic)
-        return Reply(
-            407, Headers((("Retry-After", basic),)), f"<p>{'x' * 170} {basic} pass%2Fword pass/word</p>".encode()
-        )
+        page = f"<p>{'x' * 170} {basic} pass%2Fword pass/word</p>"
+        return Reply(407, Headers((("Retry-After", basic),)), page.encode())
 
     with Listener(serve_replies(answer), bind="127.0.0.1", port=0) as proxy:
         address = proxy.url.replace("http://", "http://user:pass%2Fword@")
-        inputs = {"token": TOKEN, "api-url": "http://cdnapi.invalid", "urls": URL, "retries": "0"}
-        step = run_step(workspace, inputs, environ={"http_proxy": address})
+        step = run("http://cdnapi.invalid", workspace, {"http_proxy": address}, **BY_TOKEN)
     basic = base64.b64encode(b"user:pass/word").decode()
     assert asked == [f"Basic {basic}"]
     assert "answered 407" in step.log
@@ -316,26 +313,23 @@ def test_a_proxy_s_credentials_are_hidden(workspace: Path) -> None:
 @pytest.mark.parametrize(
     "password",
     [
-        pytest.param('quo"te', id="a quotation mark"),
-        pytest.param("back\\slash", id="a backslash"),
-        pytest.param("back\\new", id="a backslash that JSON knows"),
-        pytest.param("p\u00e4ssw\u00f6rd", id="not ASCII"),
-        pytest.param("\u5bc6\u7801", id="Chinese"),
-        pytest.param("tab\tulator", id="a tabulator"),
-        pytest.param('all "\\\u00e4" of them', id="all of them"),
+        'quo"te',
+        "back\\slash",
+        "back\\new",
+        "p\u00e4ssw\u00f6rd",
+        "\u5bc6\u7801",
+        "tab\tulator",
+        'all "\\\u00e4" of them',
     ],
+    ids=ascii,
 )
 def test_a_password_that_the_service_cannot_paste_is_escaped(served: Path, workspace: Path, password: str) -> None:
     with Sandbox(served, hosts=(HOST,), username=NAME, password=password) as api:
         step = run(api, workspace, username=NAME, password=password)
         assert (step.exit_code, len(api.purge_calls)) == (0, 1)
-        assert [json.loads(call.body)["password"] for call in api.calls if call.path == "/cdn_api/tokens"] == [
-            password,
-            json.dumps(password)[1:-1],
-        ]
-        assert {json.loads(call.body)["auth"]["passwordCredentials"]["password"] for call in api.calls[:2]} == {
-            password
-        }
+        logins = [json.loads(call.body) for call in api.calls if call.path == "/cdn_api/tokens"]
+        assert [login["password"] for login in logins] == [password, json.dumps(password)[1:-1]]
+        assert {login["auth"]["passwordCredentials"]["password"] for login in logins} == {password}
     assert_hidden(step, workspace, password)
 
 
@@ -351,18 +345,11 @@ def test_a_password_that_the_service_cannot_paste_is_escaped(served: Path, works
 def test_a_refused_password_that_may_be_the_characters_fault_says_which(
     api: Sandbox, workspace: Path, password: str, words: str
 ) -> None:
-    step = run(
-        api, workspace, username=NAME, password=password, retries="4", urls="\n".join(f"{URL}{n}" for n in range(95))
-    )
+    urls = "\n".join(f"{URL}{number}" for number in range(95))
+    step = run(api, workspace, username=NAME, password=password, retries="4", urls=urls)
     assert (step.exit_code, [call.path for call in api.calls]) == (1, ["/cdn_api/tokens"] * 2)
     assert f"they hold {words}, which the service may not take" in step.log
     assert_hidden(step, workspace, password)
-
-
-def test_a_password_of_plain_characters_is_sent_once(api: Sandbox, workspace: Path) -> None:
-    step = run(api, workspace, username=NAME, password="wrong")
-    assert (step.exit_code, [call.path for call in api.calls]) == (1, ["/cdn_api/tokens"])
-    assert "they hold" not in step.log
 
 
 @pytest.mark.parametrize("wait", ["false", "true"])
@@ -370,11 +357,10 @@ def test_status_with_a_password_logs_in_once(served: Path, workspace: Path, wait
     with Sandbox(served, hosts=(HOST,), username=NAME, password="password") as api:
         login = {"username": NAME, "password": "password", "concurrency": "8"}
         purged = run(api, workspace, urls="\n".join(f"{URL}{number}" for number in range(160)), **login)
-        logins = [call for call in api.calls if call.path == "/cdn_api/tokens"]
-        assert len(logins) == 1
+        assert [call.path for call in api.calls].count("/cdn_api/tokens") == 1
         step = run(api, workspace, command="status", urls="", req_ids=purged.outputs["req-ids"], wait=wait, **login)
         assert (step.exit_code, step.outputs["result"]) == (0, "done")
-        assert len([call for call in api.calls if call.path == "/cdn_api/tokens"]) == 2
+        assert [call.path for call in api.calls].count("/cdn_api/tokens") == 2
 
 
 def test_status_with_a_wrong_password_asks_once(api: Sandbox, workspace: Path) -> None:
