@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from sandbox import Fault, Provider, Sandbox, Service
-from sandbox.runner import ENTRYPOINT, read_outputs, step_environ
+from sandbox.runner import read_outputs
 from sandbox.varnish import EDGES, EdgeKind, find_varnishd
 from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
+from tests.whole.steps import push_event, started
 from ztpurge.changes.manifest import parse_manifest
 from ztpurge.site.urls import spell_path
 
@@ -39,81 +40,44 @@ if TYPE_CHECKING:
 Mode = Literal["last-success", "manifest"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 HOST, TOKEN = "127.0.0.1", "soak-token"
+# fmt: off
 NAMES = (
-    "index.html",
-    "about.html",
-    "a/index.html",
-    "a/b/index.html",
-    "css/site.css",
-    "js/a+b&c=d.js",
-    "100%.css",
-    "\u6625/\u590f.html",
-    "\u00e9/\u00fc \u00fc.txt",
-    "\u6625/index.html",
-    "q?x=1.html",
-    "h#y.html",
-    "[slug].html",
-    "[x^y]/a|b.html",
-    "x'y\".txt",
-    "tilde~/a b.html",
-    "semi;colon,comma.html",
-    "UPPER.html",
-    "upper.html",
-    "back\\slash.txt",
-    "raw\udcff.bin",
-    "\U0001f600.html",
-    "two\nlines.txt",
-    "a|b.css",
-    "x^y.css",
-    "swap",
-    "swap/index.html",
-    "big.bin",
-    "empty.txt",
+    "index.html", "about.html", "a/index.html", "a/b/index.html", "css/site.css", "js/a+b&c=d.js", "100%.css",
+    "\u6625/\u590f.html", "\u00e9/\u00fc \u00fc.txt", "\u6625/index.html", "q?x=1.html", "h#y.html", "[slug].html",
+    "[x^y]/a|b.html", "x'y\".txt", "tilde~/a b.html", "semi;colon,comma.html", "UPPER.html", "upper.html",
+    "back\\slash.txt", "raw\udcff.bin", "\U0001f600.html", "two\nlines.txt", "a|b.css", "x^y.css", "swap",
+    "swap/index.html", "big.bin", "empty.txt",
 )
+# fmt: on
 VENDOR = "vendor"  # a submodule
-WAYS = (
-    {"wait": "true"},
-    {"verify": "true"},
-    {"wait": "true", "verify": "true"},
-    {"wait": "true", "verify": "true", "prefetch": "true"},
-)
-PURGE, STATUS = "/cdn_api/purge", "/cdn_api/req_status"
-NO_PAUSE = (("Retry-After", "0"),)
+WAYS = ("wait", "verify", "wait verify", "wait verify prefetch")
+STATUS, LIVE, PREFETCH = "/cdn_api/req_status", "/cdn_api/purge/", "/cdn_api/prefetch"
+# fmt: off
 FAULTS = (
-    Fault("status", status=503, headers=NO_PAUSE, times=2),
+    Fault("status", status=503, headers=(("Retry-After", "0"),), times=2),
     Fault("status", status=500, body="<html>oops</html>", times=6),
     Fault("status", status=400, body=json.dumps({"error": "bad url", "successRate": 50.0}), match="a+b"),
     Fault("status", status=400, body=json.dumps({"error": "invalid token"})),
     Fault("status", status=403, body=json.dumps({"error": "not yours or not ready"})),
-    Fault("bad-status-line", times=2),
-    Fault("reset", times=6),
-    Fault("reset-after", times=3),
-    Fault("hang", seconds=5),
-    Fault("truncated", times=2),
-    Fault("html", times=2),
-    Fault("no-reqid"),
-    Fault("ret", times=6),
-    Fault("partial"),
-    Fault("task-failure"),
-    Fault("task-failure", match="index"),
-    Fault("task-stuck"),
+    Fault("bad-status-line", times=2), Fault("reset", times=6), Fault("reset-after", times=3),
+    Fault("hang", seconds=5), Fault("truncated", times=2), Fault("html", times=2), Fault("no-reqid"),
+    Fault("ret", times=6), Fault("partial"),
+    Fault("task-failure"), Fault("task-failure", match="index"), Fault("task-stuck"),
     Fault("status", status=500, path=STATUS, times=3),
     Fault("status", status=404, body=json.dumps({"error": "task id can not found"}), path=STATUS),
-    Fault("reset", path=STATUS, times=4),
-    Fault("html", path=STATUS, times=2),
-    Fault("status", status=500, path="/cdn_api/prefetch", times=4),
-    Fault("html", path="/cdn_api/purge/"),  # as where providers cannot be asked
-    Fault("reset", path="/cdn_api/purge/", times=4),
+    Fault("reset", path=STATUS, times=4), Fault("html", path=STATUS, times=2),
+    Fault("status", status=500, path=PREFETCH, times=4),
+    Fault("html", path=LIVE), Fault("reset", path=LIVE, times=4),  # the first: as where providers cannot be asked
 )
+# fmt: on
 SERVICES = (Service(), Service(tasks_end=False, providers=(Provider("ws_api"), Provider("yy_api", late_by=0.3))))
-LIMITS = {
-    "retries": "1",
-    "request-timeout": "2",
-    "timeout": "30",
-    "wait-timeout": "4",
-    "verify-timeout": "4",
-    "concurrency": "3",
+# fmt: off
+INPUTS = {
+    "token": TOKEN, "github-token": "gh-token", "retries": "1", "request-timeout": "2", "timeout": "30",
+    "wait-timeout": "4", "verify-timeout": "4", "concurrency": "3",
 }
+# fmt: on
+BY_COMMITS = {"root": "public", "since": "last-success"}
 
 
 @dataclass(slots=True)
@@ -144,16 +108,15 @@ class History:
         self.tally = Tally()
         self._dice = random.Random(seed)  # noqa: S311 - the same history each time
         self._mode = mode
-        self._cdn = cdn
-        self._served = served
-        self._folder = folder
+        self._cdn, self._base = cdn, f"{cdn.edge_url}/"
+        self._served, self._folder = served, folder
         self._site = Repository(folder / "site")
+        self._manifest = folder / "site/.ztpurge/manifest.json"
         (folder / "site/.git/info/exclude").write_text("/dist/\n/.ztpurge/\n")  # the build, and what is kept of it
         self._head = ""
         self._runs: list[Run] = []  # by their numbers, which count from 1
-        self._events: dict[int, str] = {}  # the commit before each push
+        self._befores: list[str] = []  # the commit before each push
         self._started = datetime(2026, 1, 1, tzinfo=UTC)
-        self._number = 0
         self._deployed: set[str] = set()
         self._names: set[str] = set()  # every file that was ever served
         self._lost: set[str] = set()  # files of deployments since the last manifest that was kept
@@ -163,24 +126,21 @@ class History:
 
     def play(self, pushes: int) -> Tally:
         """Push so many times."""
-        for number in range(pushes):
-            self._push(calm=number == 0)
+        for push in range(pushes):
+            calm = push == 0
+            if not calm and self._dice.random() < 0.15:
+                self._run_again()
+                continue
+            self._befores.append(self._head)
+            self._edit(calm=calm)
+            number = len(self._befores)
+            self._runs.append(Run(self._head, status="in_progress", conclusion=None, run_id=number))
+            self._run(number, calm=calm, may_be_lost=True)
         return self.tally
-
-    def _push(self, *, calm: bool) -> None:
-        if not calm and self._dice.random() < 0.15:
-            self._run_again()
-            return
-        before = self._head
-        self._edit(calm=calm)
-        self._number += 1
-        self._runs.append(Run(self._head, status="in_progress", conclusion=None, run_id=self._number))
-        self._events[self._number] = before
-        self._run(self._number, calm=calm, may_be_lost=True)
 
     def _run_again(self) -> None:
         """Run the workflow of one of the last pushes once more, which deploys its commit once more."""
-        last = range(max(1, self._number - 3), self._number + 1)
+        last = range(max(1, len(self._runs) - 3), len(self._runs) + 1)
         failed = [number for number in last if self._runs[number - 1].conclusion == "failure"]
         # "Re-run failed jobs": the one that purges, while the deployment stands as it is
         is_job = self._mode == "last-success" and bool(failed) and self._dice.random() < 0.6
@@ -228,7 +188,8 @@ class History:
             for name in dice.sample(NAMES, 18):
                 self._write(name)
         elif dice.random() < 0.15:
-            self._site.git("reset", "--quiet", "--hard", f"HEAD~{min(dice.randrange(1, 5), self._depth())}")
+            depth = int(self._site.git("rev-list", "--count", "HEAD")) - 1
+            self._site.git("reset", "--quiet", "--hard", f"HEAD~{min(dice.randrange(1, 5), depth)}")
             self.tally.counts["force pushes"] += 1
         for _ in range(0 if calm else dice.randrange(5)):
             there = sorted(name for name in NAMES if (public / name).is_file())
@@ -252,9 +213,6 @@ class History:
             self._site.git("update-index", "--add", "--cacheinfo", pointer)
             self.tally.counts["submodules moved"] += 1
         self._head = self._site.commit()
-
-    def _depth(self) -> int:
-        return int(self._site.git("rev-list", "--count", "HEAD")) - 1
 
     def _write(self, name: str, data: bytes | None = None) -> None:
         path = self._site.folder / "public" / name
@@ -298,15 +256,14 @@ class History:
         if not calm and dice.random() < 0.2:
             how = f"{how}, cancelled"
             end = (dice.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]), dice.random() * 1.5)
-        inputs = {"token": TOKEN, "api-url": self._cdn.api_url, "base-url": self._base, **LIMITS, **dice.choice(WAYS)}
-        if self._mode == "manifest":
-            inputs |= {"root": "dist", "manifest": ".ztpurge/manifest.json", "github-token": "gh-token"}
-        else:
-            inputs |= {"root": "public", "since": "last-success", "github-token": "gh-token"}
+        inputs = {"api-url": self._cdn.api_url, "base-url": self._base, **INPUTS}
+        inputs |= dict.fromkeys(dice.choice(WAYS).split(), "true")
+        is_built = self._mode == "manifest"
+        inputs |= {"root": "dist", "manifest": ".ztpurge/manifest.json"} if is_built else BY_COMMITS
         kept = self._manifest.read_bytes() if self._manifest.exists() else None
         with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
             ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
-        if self._mode == "manifest" and kept and not calm and dice.random() < 0.1:
+        if is_built and kept and not calm and dice.random() < 0.1:
             how = f"{how}, manifest not saved"
             self._manifest.write_bytes(kept)
         conclusion = "success" if ended.exit_code == 0 else "cancelled" if end else "failure"
@@ -320,16 +277,11 @@ class History:
         self.tally.counts["pushes" if run.attempt == 1 else "runs: again"] += 1
 
     def _event(self, run: Run) -> dict[str, str]:
-        event = self._folder / "event.json"
-        event.write_text(json.dumps({"before": self._events[run.run_id] or "0" * 40, "after": run.head_sha}))
-        return {
-            "GITHUB_EVENT_NAME": "push",
-            "GITHUB_EVENT_PATH": str(event),
-            "GITHUB_SHA": run.head_sha,
-            "GITHUB_REPOSITORY": "owner/site",
+        number = str(run.run_id)
+        return push_event(self._folder, self._befores[run.run_id - 1] or "0" * 40, run.head_sha) | {
             "GITHUB_REF_NAME": "main",
-            "GITHUB_RUN_ID": str(run.run_id),
-            "GITHUB_RUN_NUMBER": str(run.run_id),
+            "GITHUB_RUN_ID": number,
+            "GITHUB_RUN_NUMBER": number,
             "GITHUB_RUN_ATTEMPT": str(run.attempt),
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
         }
@@ -370,14 +322,6 @@ class History:
         if urls:
             which = f"run {run.run_id}, attempt {run.attempt} ({how})"
             self.tally.violations.append(f"{which}: {sorted(urls)} {what}\n{ended.log}")
-
-    @property
-    def _base(self) -> str:
-        return f"{self._cdn.edge_url}/"
-
-    @property
-    def _manifest(self) -> Path:
-        return self._site.folder / ".ztpurge" / "manifest.json"
 
     def _read_manifest(self) -> tuple[tuple[int, int], set[str]]:
         """Return which run and attempt wrote the manifest, and the files it knows."""
@@ -430,20 +374,15 @@ def run_step(
     with tempfile.TemporaryDirectory(prefix="runner-") as folder:
         output = Path(folder, "output")
         output.touch()
-        with subprocess.Popen(
-            [sys.executable, "-I", str(ENTRYPOINT)],
-            cwd=workspace,
-            env=step_environ(workspace, inputs) | environ | {"GITHUB_OUTPUT": str(output)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as process:
+        told = environ | {"GITHUB_OUTPUT": str(output)}
+        with started(workspace, inputs, environ=told, stderr=subprocess.STDOUT) as process:
             timer = threading.Timer(end[1], process.send_signal, [end[0]]) if end else None
             if timer:
                 timer.start()
             log, _ = process.communicate(timeout=120)
             if timer:
                 timer.cancel()
-        return Ended(process.returncode, read_outputs(output.read_bytes()), log.decode("utf-8", "replace"))
+        return Ended(process.returncode, read_outputs(output.read_bytes()), log)
 
 
 def edges() -> tuple[EdgeKind, ...]:

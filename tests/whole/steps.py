@@ -44,6 +44,7 @@ def started(
     *,
     environ: Mapping[str, str] | None = None,
     stdout: int = subprocess.PIPE,
+    stderr: int | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a step's process; what is left of it ends with the block."""
     with subprocess.Popen(
@@ -51,7 +52,9 @@ def started(
         cwd=workspace,
         env=step_environ(workspace, inputs) | dict(environ or {}),
         stdout=stdout,
+        stderr=stderr,
         text=True,
+        errors="replace",  # what a kill cuts off may end within a character
     ) as process:
         try:
             yield process
