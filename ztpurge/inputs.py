@@ -123,18 +123,6 @@ def read_include(text: str) -> Patterns | None:
     return patterns
 
 
-def read_directory(text: str) -> str:
-    """Read the URL of a directory; one that looks like a file's needs its closing slash."""
-    _refuse_what_looks_like_a_file(text)
-    return parse_directory(text)
-
-
-def read_base_url(text: str) -> str:
-    """Read a prefix that files are served under; one that looks like a file's URL needs its closing slash."""
-    _refuse_what_looks_like_a_file(text)
-    return parse_base(text)
-
-
 def read_format(text: str) -> str:
     """Read the name of a list format."""
     if text.strip() not in FORMATS:
@@ -196,12 +184,16 @@ def _shown(url: str) -> str:
     return repr(url.rpartition("@")[2][:200])
 
 
-def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+def _lines(read: Callable[[str], str], *, are_folders: bool = False) -> Callable[[str], tuple[str, ...]]:
+    """Return what reads a list of URLs; one of a folder that looks like a file's needs its closing slash."""
+
     def read_lines(text: str) -> tuple[str, ...]:
         entries: dict[str, None] = {}
         problems: list[str] = []
         for entry in read_list(text):
             try:
+                if are_folders:
+                    _refuse_what_looks_like_a_file(entry.strip())
                 entries[read(entry.strip())] = None
             except ZtpurgeError as error:
                 problems.append(f"{_shown(entry)}: {error}")
@@ -213,20 +205,13 @@ def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
 
 
 def _number(least: float, most: float, unit: str = "") -> Callable[[str], float]:
+    """Return what reads a number of a unit or, without one, a whole number."""
+    spelling, kind, what = (_NUMBER, float, "number") if unit else (_COUNT, int, "whole number")
+
     def read(text: str) -> float:
-        value = float(text.strip()) if _NUMBER.fullmatch(text.strip()) else -1
+        value = kind(text.strip()) if spelling.fullmatch(text.strip()) else -1
         if not least <= value <= most:
-            raise ZtpurgeError(f"{text.strip()!r} is not a number from {least:g} to {most:g}{unit}")
-        return value
-
-    return read
-
-
-def _count(least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        value = int(text.strip()) if _COUNT.fullmatch(text.strip()) else -1
-        if not least <= value <= most:
-            raise ZtpurgeError(f"{text.strip()!r} is not a whole number from {least} to {most}")
+            raise ZtpurgeError(f"{text.strip()!r} is not a {what} from {least} to {most}{unit}")
         return value
 
     return read
@@ -248,7 +233,7 @@ class Inputs:
     username: str = _given(str.strip)
     password: str = _given(str, secret=True)
     api_url: str = _given(read_api_url, "http://cdnapi.ztgame.com.cn")
-    base_url: tuple[str, ...] = _given(_lines(read_base_url))
+    base_url: tuple[str, ...] = _given(_lines(parse_base, are_folders=True))
     root: str = _given(read_root, ".")
     include: Patterns | None = _given(read_include)
     exclude: Patterns | None = _given(read_patterns)
@@ -261,11 +246,11 @@ class Inputs:
     github_token: str = _given(read_github_token, "${{ github.token }}", secret=True)
     manifest: str = _given(str.strip)
     urls: tuple[str, ...] = _given(_lines(parse_url))
-    dirs: tuple[str, ...] = _given(_lines(read_directory))
-    max_urls: int = _given(_count(1, 1_000_000), "10000")
-    concurrency: int = _given(_count(1, 64), "4")
+    dirs: tuple[str, ...] = _given(_lines(parse_directory, are_folders=True))
+    max_urls: int = _given(_number(1, 1_000_000), "10000")
+    concurrency: int = _given(_number(1, 64), "4")
     pace: float = _given(_number(0, 3600, " seconds"), "0")
-    retries: int = _given(_count(0, 100), "4")
+    retries: int = _given(_number(0, 100), "4")
     request_timeout: float = _given(_number(0.1, 3600, " seconds"), "100")
     timeout: float = _given(_number(1, _DAY, " seconds"), "900")
     delay: float = _given(_number(0, _DAY, " seconds"), "0")
@@ -288,7 +273,7 @@ class Inputs:
 
 def table() -> dict[str, str]:
     """Return each input's name with its default, in the order of the documentation."""
-    return {_name(row.name): row.metadata["default"] for row in fields(Inputs)}
+    return {row.name.replace("_", "-"): row.metadata["default"] for row in fields(Inputs)}
 
 
 def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[ZtpurgeError]] | None = None) -> Inputs:
@@ -298,16 +283,18 @@ def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[Ztpu
     """
     values: dict[str, Any] = {}
     misspelt = _misspelt(environ)
-    problems = list(map(_misspelling, misspelt.keys(), misspelt.values()))
-    for row in fields(Inputs):
-        default = row.metadata["default"]
-        text = environ.get(_variable(_name(row.name)), "")
-        values[row.name], problem = _read(
-            row.metadata["read"], text if text.strip() else default, default, _name(row.name)
-        )
-        problems += problem
+    problems = [problem for _, problem in misspelt]
+    for row, (name, default) in zip(fields(Inputs), table().items(), strict=True):
+        read, text = row.metadata["read"], environ.get(_variable(name), "")
+        try:
+            if name != "files":  # a list of paths may hold any byte
+                _refuse_what_is_not_text(text)
+            values[row.name] = read(text if text.strip() else default)
+        except ZtpurgeError as error:
+            problems.append(error.at(name))
+            values[row.name] = read(default)  # so that the other inputs can still be looked at
     inputs = Inputs(**values)
-    broken = {problem.place for problem in problems} | {*filter(None, misspelt.values())}
+    broken = {problem.place for problem in problems} | {meant for meant, _ in misspelt if meant}
     given = frozenset(name for name in table() if environ.get(_variable(name), "").strip())
     checks = [*_contradictions(inputs, broken, given), *(check(inputs) if check else ())]
     problems += [problem for problem in checks if problem.place not in broken]
@@ -316,51 +303,31 @@ def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[Ztpu
     return inputs
 
 
-def _name(field_name: str) -> str:
-    return field_name.replace("_", "-")
-
-
 def _variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"
 
 
-def _misspelt(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of inputs that there are not, each with the input that may be meant.
+def _misspelt(environ: Mapping[str, str]) -> list[tuple[str, ZtpurgeError]]:
+    """Return what is wrong with the variables of inputs that there are not, each after the input that may be meant.
 
     Ignored, a misspelt `dry_run: true` would make the purge a real one. Values are not read: one may be a secret.
     """
     known = {*map(_variable, table()), *_RUNNERS_OWN}
-    variables = sorted(name for name in environ if name.startswith(_PREFIX) and name not in known)
-    return {variable: _nearest(variable.removeprefix(_PREFIX)) for variable in variables}
-
-
-def _misspelling(variable: str, nearest: str) -> ZtpurgeError:
-    given = variable.removeprefix(_PREFIX)
-    # the runner writes names in capitals; who writes the variables by hand is shown what stands there
-    shown = ascii(given.lower() if given and given == given.upper() else variable)[1:-1][:100]
-    meant = f"Write `{nearest}` (the variable {_variable(nearest)})" if nearest else "The README lists the inputs"
-    return ZtpurgeError(
-        "there is no input of this name", remedy=f"{meant}, or take it out of `with:` or `env:`", place=shown
-    )
-
-
-def _nearest(name: str) -> str:
-    import difflib  # noqa: PLC0415 - for those who misspell
-
     # without hyphens, which are what is most often left out or written as `_`
-    plain = {known.replace("-", ""): known for known in table()}
-    found = difflib.get_close_matches(re.sub(r"[-_ ]", "", name[:100].lower()), plain, n=1)
-    return plain[found[0]] if found else ""
+    plain = {name.replace("-", ""): name for name in table()}
+    found = []
+    for variable in sorted(name for name in environ if name.startswith(_PREFIX) and name not in known):
+        import difflib  # noqa: PLC0415 - for those who misspell
 
-
-def _read(read: Callable[[str], T], text: str, default: str, name: str) -> tuple[T, list[ZtpurgeError]]:
-    try:
-        if name != "files":  # a list of paths may hold any byte
-            _refuse_what_is_not_text(text)
-        return read(text), []
-    except ZtpurgeError as error:
-        # the default stands in, so that the other inputs can still be looked at
-        return read(default), [error.at(name)]
+        given = variable.removeprefix(_PREFIX)
+        alike = difflib.get_close_matches(re.sub(r"[-_ ]", "", given[:100].lower()), plain, n=1)
+        nearest = plain[alike[0]] if alike else ""
+        meant = f"Write `{nearest}` (the variable {_variable(nearest)})" if nearest else "The README lists the inputs"
+        remedy = f"{meant}, or take it out of `with:` or `env:`"
+        # the runner writes names in capitals; who writes the variables by hand is shown what stands there
+        shown = ascii(given.lower() if given and given == given.upper() else variable)[1:-1][:100]
+        found.append((nearest, ZtpurgeError("there is no input of this name", remedy=remedy, place=shown)))
+    return found
 
 
 def _contradictions(inputs: Inputs, broken: set[str], given: frozenset[str]) -> Iterator[ZtpurgeError]:

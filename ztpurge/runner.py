@@ -131,21 +131,18 @@ class Runner:
         """Show Markdown on the run's page, where there is a GITHUB_STEP_SUMMARY."""
         self._append("GITHUB_STEP_SUMMARY", markdown)
 
-    def list_file(self, name: str) -> Path:
-        """Return the path of a list, under the workspace or RUNNER_TEMP; raise ZtpurgeError if it cannot be read."""
-        temporary = self._environ.get("RUNNER_TEMP")
-        path = self._inside(name, "workspace or RUNNER_TEMP", self.workspace, *([Path(temporary)] if temporary else []))
-        if not path.is_file():
-            raise ZtpurgeError(
-                f"there is no file {name!r}",
-                remedy="Write its path relative to the workspace; the container does not see the runner's own folders",
-            )
-        return path
-
     def read_list(self, name: str) -> bytes:
-        """Return what a list file holds; raise ZtpurgeError if it cannot be read."""
+        """Return what a list holds, under the workspace or RUNNER_TEMP; raise ZtpurgeError if it cannot be read."""
+        folders = [self.workspace, *map(Path, filter(None, [self._environ.get("RUNNER_TEMP")]))]
         try:
-            return _read(self.list_file(name), _MAX_LIST)
+            path = self._inside(name, "workspace or RUNNER_TEMP", *folders)
+            if not path.is_file():
+                raise ZtpurgeError(
+                    f"there is no file {name!r}",
+                    remedy="Write its path relative to the workspace; the container does not see the runner's own "
+                    "folders",
+                )
+            return _read(path, _MAX_LIST)
         except OSError as error:
             raise ZtpurgeError(f"{name!r} cannot be read ({error.strerror})") from error
 
@@ -214,7 +211,8 @@ class Runner:
                     place.lstat()
         except (OSError, ValueError, RuntimeError) as error:
             why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
-            raise ZtpurgeError(f"{_cut(name)} is not a path{why}", remedy="Name a file in the workspace") from error
+            shown = repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}... ({len(name)} characters)"
+            raise ZtpurgeError(f"{shown} is not a path{why}", remedy="Name a file in the workspace") from error
         if not any(path.is_relative_to(folder.resolve()) for folder in folders):
             raise ZtpurgeError(f"{name!r} is outside the {where}", remedy="Name a file inside it")
         return path
@@ -234,10 +232,6 @@ class Runner:
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._out.write(f"{line}\n")
             self._out.flush()
-
-
-def _cut(name: str) -> str:
-    return repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}... ({len(name)} characters)"
 
 
 def _read(path: Path, most: int) -> bytes:

@@ -64,7 +64,14 @@ def parse_tree(answer: Any) -> Page:  # noqa: ANN401 - JSON
             listed, is_paged = [], True
         case _:
             raise ZtpurgeError("it answered no tree")
-    entries = dict(_entry(entry) for entry in listed)
+    entries: dict[str, Entry] = {}
+    for entry in listed:
+        match entry:
+            case {"path": str(path), "mode": str(mode), "sha": sha} if is_id(sha):
+                size = entry.get("size")
+                entries[path] = Entry(mode, str(sha), size if is_count(size) else None)
+            case _:
+                raise ZtpurgeError("it answered no tree")
     return Page(entries, is_cut and not is_paged, is_cut and is_paged and bool(listed))
 
 
@@ -131,14 +138,6 @@ def parse_release(release: dict[str, Any]) -> Release | None:
             if isinstance(published, str):
                 return Release(tag, is_prerelease, published)
     raise ZtpurgeError("it answered no releases")
-
-
-def _entry(entry: Any) -> tuple[str, Entry]:  # noqa: ANN401 - JSON
-    match entry:
-        case {"path": str(path), "mode": str(mode), "sha": sha} if is_id(sha):
-            size = entry.get("size")
-            return path, Entry(mode, str(sha), size if is_count(size) else None)
-    raise ZtpurgeError("it answered no tree")
 
 
 def _time(run: dict[str, Any], *keys: str, default: float) -> float:

@@ -104,7 +104,13 @@ class Git:
             return None
         wanted = frozenset(paths)
         found = [entry for entry in listed if entry[0] in wanted and entry[1] != SUBMODULE]
-        sizes = self._sizes(sha for _, _, sha in found)
+        asked = "\n".join([*dict.fromkeys(sha for _, _, sha in found), ""]).encode()
+        form = "--batch-check=%(objectname) %(objectsize)"
+        answers = self._run("cat-file", form, data=asked) if asked else b""
+        if answers is None:  # a partial clone stops at the first object that it lacks
+            answers = self._run("cat-file", "--batch-all-objects", "--unordered", form)
+        pairs = (line.split(" ") for line in (answers or b"").decode("ascii", "replace").splitlines())
+        sizes = {sha: int(size) for sha, size in pairs if size.isdecimal()}
         return {path: Entry(mode, sha, sizes.get(sha)) for path, mode, sha in found}
 
     def modes(self, commit: str, paths: Iterable[str]) -> dict[str, str] | None:
@@ -155,15 +161,6 @@ class Git:
                 found[sha] = stream.read(int(size))
                 stream.readline()
         return found
-
-    def _sizes(self, ids: Iterable[str]) -> dict[str, int]:
-        asked = "\n".join([*dict.fromkeys(ids), ""]).encode()
-        form = "--batch-check=%(objectname) %(objectsize)"
-        answers = self._run("cat-file", form, data=asked) if asked else b""
-        if answers is None:  # a partial clone stops at the first object that it lacks
-            answers = self._run("cat-file", "--batch-all-objects", "--unordered", form)
-        pairs = (line.split(" ") for line in (answers or b"").decode("ascii", "replace").splitlines())
-        return {sha: int(size) for sha, size in pairs if size.isdecimal()}
 
     def _run(self, *arguments: str, ids: tuple[str, ...] = (), data: bytes = b"") -> bytes | None:
         """Run git and return what it prints, None if it fails; no id is taken for an option, whoever it came from."""

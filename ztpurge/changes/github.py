@@ -87,7 +87,14 @@ class GitHub:
         """
         if not is_ref_name(ref):
             return None
-        tag, branch = (None, None) if is_id(ref) else self._refs(ref)
+        tag = branch = None
+        for path in () if is_id(ref) else ("git/ref", "git/refs"):  # GitHub's, and Gitea's
+            tag, branch = (
+                self._find(f"{path}/{kind}/{quote(ref)}", functools.partial(parse_ref, ref=f"refs/{kind}/{ref}"))
+                for kind in ("tags", "heads")
+            )
+            if tag or branch:
+                break
         if tag and branch and tag != branch:
             raise ZtpurgeError(f"{ref!r} is a tag and a branch", remedy="Give the commit's id", place="since")
         name = quote(ref, safe="")
@@ -96,18 +103,6 @@ class GitHub:
             if found:
                 return found
         return None
-
-    def _refs(self, name: str) -> tuple[str | None, str | None]:
-        """Return the ids of the objects that a tag and a branch of a name point to."""
-        found: list[str | None] = [None, None]
-        for path in ("git/ref", "git/refs"):  # GitHub's, and Gitea's
-            found = [
-                self._find(f"{path}/{kind}/{quote(name)}", functools.partial(parse_ref, ref=f"refs/{kind}/{name}"))
-                for kind in ("tags", "heads")
-            ]
-            if any(found):
-                break
-        return found[0], found[1]
 
     def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]]:
         """Return the path of each file and submodule that differs, with its modes; `base` None: all of `head`."""
@@ -268,20 +263,26 @@ class GitHub:
 
     def _find(self, path: str, parse: Callable[[Any], _T]) -> _T | None:
         """Get something of the repository; None if it is not there."""
-        answers = self._ask(path, need=_CONTENTS, scheduler=self._scheduler, may_lack=_NOT_THERE)
-        return self._parsed(path, parse, answers[0], _CONTENTS) if answers else None
+        found = self._ask(path, parse, need=_CONTENTS, scheduler=self._scheduler, may_lack=_NOT_THERE)
+        return found[0] if found else None
 
     def _give(
         self, path: str, parse: Callable[[Any], _T], *, need: _Need = _CONTENTS, scheduler: Scheduler | None = None
     ) -> _T:
         """Get what must be there."""
-        (answer,) = self._ask(path, need=need, scheduler=scheduler or self._scheduler)
-        return self._parsed(path, parse, answer, need)
+        return self._ask(path, parse, need=need, scheduler=scheduler or self._scheduler)[0]
 
     def _ask(
-        self, path: str, *, need: _Need, scheduler: Scheduler, may_lack: frozenset[int] = frozenset()
-    ) -> tuple[Any, ...]:
-        """Return the answer's document, nothing for a status of `may_lack`; leave it once the run is to stop."""
+        self,
+        path: str,
+        parse: Callable[[Any], _T],
+        *,
+        need: _Need,
+        scheduler: Scheduler,
+        may_lack: frozenset[int] = frozenset(),
+    ) -> tuple[_T, ...]:
+        """Return what an answer says, nothing for a status of `may_lack`; leave the call once the run is to stop."""
+        asked = f"GitHub's API, asked for {for_log(self._secrets.redact(path), limit=200)}"
         url = f"{self._api}/repos/{self._repository}/{path}"
         headers = {
             "Accept": "application/vnd.github+json",
@@ -303,22 +304,14 @@ class GitHub:
         if tried is None:
             why = self._scheduler.why_over()  # none where it was worth no longer wait
             cause = f"no answer, and {why}" if why else "no answer in time"
-            raise ZtpurgeError(f"{self._asked(path)}: {cause}", remedy=need.otherwise, place="since")
+            raise ZtpurgeError(f"{asked}: {cause}", remedy=need.otherwise, place="since")
         if tried.error:
-            cause = f"{self._asked(path)}: {tried.error.cause}"
             remedy = tried.error.remedy or need.otherwise
-            raise ZtpurgeError(cause, remedy=remedy, place="since") from tried.error
-        return tried.value or ()
-
-    def _parsed(self, path: str, parse: Callable[[Any], _T], answer: Any, need: _Need) -> _T:  # noqa: ANN401 - JSON
+            raise ZtpurgeError(f"{asked}: {tried.error.cause}", remedy=remedy, place="since") from tried.error
         try:
-            return parse(answer)
+            return tuple(map(parse, tried.value or ()))
         except ZtpurgeError as error:
-            cause = f"{self._asked(path)}: {error.cause}"
-            raise ZtpurgeError(cause, remedy=need.otherwise, place="since") from error
-
-    def _asked(self, path: str) -> str:
-        return f"GitHub's API, asked for {for_log(self._secrets.redact(path), limit=200)}"
+            raise ZtpurgeError(f"{asked}: {error.cause}", remedy=need.otherwise, place="since") from error
 
 
 def _read(answer: Answer, need: _Need, *, now: float, secrets: Secrets) -> Any:  # noqa: ANN401 - JSON
@@ -333,21 +326,16 @@ def _read(answer: Answer, need: _Need, *, now: float, secrets: Secrets) -> Any: 
         return document
     said = document.get("message") if isinstance(document, dict) else None
     cause = f"it answered {answer.status}: {for_log(secrets.redact(str(said)), limit=200)}"
-    raise _refusal(answer, cause, need, 60.0 if _SECONDARY in str(said) else _pause(answer, now))
-
-
-def _refusal(answer: Answer, cause: str, need: _Need, pause: float | None) -> ApiError:
-    status = answer.status
+    status, pause = answer.status, 60.0 if _SECONDARY in str(said) else _pause(answer, now)
     if pause is not None:
-        return ApiError(Failure.BUSY, cause, remedy=need.otherwise, status=status, retry_after=pause)
+        raise ApiError(Failure.BUSY, cause, remedy=need.otherwise, status=status, retry_after=pause)
     if status == 401:
-        return ApiError(Failure.AUTH, cause, remedy="Check `github-token`; its default is the job's own", status=status)
+        raise ApiError(Failure.AUTH, cause, remedy="Check `github-token`; its default is the job's own", status=status)
     if status in {403, 404}:
         otherwise = f"{need.otherwise[0].lower()}{need.otherwise[1:]}"
         remedy = f"Give the job the permission `{need.permission}`, or {otherwise}"
-        return ApiError(Failure.REJECTED, cause, remedy=remedy, status=status)
-    failure = Failure.SERVER if status >= 500 else Failure.REJECTED
-    return ApiError(failure, cause, status=status)
+        raise ApiError(Failure.REJECTED, cause, remedy=remedy, status=status)
+    raise ApiError(Failure.SERVER if status >= 500 else Failure.REJECTED, cause, status=status)
 
 
 def _pause(answer: Answer, now: float) -> float | None:

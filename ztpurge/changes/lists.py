@@ -124,26 +124,20 @@ def _read_csv(data: bytes) -> Iterator[str]:
 def _read_name_status(data: bytes) -> Iterator[str]:
     """Read what `git diff --name-status` writes, with or without -z: of a rename both names, of a copy the new one."""
     if b"\0" in data:
-        yield from _paths_of_statuses(iter(data.split(b"\0")))
-        return
-    for line in data.split(b"\n"):
-        fields = line.removesuffix(b"\r").split(b"\t")
-        if line.strip():
-            yield from _paths_of_statuses(iter([fields[0], *map(_unquote, fields[1:])]))
-
-
-def _paths_of_statuses(fields: Iterator[bytes]) -> Iterator[str]:
-    for status in fields:
-        if not status:
-            continue
-        if not re.fullmatch(_STATUS, status):
-            raise ZtpurgeError(
-                f"{_decode(status)[:200]!r} stands where a status such as M or R100 should", remedy=_SAY_WHICH
-            )
-        paths = [next(fields, b"") for _ in range(2 if status[:1] in {b"R", b"C"} else 1)]
-        if not all(paths):
-            raise ZtpurgeError(f"the status {_decode(status)} has no path", remedy=_SAY_WHICH)
-        yield from map(_decode, paths[1:] if status[:1] == b"C" else paths)
+        records: Iterable[list[bytes]] = [data.split(b"\0")]
+    else:
+        lines = (line.removesuffix(b"\r").split(b"\t") for line in data.split(b"\n") if line.strip())
+        records = ([status, *map(_unquote, names)] for status, *names in lines)
+    for fields in map(iter, records):
+        for status in filter(None, fields):
+            if not re.fullmatch(_STATUS, status):
+                raise ZtpurgeError(
+                    f"{_decode(status)[:200]!r} stands where a status such as M or R100 should", remedy=_SAY_WHICH
+                )
+            paths = [next(fields, b"") for _ in range(2 if status[:1] in {b"R", b"C"} else 1)]
+            if not all(paths):
+                raise ZtpurgeError(f"the status {_decode(status)} has no path", remedy=_SAY_WHICH)
+            yield from map(_decode, paths[1:] if status[:1] == b"C" else paths)
 
 
 def _read_tj(data: bytes) -> Iterator[str]:

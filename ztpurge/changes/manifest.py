@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ztpurge.changes.contents import Content
 from ztpurge.changes.paths import changes_of
@@ -56,7 +56,16 @@ def parse_manifest(data: bytes) -> Manifest:
         raise ZtpurgeError(error.cause, remedy=_AFRESH) from error
     if tidy != list(files):
         raise ZtpurgeError("it names files in another spelling than its own", remedy=_AFRESH)
-    return Manifest({path: _content(path, entry) for path, entry in files.items()}, served, run, attempt)
+    contents: dict[str, Content | None] = {}
+    for path, entry in files.items():
+        match entry:
+            case None:
+                contents[path] = None
+            case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and is_count(size):
+                contents[path] = Content(digest, size)
+            case _:
+                raise ZtpurgeError(f"its entry for {path[:200]!r} cannot be read", remedy=_AFRESH)
+    return Manifest(contents, served, run, attempt)
 
 
 def render_manifest(manifest: Manifest) -> str:
@@ -97,12 +106,3 @@ def renew(
         if path not in before.files:
             del entries[path]
     return entries
-
-
-def _content(path: str, entry: Any) -> Content | None:  # noqa: ANN401 - JSON
-    if entry is None:
-        return None
-    match entry:
-        case [str(digest), int(size)] if _DIGEST.fullmatch(digest) and is_count(size):
-            return Content(digest, size)
-    raise ZtpurgeError(f"its entry for {path[:200]!r} cannot be read", remedy=_AFRESH)

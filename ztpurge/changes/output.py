@@ -59,14 +59,14 @@ def hash_output(
         unseen: dict[str, str] = {}
         walked = _walk(os.fspath(folder), os.path.join(workspace.resolve(), ""), unseen, why_over)  # noqa: PTH118 - a prefix
         files = {path: facts for path, facts in walked if path not in skipped}
-        places = {(facts.st_dev, facts.st_ino): (path, facts.st_size) for path, facts in files.items()}
+        places = {_place(facts): (path, facts.st_size) for path, facts in files.items()}
         digests = _digests(places, why_over)
     except OSError as error:
         name = for_log(os.fsdecode(error.filename or ""), limit=300)
         raise ZtpurgeError(f"{name} cannot be read ({error.strerror})") from error
     start = len(os.fspath(folder)) + 1
     return Hashed(
-        dict(sorted((path[start:], digests[facts.st_dev, facts.st_ino]) for path, facts in files.items())),
+        dict(sorted((path[start:], digests[_place(facts)]) for path, facts in files.items())),
         dict(sorted((path[start:], reason) for path, reason in unseen.items() if path not in skipped)),
     )
 
@@ -109,10 +109,9 @@ def _walk(
             for entry in entries:
                 if entry.name == ".git":
                     continue
-                facts = _facts(entry)
-                reason = _why_unseen(entry, facts, workspace, above)
-                if not facts or reason:
-                    unseen[entry.path] = reason
+                facts = _look_behind(entry, workspace, above)
+                if isinstance(facts, str):
+                    unseen[entry.path] = facts
                     continue
                 place = _place(facts)
                 if stat.S_ISREG(facts.st_mode):
@@ -127,27 +126,19 @@ def _walk(
                     left.append((entry.path, (*above, place)))
 
 
-def _why_unseen(
-    entry: os.DirEntry[str], facts: os.stat_result | None, workspace: str, above: tuple[_Place, ...]
-) -> str:
-    """Return why nobody can tell what is served under a name, nothing for a file or a folder."""
-    if facts is None:
-        return "a link to nothing"
+def _look_behind(entry: os.DirEntry[str], workspace: str, above: tuple[_Place, ...]) -> os.stat_result | str:
+    """Return what is known of the file or the folder behind a name, else why nobody can tell what is served there."""
+    try:
+        facts = entry.stat()
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
+            return "a link to nothing"
+        raise
     if entry.is_symlink() and not os.path.realpath(entry.path).startswith(workspace):
         return "a link out of the workspace"
     if stat.S_ISDIR(facts.st_mode):
-        return "a link to a folder above itself" if _place(facts) in above else ""
-    return "" if stat.S_ISREG(facts.st_mode) else _KINDS.get(stat.S_IFMT(facts.st_mode), "a device")
-
-
-def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Return what is behind a name, None for a link to nothing."""
-    try:
-        return entry.stat()
-    except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
-            return None
-        raise
+        return "a link to a folder above itself" if _place(facts) in above else facts
+    return facts if stat.S_ISREG(facts.st_mode) else _KINDS.get(stat.S_IFMT(facts.st_mode), "a device")
 
 
 def _place(facts: os.stat_result) -> _Place:

@@ -107,16 +107,15 @@ class Repository:
         """
         if sha not in self._pointers:
             data = self._checkout.blob(sha)
-            self._pointers[sha] = parse_pointer(self._ask_for_blob(sha) if data is None else data)
+            if data is None:
+                api = self.api()
+                with self._lock:
+                    if self._asked == _MOST_ASKED:
+                        raise ZtpurgeError(
+                            f"GitHub's API was asked for {_MOST_ASKED} files already",
+                            remedy="Check out the repository first, so that the API is not needed",
+                        )
+                    self._asked += 1
+                data = api.blob(sha)
+            self._pointers[sha] = parse_pointer(data)
         return self._pointers[sha]
-
-    def _ask_for_blob(self, sha: str) -> bytes:
-        api = self.api()
-        with self._lock:
-            if self._asked == _MOST_ASKED:
-                raise ZtpurgeError(
-                    f"GitHub's API was asked for {_MOST_ASKED} files already",
-                    remedy="Check out the repository first, so that the API is not needed",
-                )
-            self._asked += 1
-        return api.blob(sha)

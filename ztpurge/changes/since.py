@@ -123,13 +123,6 @@ def raise_if_no_folder(root: str, head: str, repository: Repository) -> None:
             )
 
 
-def changes_through_links(root: str, found: Found, repository: Repository) -> tuple[Change, ...]:
-    """Return what changed below `root` because a symbolic link leads there; raise ZtpurgeError if nobody can tell."""
-    if found.range is None or not found.changes:
-        return ()
-    return changes_of_links((change.path for change in found.changes), repository.links(found.range.head, root))
-
-
 def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) -> tuple[Change, ...]:
     """Return the links that lead to a changed path, which serve it under another name, or to a folder above one.
 

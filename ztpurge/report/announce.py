@@ -114,8 +114,14 @@ def annotations_of(report: Report, *, fail_on_error: bool) -> Iterator[tuple[Lev
         *_causes(report, report.unreported, {"done": "not reported done"}),
         *_causes(report, (outcome for outcome in report.prefetched if outcome.error), _PREFETCH_WAYS),
         *(stale if report.stale_is_fine else ()),
-        *_half_purged(report),
     ]
+    # of a URL with one of these some providers cut a part, and nobody could look at those here
+    sent = (fate for fate in report.fates if fate.kind == "urls" and not fate.is_folded)
+    unseen = [fate.url for fate in sent if fate.state == "unverified"]
+    if cut := [url for url in unseen if "," in url or "&" in url]:
+        which = f"{sentences.count(len(cut), 'URL')} with a comma or `&`, where some of the CDN's providers cut a URL"
+        remedy = f"Purge the folder above with `dirs`. First of them: {sentences.url_line(cut[0])}"
+        warnings.append(f"{which}, not verified, so it may stay stale. {remedy}")
     errors = [
         *([BUG] if report.has_bug else ()),
         *_causes(report, report.failures, report.ways),
@@ -133,8 +139,8 @@ def annotations_of(report: Report, *, fail_on_error: bool) -> Iterator[tuple[Lev
         why = "; ".join(f"{number:,}: {reason}" for reason, number in reasons)
         what = f"{sentences.count(len(unverified), 'URL')} purged, but not verified to be fresh ({why})"
         yield "notice", f"{what}. First of them: {sentences.url_line(unverified[0].url)}"
-    if cut := sentences.cut_message(report.outcomes):
-        yield "notice", cut
+    if not_whole := sentences.cut_message(report.outcomes):
+        yield "notice", not_whole
 
 
 def _at_most_ten(messages: Sequence[str]) -> Sequence[str]:
@@ -183,16 +189,6 @@ def _stale(report: Report) -> list[str]:
         first = f"First of them: {sentences.verdict_line(stale[0])}"
         messages.append(" ".join((which, how, *sentences.advice(stale), first)))
     return messages
-
-
-def _half_purged(report: Report) -> Iterator[str]:
-    """Warn of URLs that some providers cut, and that nobody could look at."""
-    sent = (fate for fate in report.fates if fate.kind == "urls" and not fate.is_folded)
-    found = [fate.url for fate in sent if fate.state == "unverified" and ("," in fate.url or "&" in fate.url)]
-    if found:
-        which = f"{sentences.count(len(found), 'URL')} with a comma or `&`, where some of the CDN's providers cut a URL"
-        remedy = "Purge the folder above with `dirs`"
-        yield f"{which}, not verified, so it may stay stale. {remedy}. First of them: {sentences.url_line(found[0])}"
 
 
 def _list(title: str, urls: Sequence[tuple[str, Verdict | None]], runner: Runner) -> None:

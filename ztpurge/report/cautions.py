@@ -1,6 +1,6 @@
 """What a run is about to do -> what may leave something stale though all goes well, in sentences for warnings.
 
-Pure. What can never be meant is refused in `inputs.py` and `sources.py`; here is what somebody may have meant.
+Pure. What can never be meant is refused in `inputs.py` and `sources/`; here is what somebody may have meant.
 """
 
 from __future__ import annotations

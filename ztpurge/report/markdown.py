@@ -41,16 +41,26 @@ def render_summary(report: Report) -> str:
     folded = [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded]
     planned = [sentences.url_line(fate.url) for fate in report.fates if fate.state == "planned" and not fate.is_folded]
     maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
+    prefetched = [
+        f"{outcome.req_id or 'no reqId'}  {outcome.host}  {sentences.size_of(outcome)}"
+        + (f"  ({outcome.error})" if outcome.error else "")
+        for outcome in report.prefetched
+    ]
+    failed = sum(outcome.error is not None for outcome in report.prefetched)
     cut = sentences.cut_message(report.outcomes)
+    # at a glance: green only for what was not found wanting
+    is_unseen = report.verdicts and not any(verdict.state == "fresh" for verdict in report.verdicts)
+    is_doubtful = not report.is_red and (report.seen("stale") or report.unreported or is_unseen)
+    icon = "⚠️" if is_doubtful else _ICONS[report.result]
     parts = [
-        f"### {_icon(report)} ztpurge: {report.headline}\n",
+        f"### {icon} ztpurge: {report.headline}\n",
         f"- {BUG}\n" if report.has_bug else "",
         _items([sentences.problem_message(report.refusal)]) if report.refusal else _calls(report),
         f"{cut}\n" if cut else "",
         _stale(report.seen("stale")),
         _folded(sentences.maybe_stale_title(report.outcomes), maybe_stale, is_open=True),
         _folded("Purged, but not verified", list(map(sentences.verdict_line, report.seen("unverified")))),
-        _prefetches(report.prefetched),
+        _folded(f"Prefetch, {failed:,} failed" if failed else "Prefetch", prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
         _folded("To be purged", planned),
@@ -63,13 +73,6 @@ def render_summary(report: Report) -> str:
 def render_refusal(messages: Iterable[str]) -> str:
     """Return the summary of a run that called nobody because it could not be understood."""
     return f"### ❌ ztpurge: nothing was purged\n\n{_items(messages)}"
-
-
-def _icon(report: Report) -> str:
-    """Return what says it at a glance: green only for what was not found wanting."""
-    is_unseen = report.verdicts and not any(verdict.state == "fresh" for verdict in report.verdicts)
-    is_doubtful = report.seen("stale") or report.unreported or is_unseen
-    return "⚠️" if is_doubtful and not report.is_red else _ICONS[report.result]
 
 
 def _items(messages: Iterable[str]) -> str:
@@ -113,16 +116,6 @@ def _stale(verdicts: Sequence[Verdict]) -> str:
     title = f"**{sentences.stale_title(verdicts)} ({len(verdicts):,})**\n"
     table = _table(("URL", "seen", "the edge says"), rows)
     return "\n".join([title, table, *more, *map("{}\n".format, sentences.advice(verdicts))])
-
-
-def _prefetches(outcomes: Sequence[Outcome]) -> str:
-    lines = [
-        f"{outcome.req_id or 'no reqId'}  {outcome.host}  {sentences.size_of(outcome)}"
-        + (f"  ({outcome.error})" if outcome.error else "")
-        for outcome in outcomes
-    ]
-    failed = sum(outcome.error is not None for outcome in outcomes)
-    return _folded(f"Prefetch, {failed:,} failed" if failed else "Prefetch", lines)
 
 
 def _folded(title: str, lines: Sequence[str], *, why: str = "", is_open: bool = False) -> str:

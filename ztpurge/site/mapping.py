@@ -113,7 +113,13 @@ def map_changes(site: Site, changes: Iterable[Change], given: Iterable[str] = ()
     kinds: dict[str, Kind] = {}
     for change in changes:
         served = change.path.removeprefix(top)
-        reason = _reason_to_skip(site, served) if change.path.startswith(top) else f"outside root {site.root}"
+        reason = ""
+        if not change.path.startswith(top):
+            reason = f"outside root {site.root}"
+        elif site.include and not site.include.match(served):
+            reason = "not matched by include"
+        elif site.exclude and site.exclude.match(served):
+            reason = "matched by exclude"
         if reason or change.unseen:
             skipped.append(Skip(change.path, reason or change.unseen, is_unseen=not reason))
             continue
@@ -127,9 +133,22 @@ def map_changes(site: Site, changes: Iterable[Change], given: Iterable[str] = ()
 
 
 def files_behind(site: Site, mapped: Mapped) -> dict[str, Candidates]:
-    """Return the way back: for each URL of a map the files that may be behind it."""
-    rules = _rules(site)
-    return {url: Candidates(_paths_behind(site, rules, url), kind) for url, kind in mapped.urls.items()}
+    """Return the way back: for each URL of a map the files that may be behind it.
+
+    Of several base URLs the longest that has any counts, as a server has it.
+    """
+    rules, top = _rules(site), posixpath.join(site.root, "")
+    bases = sorted(site.base_urls, key=len, reverse=True)
+    behind: dict[str, Candidates] = {}
+    for url, kind in mapped.urls.items():
+        paths: tuple[str, ...] = ()
+        for base in bases if "?" not in url else ():
+            if not paths and f"{url}/".startswith(base):
+                request = unquote_to_bytes(url[len(base) - 1 :]).decode("utf-8", "surrogateescape")
+                files = (rule.file_for(request) for rule in rules)
+                paths = tuple(top + file[1:] for file in files if file)
+        behind[url] = Candidates(paths, kind)
+    return behind
 
 
 def served_as(site: Site) -> str:
@@ -147,30 +166,9 @@ def _rules(site: Site) -> tuple[_Rule, ...]:
     return tuple(dict.fromkeys(rules))
 
 
-def _reason_to_skip(site: Site, served: str) -> str:
-    if site.include and not site.include.match(served):
-        return "not matched by include"
-    return "matched by exclude" if site.exclude and site.exclude.match(served) else ""
-
-
 def _urls_of(site: Site, rules: Iterable[_Rule], file: str) -> Iterator[tuple[str, Kind]]:
     asked = [(request, rule.kind) for rule in rules if (request := rule.request_for(file)) is not None]
     spelled = [(spelling, kind) for request, kind in asked for spelling in spell_path(request)]
     for base in site.base_urls:
         is_top = base.count("/") == 3  # of a host, where the slash is the whole path
         yield from ((base[:-1] + spelling, kind) for spelling, kind in spelled if spelling or not is_top)
-
-
-def _paths_behind(site: Site, rules: Iterable[_Rule], url: str) -> tuple[str, ...]:
-    """Return the files that may be behind a URL; of several base URLs the longest counts, as a server has it."""
-    if "?" in url:
-        return ()
-    top = posixpath.join(site.root, "")
-    for base in sorted(site.base_urls, key=len, reverse=True):
-        if f"{url}/".startswith(base):
-            request = unquote_to_bytes(url[len(base) - 1 :]).decode("utf-8", "surrogateescape")
-            files = (rule.file_for(request) for rule in rules)
-            paths = tuple(top + file[1:] for file in files if file)
-            if paths:
-                return paths
-    return ()

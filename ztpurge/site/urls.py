@@ -40,8 +40,12 @@ def parse_url(text: str) -> str:
     parts = _split(text)
     if "*" in parts.path:
         raise ZtpurgeError("it holds a wildcard, and the CDN takes none", remedy="Name a directory in `dirs` instead")
+    origin = _origin(parts)
+    if any(re.fullmatch(r"(\.|%2e){1,2}", segment, re.IGNORECASE) for segment in parts.path.split("/")):
+        raise ZtpurgeError("it holds a `.` or `..` segment", remedy="Write the path that it stands for")
+    path = quote(parts.path, safe=_GIVEN_PATH, errors="surrogateescape") or "/"
     query = "?" + quote(parts.query, safe=_GIVEN_QUERY, errors="surrogateescape") if "?" in text else ""
-    return _origin(parts) + (_path(parts) or "/") + query
+    return origin + path + query
 
 
 def parse_directory(text: str) -> str:
@@ -88,12 +92,8 @@ def _split(text: str) -> SplitResult:
 
 
 def _origin(parts: SplitResult) -> str:
-    host = _ascii_host(parts.netloc.rpartition(":")[0] if parts.port else parts.netloc.rstrip(":"))
-    port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
-
-
-def _ascii_host(host: str) -> str:
+    """Return scheme, host and port, the host as the DNS has it and the port where it is not the scheme's."""
+    host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc.rstrip(":")
     if not host.isascii():
         import idna  # noqa: PLC0415 - comes with requests; few hosts need its tables
 
@@ -104,10 +104,5 @@ def _ascii_host(host: str) -> str:
     host = host.lower()
     if not _HOST.fullmatch(host):
         raise ZtpurgeError("its host is not a domain name")
-    return host
-
-
-def _path(parts: SplitResult) -> str:
-    if any(re.fullmatch(r"(\.|%2e){1,2}", segment, re.IGNORECASE) for segment in parts.path.split("/")):
-        raise ZtpurgeError("it holds a `.` or `..` segment", remedy="Write the path that it stands for")
-    return quote(parts.path, safe=_GIVEN_PATH, errors="surrogateescape")
+    port = "" if parts.port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"

@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.since import changes_through_links, find_changes, raise_if_no_folder
+from ztpurge.changes.since import changes_of_links, find_changes, raise_if_no_folder
 from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
-from ztpurge.sources.source import Nothing
+from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ztpurge.changes.contents import Content, Unknown
-    from ztpurge.changes.event import Event, Range
     from ztpurge.changes.paths import Change
     from ztpurge.changes.repository import Repository
     from ztpurge.sources.source import Surroundings
@@ -24,7 +23,7 @@ _LEAST_OF_AN_ID = 7  # digits that stand for a commit
 
 
 @dataclass(frozen=True, slots=True)
-class Commits(Nothing):
+class Commits(Source):
     """Two commits, compared; `head` is what is served now, None if its ref is gone."""
 
     repository: Repository
@@ -47,12 +46,22 @@ def open_commits(since: str, root: str, around: Surroundings) -> Commits:
     found = find_changes(since, event, event.run, repository)
     if event.head and found.changes:
         raise_if_no_folder(root, event.head, repository)
-    linked = changes_through_links(root, found, repository)
+    linked: tuple[Change, ...] = ()
+    if found.range and found.changes:
+        links = repository.links(found.range.head, root)
+        linked = changes_of_links((change.path for change in found.changes), links)
     around.runner.say(sentences.range_line(event.name, found))
     if found.range:
-        _raise_if_compared_with_itself(since, event, found.range)
+        head, bases = found.range.head, found.range.bases
+        is_own = since in event.names or (len(since) >= _LEAST_OF_AN_ID and head.startswith(since))
+        if is_own and bases == (head,):
+            raise ZtpurgeError(
+                f"{since[:200]!r} is what this run is of, so nothing would ever have changed since",
+                remedy="Take `since` out to compare with the commit before the push, or set `last-success`",
+                place="since",
+            )
         if lacks_root(root, found.changes):
-            raise_if_root_is_nowhere(root, (found.range.head, *found.range.bases), around)
+            raise_if_root_is_nowhere(root, (head, *bases), around)
     return Commits(found.changes + linked, repository, event.head)
 
 
@@ -76,15 +85,4 @@ def raise_if_root_is_nowhere(root: str, commits: Iterable[str], around: Surround
             f"there is no folder {root[:200]!r} in what is compared, so none of its files could ever change",
             remedy="Write the folder's name as it is in the repository; for one that a build makes, give a `manifest`",
             place="root",
-        )
-
-
-def _raise_if_compared_with_itself(since: str, event: Event, compared: Range) -> None:
-    """Raise ZtpurgeError for a `since` that names what the run itself is of: nothing would ever differ from that."""
-    is_own = since in event.names or (len(since) >= _LEAST_OF_AN_ID and compared.head.startswith(since))
-    if is_own and compared.bases == (compared.head,):
-        raise ZtpurgeError(
-            f"{since[:200]!r} is what this run is of, so nothing would ever have changed since",
-            remedy="Take `since` out to compare with the commit before the push, or set `last-success`",
-            place="since",
         )

@@ -10,7 +10,7 @@ from ztpurge.changes.since import changes_of_links
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.sources.commits import lacks_root, raise_if_root_is_nowhere
-from ztpurge.sources.source import Nothing
+from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed(Nothing):
+class Listed(Source):
     """A list of the files that changed."""
 
     around: Surroundings
@@ -49,18 +49,17 @@ def open_list(root: str, listed: tuple[Change, ...], around: Surroundings) -> Li
     if lacks_root(root, listed):
         if not (workspace / root).is_dir():
             raise_if_root_is_nowhere(root, map(_served_commit, [around.event]), around)
-        _warn_if_below_root(root, listed, around)
-    return Listed(_folders_as_unseen(listed, workspace) + _links_to(root, listed, around), around)
-
-
-def _warn_if_below_root(root: str, listed: tuple[Change, ...], around: Surroundings) -> None:
-    """Warn of a list whose names would be files below `root` if they began there."""
-    workspace = os.fspath(around.runner.workspace)
-    for path in (change.path for change in listed):
-        there, below = (os.path.lexists(os.path.join(workspace, name)) for name in (path, f"{root}/{path}"))  # noqa: PTH118 - may hold any byte
-        if below and not there:
-            around.runner.annotate("warning", "ztpurge", sentences.below_root(root, path))
-            return
+        for path in (change.path for change in listed):
+            there, below = (os.path.lexists(os.path.join(workspace, name)) for name in (path, f"{root}/{path}"))  # noqa: PTH118 - may hold any byte
+            if below and not there:
+                around.runner.annotate("warning", "ztpurge", sentences.below_root(root, path))
+                break
+    try:
+        links = around.repository.links(_served_commit(around.event), root, may_ask=False) if listed else {}
+    except ZtpurgeError:  # without a commit or a checkout a list must do
+        links = {}
+    linked = changes_of_links((change.path for change in listed), links)
+    return Listed(_folders_as_unseen(listed, workspace) + linked, around)
 
 
 def _folders_as_unseen(listed: tuple[Change, ...], workspace: Path) -> tuple[Change, ...]:
@@ -73,15 +72,6 @@ def _folders_as_unseen(listed: tuple[Change, ...], workspace: Path) -> tuple[Cha
         else change
         for change in listed
     )
-
-
-def _links_to(root: str, listed: tuple[Change, ...], around: Surroundings) -> tuple[Change, ...]:
-    """Return the links below `root` that lead to what a list names, as far as the checkout tells."""
-    try:
-        links = around.repository.links(_served_commit(around.event), root, may_ask=False) if listed else None
-    except ZtpurgeError:  # without a commit or a checkout a list must do
-        return ()
-    return changes_of_links((change.path for change in listed), links or {})
 
 
 def _served_commit(event: Event) -> str:

@@ -13,7 +13,7 @@ from ztpurge.report import sentences
 from ztpurge.report.cautions import patterns_that_repeat
 from ztpurge.sources.commits import open_commits
 from ztpurge.sources.listed import open_list
-from ztpurge.sources.source import Nothing
+from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ztpurge.inputs import Inputs
     from ztpurge.runner import Level, Runner
     from ztpurge.site.mapping import Site
-    from ztpurge.sources.source import Source, Surroundings
+    from ztpurge.sources.source import Surroundings
 
 
 @dataclass(slots=True)
@@ -39,7 +39,10 @@ def check_files(inputs: Inputs, runner: Runner, found: FilesOfInputs) -> Iterato
     is_purge = inputs.command == "purge"
     try:
         if inputs.has_list and is_purge:
-            found.listed = _read_list(inputs, runner)
+            listed = runner.read_list(inputs.files_from) if inputs.files_from else os.fsencode(inputs.files)
+            if is_split_at_blanks(listed, inputs.files_format):
+                runner.annotate("warning", "ztpurge", sentences.SPLIT_AT_BLANKS)
+            found.listed = parse_list(listed, inputs.files_format)
     except ZtpurgeError as error:
         yield error.at("files-from" if inputs.files_from else "files")
     kept = report = None
@@ -74,14 +77,7 @@ def open_source(inputs: Inputs, site: Site, found: FilesOfInputs, around: Surrou
     # with these given, somebody expects files to be purged
     level: Level = "warning" if inputs.root or inputs.include or inputs.exclude else "notice"
     around.runner.annotate(level, "ztpurge", sentences.NO_BASE_URL)
-    return Nothing(())
-
-
-def _read_list(inputs: Inputs, runner: Runner) -> tuple[Change, ...]:
-    listed = runner.read_list(inputs.files_from) if inputs.files_from else os.fsencode(inputs.files)
-    if is_split_at_blanks(listed, inputs.files_format):
-        runner.annotate("warning", "ztpurge", sentences.SPLIT_AT_BLANKS)
-    return parse_list(listed, inputs.files_format)
+    return Source(())
 
 
 def _check_patterns(inputs: Inputs, root: Path) -> Iterator[ZtpurgeError]:

@@ -17,7 +17,7 @@ from ztpurge.changes.paths import Change, changes_of
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.site.mapping import served_as
-from ztpurge.sources.source import Nothing
+from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Output(Nothing):
+class Output(Source):
     """A build's output, compared with the manifest; `now`, `unseen` and `changed` are paths below the root."""
 
     inputs: Inputs
@@ -42,7 +42,8 @@ class Output(Nothing):
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
         """Return what the output has at those of the paths."""
-        below = {path: self._below(path) for path in paths}
+        top = posixpath.join(self.inputs.root, "")
+        below = {path: path.removeprefix(top) for path in paths}
         unseen = {path: Unknown(self.unseen[name]) for path, name in below.items() if name in self.unseen}
         return {path: self.now[name] for path, name in below.items() if name in self.now} | unseen
 
@@ -53,12 +54,13 @@ class Output(Nothing):
 
     def end(self, mapped: Mapped, purged: Iterable[str]) -> None:
         """Keep the manifest of what was purged; raise ZtpurgeError if that fails."""
+        top = posixpath.join(self.inputs.root, "")
         files = renew(
             self.before,
             self.now,
             changed=self.changed,
-            purged=map(self._below, purged),
-            skipped=(self._below(skip.path) for skip in mapped.skipped if not skip.is_unseen),
+            purged=(path.removeprefix(top) for path in purged),
+            skipped=(skip.path.removeprefix(top) for skip in mapped.skipped if not skip.is_unseen),
         )
         run = self.around.event.run
         kept = Manifest(files, self.served, run.number, run.attempt)
@@ -66,10 +68,6 @@ class Output(Nothing):
             self.around.runner.write_file(self.inputs.manifest, render_manifest(kept))
         except ZtpurgeError as error:
             raise error.at("manifest") from error
-
-    def _below(self, path: str) -> str:
-        root = self.inputs.root
-        return path.removeprefix(f"{root}/") if root else path
 
 
 def open_output(inputs: Inputs, site: Site, manifest: Manifest | None, around: Surroundings) -> Output:

@@ -1,9 +1,9 @@
-"""What a run takes its changed files from, as the recipe sees it: one protocol, whatever is behind it."""
+"""What a run takes its changed files from, as the recipe sees it, whatever is behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -14,26 +14,6 @@ if TYPE_CHECKING:
     from ztpurge.changes.repository import Repository
     from ztpurge.runner import Runner
     from ztpurge.site.mapping import Mapped
-
-
-class Source(Protocol):
-    """Where changed files come from."""
-
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """The files that changed."""
-
-    def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
-        """Return what is there now at those of the paths where there is a file; raise ZtpurgeError if unknown."""
-
-    def pointer_of(self, sha: str) -> Content | None:
-        """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
-
-    def begin(self, mapped: Mapped) -> None:
-        """Note, before the first call, what is about to be purged; raise ZtpurgeError if that cannot be kept."""
-
-    def end(self, mapped: Mapped, purged: Iterable[str]) -> None:
-        """Note which paths were really purged; raise ZtpurgeError if that cannot be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +27,21 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
-    """No files, since there is no address that files are served under; other sources differ from it."""
+class Source:
+    """Where changed files come from, the `changes`; each source does what it can of this, and here that is nothing."""
 
     changes: tuple[Change, ...]
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:  # noqa: ARG002 - there is nothing
-        """Return nothing."""
+        """Return what is there now at those of the paths where there is a file; raise ZtpurgeError if unknown."""
         return {}
 
     def pointer_of(self, sha: str) -> Content | None:  # noqa: ARG002 - there is nothing
-        """Return nothing."""
+        """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
         return None
 
     def begin(self, mapped: Mapped) -> None:
-        """Note nothing."""
+        """Note, before the first call, what is about to be purged; raise ZtpurgeError if that cannot be kept."""
 
     def end(self, mapped: Mapped, purged: Iterable[str]) -> None:
-        """Note nothing."""
+        """Note which paths were really purged; raise ZtpurgeError if that cannot be kept."""
