@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import socket
 import threading
 import time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CLOSE = b"Connection: close\r\n\r\n"
+KEEP_BODY = OK + b"Connection: keep-alive\r\nContent-Length: 4\r\n\r\nbody"
 MIB = 1 << 20
 
 
@@ -52,10 +54,13 @@ class Edge:
     pieces: Callable[[], Iterable[bytes]]
     url: str = ""
     asked: list[Request] = field(default_factory=list)
+    connections: int = 0
     sent: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
     def serve(self, connection: socket.socket) -> None:
+        self.connections += 1
+        first = next(iter(self.pieces()), b"")
         with connection.makefile("rb") as stream:
             try:
                 while request := read_request(stream):
@@ -63,14 +68,10 @@ class Edge:
                     for piece in self.pieces():
                         connection.sendall(piece)
                         self.sent += len(piece)
-                    if b"keep-alive" not in self.first:
+                    if b"keep-alive" not in first:
                         return
             finally:
                 self.ended.set()
-
-    @property
-    def first(self) -> bytes:
-        return next(iter(self.pieces()), b"")
 
     def look(self, expected: Content | None, *, timeout: float = 10, target: str = "/a") -> Look:
         return Edges({}, Secrets()).look(self.url + target, expected, timeout)
@@ -110,10 +111,6 @@ def of_unknown_size(data: bytes) -> Content:
     return Content(blob(data).digest, None, is_blob=True)
 
 
-def sha256_blob(data: bytes) -> Content:
-    return blob(data, "sha256")
-
-
 def encoded(encoding: str, body: bytes) -> bytes:
     return answer(body, ("Content-Encoding", encoding))
 
@@ -130,12 +127,17 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 def members(data: bytes) -> bytes:
-    return b"".join(gzip.compress(data[start : start + 5000]) for start in range(0, len(data), 5000)) or gzip.compress(
-        data
-    )
+    return b"".join(gzip.compress(data[start : start + 5000]) for start in range(0, max(len(data), 1), 5000))
 
 
-KINDS = {"SHA-256": plain, "blob": blob, "SHA-256 blob": sha256_blob, "size unknown": of_unknown_size}
+KINDS: dict[str, Callable[[bytes], Content]] = {
+    "SHA-256": plain,
+    "blob": blob,
+    "SHA-256 blob": lambda data: blob(data, "sha256"),
+    "size unknown": of_unknown_size,
+}
+GZIP = b"Content-Encoding: gzip\r\n"
+DEFLATE = b"Content-Encoding: deflate\r\n"
 TRANSFERS: dict[str, Callable[[bytes], bytes]] = {
     "Content-Length": answer,
     "until the connection closes": lambda data: OK + CLOSE + data,
@@ -148,34 +150,22 @@ TRANSFERS: dict[str, Callable[[bytes], bytes]] = {
     "identity, deflate": lambda data: encoded("identity,\tdeflate", zlib.compress(data)),
     "chunked beside a length": lambda data: chunked(data, head=b"Content-Length: 7\r\n"),
     "chunked beside an unreadable length": lambda data: chunked(data, head=b"Content-Length: 1, 2\r\n"),
-    "gzip chunked beside a length": lambda data: chunked(
-        gzip.compress(data), head=b"Content-Encoding: gzip\r\nContent-Length: 7\r\n"
-    ),
+    "gzip chunked beside a length": lambda data: chunked(gzip.compress(data), head=GZIP + b"Content-Length: 7\r\n"),
     "gzip": lambda data: encoded("gzip", gzip.compress(data)),
     "x-gzip": lambda data: encoded("x-gzip", gzip.compress(data)),
     "GZIP": lambda data: encoded(" GZIP ", gzip.compress(data)),
-    "gzip chunked": lambda data: chunked(gzip.compress(data), 7, b"Content-Encoding: gzip\r\n"),
+    "gzip chunked": lambda data: chunked(gzip.compress(data), 7, GZIP),
     "gzip in members": lambda data: encoded("gzip", members(data)),
-    "gzip without a length": lambda data: OK + b"Content-Encoding: gzip\r\n" + CLOSE + gzip.compress(data),
+    "gzip without a length": lambda data: OK + GZIP + CLOSE + gzip.compress(data),
     "deflate": lambda data: encoded("deflate", zlib.compress(data)),
-    "deflate chunked": lambda data: chunked(zlib.compress(data), 1, b"Content-Encoding: deflate\r\n"),
+    "deflate chunked": lambda data: chunked(zlib.compress(data), 1, DEFLATE),
     "raw deflate": lambda data: encoded("deflate", raw_deflate(data)),
-    "raw deflate chunked": lambda data: chunked(raw_deflate(data), 1, b"Content-Encoding: deflate\r\n"),
+    "raw deflate chunked": lambda data: chunked(raw_deflate(data), 1, DEFLATE),
 }
 BODIES = {"a page": b"<p>caf\xc3\xa9</p>\n" * 2000, "one byte": b"x", "empty": b""}
 
 
-@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("transfer", TRANSFERS.values(), ids=TRANSFERS)
-def test_the_content_is_known_however_it_is_sent(
-    transfer: Callable[[bytes], bytes], kind: Callable[[bytes], Content], body: bytes
-) -> None:
-    seen = look(transfer(body), kind(body))
-    assert (seen.status, seen.is_match, seen.unread) == (200, True, "")
-
-
-OTHERS = {
+OTHERS: dict[str, Callable[[bytes], bytes]] = {
     "a byte changed": lambda body: body[:-1] + b"!",
     "a byte longer": lambda body: body + b"!",
     "a byte shorter": lambda body: body[:-1],
@@ -183,14 +173,16 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("transfer", TRANSFERS.values(), ids=TRANSFERS)
-def test_other_content_is_other_content_however_it_is_sent(
-    transfer: Callable[[bytes], bytes], kind: Callable[[bytes], Content], other: Callable[[bytes], bytes]
+def test_the_content_and_no_other_is_known_however_it_is_sent(
+    transfer: Callable[[bytes], bytes], kind: Callable[[bytes], Content]
 ) -> None:
-    body = BODIES["a page"]
-    assert not look(transfer(other(body)), kind(body)).is_match
+    for name, body in BODIES.items():
+        seen = look(transfer(body), kind(body))
+        assert (seen.status, seen.is_match, seen.unread) == (200, True, ""), name
+    for name, other in OTHERS.items():
+        assert not look(transfer(other(BODIES["a page"])), kind(BODIES["a page"])).is_match, name
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
@@ -212,23 +204,19 @@ def test_a_file_that_is_stored_compressed_is_compared_as_it_is_sent(kind: Callab
     assert not look(encoded("gzip", stored), kind(b"TEXT" * 1000)).is_match
 
 
-def test_a_member_of_gzip_may_end_where_a_piece_of_the_inflated_body_does() -> None:
+def test_a_member_of_gzip_may_end_where_a_piece_does_and_garbage_behind_is_ignored_as_browsers_do() -> None:
     first, second = bytes(MIB), b"the rest"
     assert look(encoded("gzip", gzip.compress(first) + gzip.compress(second)), plain(first + second)).is_match
+    assert look(encoded("gzip", gzip.compress(b"body") + b"garbage"), plain(b"body")).is_match
 
 
 @pytest.mark.parametrize(
     ("encoding", "unread"),
     [
-        pytest.param("br", "br", id="br"),
-        pytest.param("zstd", "zstd", id="zstd"),
-        pytest.param("gzip, br", "gzip, br", id="two"),
-        pytest.param("Gzip , gzip", "gzip, gzip", id="the same twice"),
-        pytest.param("identity, br", "br", id="one, and none"),
-        pytest.param("##[error]x", "#\\#[error]x", id="a command to the runner"),
-        pytest.param("x" * 99, f"{'x' * 40}... (99 characters)", id="long"),
+        ("br", "br"), ("zstd", "zstd"), ("gzip, br", "gzip, br"), ("Gzip , gzip", "gzip, gzip"), ("identity, br", "br"),
+        ("##[error]x", "#\\#[error]x"), ("x" * 99, f"{'x' * 40}... (99 characters)"),
     ],
-)
+)  # fmt: skip
 def test_compression_that_cannot_be_undone_is_named(encoding: str, unread: str) -> None:
     stored = b"\x0b\x02\x80body\x03"
     seen = look(encoded(encoding, stored), plain(b"body"))
@@ -252,10 +240,6 @@ def test_what_only_claims_to_be_compressed_is_other_content(encoding: str, garba
     assert not look(encoded(encoding, garbage), of_unknown_size(expected)).is_match
 
 
-def test_garbage_behind_a_compressed_body_is_ignored_as_browsers_do() -> None:
-    assert look(encoded("gzip", gzip.compress(b"body") + b"garbage"), plain(b"body")).is_match
-
-
 @pytest.mark.parametrize(
     ("expected", "most"),
     [
@@ -267,7 +251,7 @@ def test_garbage_behind_a_compressed_body_is_ignored_as_browsers_do() -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_bomb_is_left_before_it_fills_the_memory(expected: Content, most: int, encoding: str) -> None:
     compressor = zlib.compressobj(wbits=31 if encoding == "gzip" else 15)
-    bomb = b"".join(compressor.compress(bytes(MIB)) for _ in range(256)) + compressor.flush()
+    bomb = b"".join(compressor.compress(bytes(MIB)) for _ in range(64)) + compressor.flush()
     tracemalloc.start()
     try:
         assert not look(encoded(encoding, bomb), expected).is_match
@@ -276,47 +260,39 @@ def test_a_bomb_is_left_before_it_fills_the_memory(expected: Content, most: int,
         tracemalloc.stop()
 
 
-def endless(head: bytes, piece: bytes = bytes(65536)) -> Callable[[], Iterator[bytes]]:
-    def stream() -> Iterator[bytes]:
-        yield head
-        while True:
-            yield piece
-
-    return stream
-
-
 CHUNKED = b"Transfer-Encoding: chunked\r\n" + CLOSE
 TEN = plain(b"0123456789")
 
 
 @pytest.mark.parametrize(
-    ("head", "piece", "expected"),
+    ("head", "expected"),
     [
-        pytest.param(OK + CLOSE, bytes(65536), TEN, id="without a length"),
-        pytest.param(OK + CHUNKED, b"10000\r\n" + bytes(65536) + b"\r\n", TEN, id="chunked"),
-        pytest.param(OK + b"Content-Length: 999999999999\r\n" + CLOSE, bytes(65536), TEN, id="another length"),
-        pytest.param(OK + b"Content-Encoding: gzip\r\n" + CLOSE, bytes(65536), TEN, id="no gzip at all"),
-        pytest.param(b"HTTP/1.1 404 Not Found\r\n" + CLOSE, bytes(65536), TEN, id="not found"),
-        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /b\r\n" + CLOSE, bytes(65536), TEN, id="redirect"),
-        pytest.param(OK + CLOSE, bytes(65536), None, id="the status alone counts"),
+        pytest.param(OK + CLOSE, TEN, id="without a length"),
+        pytest.param(OK + CHUNKED, TEN, id="chunked"),
+        pytest.param(OK + b"Content-Length: 999999999999\r\n" + CLOSE, TEN, id="another length"),
+        pytest.param(OK + GZIP + CLOSE, TEN, id="no gzip at all"),
+        pytest.param(b"HTTP/1.1 404 Not Found\r\n" + CLOSE, TEN, id="not found"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /b\r\n" + CLOSE, TEN, id="redirect"),
+        pytest.param(OK + CLOSE, None, id="the status alone counts"),
     ],
 )
-def test_a_body_is_left_as_soon_as_it_cannot_be_the_one_expected(
-    head: bytes, piece: bytes, expected: Content | None
-) -> None:
-    with edge(stream=endless(head, piece)) as served:
+def test_a_body_is_left_as_soon_as_it_cannot_be_the_one_expected(head: bytes, expected: Content | None) -> None:
+    framed = (b"10000\r\n", b"\r\n") if CHUNKED in head else (b"", b"")
+    with edge(stream=lambda: itertools.chain([head], itertools.repeat(bytes(65536).join(framed)))) as served:
         assert not served.look(expected, timeout=30).is_match
         assert served.ended.wait(10)
         assert served.sent < 16 * MIB  # what the sockets' buffers hold
 
 
-def test_a_body_of_unknown_size_is_kept_up_to_a_limit() -> None:
-    with edge(stream=endless(OK + CLOSE)) as served:
-        assert not served.look(of_unknown_size(b"x"), timeout=30).is_match
+def test_a_body_of_unknown_size_is_kept_up_to_a_limit_unless_its_size_is_announced() -> None:
+    with edge(stream=lambda: itertools.chain([OK + CLOSE], itertools.repeat(bytes(65536)))) as served:
+        seen = served.look(of_unknown_size(b"x"), timeout=30)
+        assert (seen.is_match, seen.is_too_long) == (False, True)
         assert served.ended.wait(10)
         assert MOST_BYTES_UNKNOWN <= served.sent < 2 * MOST_BYTES_UNKNOWN
     whole = bytes(MOST_BYTES_UNKNOWN)
-    assert look(answer(whole), of_unknown_size(whole), timeout=30).is_match
+    assert look(OK + CLOSE + whole, of_unknown_size(whole), timeout=30).is_match
+    assert look(answer(whole + b"x"), of_unknown_size(whole + b"x"), timeout=30).is_match
 
 
 @pytest.mark.parametrize(("length", "is_small"), [(0, True), (1, True), (1023, True), (1024, False)])
@@ -333,13 +309,11 @@ def test_small_bodies_that_match_are_handed_over(length: int, is_small: bool) ->
     ("status", "sent", "location"),
     [
         *((status, b"/b?c#d", "/b?c#d") for status in (301, 302, 303, 307, 308)),
-        pytest.param(200, b"/b", "", id="no redirect"),
-        pytest.param(404, b"/b", "", id="not found"),
-        pytest.param(302, None, "", id="to nowhere"),
+        (200, b"/b", ""), (404, b"/b", ""), (302, b"", ""),
         pytest.param(301, b"/caf\xc3\xa9/", "/caf\u00e9/", id="read as browsers do"),
     ],
-)
-def test_a_redirect_is_reported_and_not_followed(status: int, sent: bytes | None, location: str) -> None:
+)  # fmt: skip
+def test_a_redirect_is_reported_and_not_followed(status: int, sent: bytes, location: str) -> None:
     headers = b"Retry-After: 7\r\n" + (b"Location: %b\r\n" % sent if sent else b"")
     with edge(b"HTTP/1.1 %d Moved\r\nContent-Length: 0\r\n" % status + headers + CLOSE) as served:
         seen = served.look(plain(b"moved"))
@@ -357,34 +331,31 @@ def test_only_a_whole_answer_can_match(status: int) -> None:
 @pytest.mark.parametrize(
     ("sent", "age"),
     [
-        pytest.param("0", 0, id="just now"),
-        pytest.param("86400", 86400, id="a day"),
-        pytest.param("-1", None, id="in the future"),
-        pytest.param("1, 2", None, id="twice"),
-        pytest.param("\u00b2", None, id="no ASCII"),
-        pytest.param("9" * 5000, None, id="for ever"),
+        ("0", 0),
+        ("86400", 86400),
+        ("-1", None),
+        ("1, 2", None),
+        ("\u00b2", None),
+        pytest.param("9" * 5000, None, id="ever"),
     ],
 )
 def test_the_age_of_a_copy_is_read(sent: str, age: int | None) -> None:
     assert look(answer(b"", ("Age", sent)), None).age == age
 
 
-def drip(data: bytes, head: bytes = b"") -> Callable[[], Iterator[bytes]]:
-    def stream() -> Iterator[bytes]:
-        yield head
-        for byte in data:
-            yield bytes((byte,))
-            time.sleep(0.02)
-
-    return stream
+def drip(data: bytes, head: bytes = b"") -> Iterator[bytes]:
+    yield head
+    for number in range(len(data)):
+        yield data[number : number + 1]
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
     "stream",
     [
-        pytest.param(drip(answer(b"x" * 500)), id="head byte by byte"),
-        pytest.param(drip(bytes(500), OK + b"Content-Length: 500\r\n\r\n"), id="body byte by byte"),
-        pytest.param(drip(chunked(bytes(500), 1)), id="chunk by chunk"),
+        pytest.param(lambda: drip(answer(b"x" * 500)), id="head byte by byte"),
+        pytest.param(lambda: drip(bytes(500), OK + b"Content-Length: 500\r\n\r\n"), id="body byte by byte"),
+        pytest.param(lambda: drip(chunked(bytes(500), 1)), id="chunk by chunk"),
     ],
 )
 def test_a_server_that_drips_is_left_when_the_time_is_up(stream: Callable[[], Iterable[bytes]]) -> None:
@@ -439,14 +410,7 @@ def test_an_answer_that_is_cut_off_is_an_error(sent: bytes) -> None:
     assert caught.value.failure in {Failure.UNREACHABLE, Failure.UNREADABLE}
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        pytest.param(b"HTTP/1.1 200", id="in the status line"),
-        pytest.param(OK + b"Content-Le", id="in a header"),
-        pytest.param(answer(b"x" * 1000)[:-1], id="behind what cannot match"),
-    ],
-)
+@pytest.mark.parametrize("sent", [b"HTTP/1.1 200", OK + b"Content-Le", answer(b"x" * 1000)[:-1]])
 def test_an_answer_that_is_cut_off_elsewhere_is_no_match(sent: bytes) -> None:
     assert not look(sent, plain(BODY)).is_match
 
@@ -454,8 +418,7 @@ def test_an_answer_that_is_cut_off_elsewhere_is_no_match(sent: bytes) -> None:
 def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login user password secret")
     monkeypatch.setenv("HOME", str(tmp_path))
-    keep = (b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody",)
-    with edge(*keep) as served:
+    with edge(KEEP_BODY.replace(b"\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n", 1)) as served:
         edges = Edges({"INPUT_TOKEN": "secret", "GITHUB_TOKEN": "secret"}, Secrets())
         for _ in range(2):
             assert edges.look(f"{served.url}/a", plain(b"body"), 10).is_match
@@ -494,7 +457,7 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclud
 @given(st.lists(PRINTABLE, min_size=1, max_size=5))
 @settings(deadline=None, max_examples=25)
 def test_any_urls_are_asked_for_in_their_very_bytes_one_after_another(targets: list[str]) -> None:
-    with edge(b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n") as served:
+    with edge(KEEP_BODY) as served:
         edges = Edges({}, Secrets())
         for target in targets:
             edges.look(f"{served.url}/{target}", None, 10)
@@ -529,20 +492,11 @@ def test_a_host_that_the_environment_excepts_is_asked_without_a_proxy(monkeypatc
 
 @pytest.mark.parametrize("threads", [1, 8])
 def test_connections_are_used_again_for_the_same_host_by_many_threads(threads: int) -> None:
-    peers = set()
-    data = b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Length: 4\r\n\r\nbody"
-
-    def serve(connection: socket.socket) -> None:
-        peers.add(connection.getpeername())
-        with connection.makefile("rb") as stream:
-            while read_request(stream):
-                connection.sendall(data)
-
-    with Listener(serve, bind="127.0.0.1", port=0) as listener:
+    with edge(KEEP_BODY) as served:
         edges = Edges({}, Secrets())
-        urls = [f"{listener.url}/{number}" for number in range(16)]
+        urls = [f"{served.url}/{number}" for number in range(16)]
         looks = make_scheduler(FakeClock(), concurrency=threads).each(
             urls, lambda url: edges.look(url, plain(b"body"), 10).is_match
         )
         assert [is_match for _, is_match in looks] == [True] * 16
-    assert len(peers) <= threads
+    assert served.connections <= threads
