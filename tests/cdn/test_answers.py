@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ztpurge.calls.exchange import Answer
 from ztpurge.calls.scheduler import retry_after
-from ztpurge.cdn.answers import (
-    Live,
-    Provider,
-    Receipt,
-    Task,
-    read_live,
-    read_receipt,
-    read_req_id,
-    read_task,
-)
+from ztpurge.cdn.answers import Live, Provider, Receipt, Task, read_live, read_receipt, read_req_id, read_task
 from ztpurge.errors import ApiError, Failure
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ID = "fa97b5d1-929f-11e5-b504-e03f4978b2ff"
 NOW = 1445412480.0  # Wed, 21 Oct 2015 07:28:00 GMT
@@ -43,55 +31,46 @@ def refusal(answered: Answer) -> ApiError:
     return raised.value
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "receipt"),
-    [
-        pytest.param(
-            {"zt_api": {"ret": 0, "msg": "OK", "reqId": ID, "success_rate": 100.0}}, 200, Receipt(ID), id="doc"
-        ),
-        pytest.param({"reqId": ID, "successRate": 100.0}, 200, Receipt(ID), id="seen"),
-        pytest.param(
-            {"zt_api": {"ret": 0, "reqId": ID, "successRate": 50.0}}, 200, Receipt(ID, 50.0), id="doc's table"
-        ),
-        pytest.param({"reqId": ID, "success_rate": 33}, 200, Receipt(ID, 33.0), id="seen, the other spelling"),
-        pytest.param({"reqId": ID, "successRate": 0}, 200, Receipt(ID, 0.0), id="no provider"),
-        pytest.param({"zt_api": {"reqId": ID}}, 200, Receipt(ID), id="wrapped without ret"),
-        pytest.param({"ret": 0, "reqId": ID}, 200, Receipt(ID), id="ret without wrapping"),
-        pytest.param({"zt_api": None, "reqId": ID}, 200, Receipt(ID), id="wrapping that is none"),
-        pytest.param({"reqId": ID}, 201, Receipt(ID), id="created"),
-        pytest.param({"reqId": 123}, 200, Receipt("123"), id="reqId as a number"),
-        pytest.param({"reqId": ID, "error": None}, 200, Receipt(ID), id="no error"),
-        pytest.param({"reqId": ID}, 202, Receipt(ID), id="accepted"),
-        pytest.param(b"\xef\xbb\xbf" + json.dumps({"reqId": ID}).encode(), 200, Receipt(ID), id="byte order mark"),
-    ],
-)
-def test_an_accepted_call_has_a_receipt(body: object, status: int, receipt: Receipt) -> None:
+DOUBT = {"reqId": ID, "error": "x"}
+NO_RATES: list[object] = [None, True, False, "", "all", [], {}, -1, 100.1, 10**400, float("inf"), float("nan")]
+# fmt: off
+RECEIPTS = {
+    "doc": ({"zt_api": {"ret": 0, "msg": "OK", "reqId": ID, "success_rate": 100.0}}, 200, Receipt(ID)),
+    "seen": ({"reqId": ID, "successRate": 100.0}, 200, Receipt(ID)),
+    "doc's table": ({"zt_api": {"ret": 0, "reqId": ID, "successRate": 50.0}}, 200, Receipt(ID, 50.0)),
+    "seen, the other spelling": ({"reqId": ID, "success_rate": 33}, 200, Receipt(ID, 33.0)),
+    "no provider": ({"reqId": ID, "successRate": 0}, 200, Receipt(ID, 0.0)),
+    "wrapped without ret": ({"zt_api": {"reqId": ID}}, 200, Receipt(ID)),
+    "ret without wrapping": ({"ret": 0, "reqId": ID}, 200, Receipt(ID)),
+    "wrapping that is none": ({"zt_api": None, "reqId": ID}, 200, Receipt(ID)),
+    "created": ({"reqId": ID}, 201, Receipt(ID)),
+    "accepted": ({"reqId": ID}, 202, Receipt(ID)),
+    "reqId as a number": ({"reqId": 123}, 200, Receipt("123")),
+    "no error": ({"reqId": ID, "error": None}, 200, Receipt(ID)),
+    "byte order mark": (b"\xef\xbb\xbf" + json.dumps({"reqId": ID}).encode(), 200, Receipt(ID)),
+    "of two rates the worse": ({"reqId": ID, "success_rate": 100.0, "successRate": 50}, 200, Receipt(ID, 50.0)),
+    **{f"rate as text: {rate}": ({"reqId": ID, "successRate": rate}, 200, Receipt(ID, percent))
+       for rate, percent in {"50.0": 50.0, "0%": 0.0, "100 %": 100.0}.items()},
+    **{f"{name} that is none, and not taken for all: {rate!r:.9}": ({"reqId": ID, name: rate}, 200, Receipt(ID, None))
+       for name in ("success_rate", "successRate") for rate in NO_RATES},
+    # a reqId beside a failure made a task, so it is not sent again; nor is it taken for done
+    "500": ({"reqId": ID, "msg": "oops"}, 500, Receipt(ID, None, "the API answered 500: oops")),
+    "an error": (DOUBT, 200, Receipt(ID, None, "the API answered 200: x")),
+    "ret 0, 500": ({"zt_api": {"ret": 0, "reqId": ID, "msg": "OK"}}, 500,
+                   Receipt(ID, None, "the API answered 500: OK")),
+    "ret 0, error": ({"zt_api": {"ret": 0, **DOUBT}}, 200, Receipt(ID, None, "the API answered 200: x")),
+    "ret 0, 403": ({"ret": 0, **DOUBT}, 403, Receipt(ID, None, "the API answered 403: x")),
+    "a provider's 302": ({**DOUBT, "successRate": 50.0}, 302,
+                         Receipt(ID, None, "a provider behind the service answered 302: x")),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("body", "status", "receipt"), RECEIPTS.values(), ids=RECEIPTS)
+def test_what_has_a_req_id_is_a_receipt_whose_doubts_are_neither_lost_nor_believed(
+    body: object, status: int, receipt: Receipt
+) -> None:
     assert read_receipt(answer(body, status), now=NOW) == receipt
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "doubt"),
-    [
-        pytest.param({"reqId": ID, "msg": "oops"}, 500, "the API answered 500: oops", id="500"),
-        pytest.param({"reqId": ID, "error": "x"}, 200, "the API answered 200: x", id="an error"),
-        pytest.param(
-            {"zt_api": {"ret": 0, "reqId": ID, "msg": "OK"}}, 500, "the API answered 500: OK", id="ret 0, 500"
-        ),
-        pytest.param(
-            {"zt_api": {"ret": 0, "reqId": ID, "error": "x"}}, 200, "the API answered 200: x", id="ret 0, error"
-        ),
-        pytest.param({"ret": 0, "reqId": ID, "error": "x"}, 403, "the API answered 403: x", id="ret 0, 403"),
-        pytest.param(
-            {"reqId": ID, "error": "x", "successRate": 50.0},
-            302,
-            "a provider behind the service answered 302: x",
-            id="a provider's 302",
-        ),
-    ],
-)
-def test_a_req_id_beside_a_failure_is_neither_lost_nor_believed(body: object, status: int, doubt: str) -> None:
-    """It is not sent again, since it made a task, and not taken for done."""
-    assert read_receipt(answer(body, status), now=NOW) == Receipt(ID, None, doubt)
 
 
 PROVIDER = "a provider behind the service answered"
@@ -118,41 +97,16 @@ def test_a_rate_without_a_req_id_is_a_providers_answer(
         assert "api-url" not in error.remedy
 
 
-def test_a_provider_that_took_some_needs_no_error() -> None:
+def test_a_provider_that_took_some_needs_no_error_and_one_that_lets_the_service_not_in_is_not_about_our_token() -> None:
     error = refusal(answer({"successRate": 50.0}, 206))
     assert (error.failure, error.cause) == (Failure.CONTENT, f'{PROVIDER} 206: {{"successRate": 50.0}}')
-
-
-def test_a_provider_that_lets_the_service_not_in_is_not_about_our_token() -> None:
     error = refusal(answer({"error": {"code": 401, "message": "who?"}, "successRate": 0.0}, 401))
     assert (error.is_final, error.cause) == (False, f"{PROVIDER} 401: who?")
     assert error.remedy == "The service could not log in at that provider; if that lasts, tell the CDN's support"
 
 
-@pytest.mark.parametrize(
-    "rate",
-    [None, True, False, "", "all", [], {}, -1, 100.1, 10**400, float("inf"), float("nan")],
-    ids=lambda x: repr(x)[:9],
-)
-@pytest.mark.parametrize("name", ["success_rate", "successRate"])
-def test_a_rate_that_is_none_is_not_taken_for_all(name: str, rate: object) -> None:
-    assert read_receipt(answer({"reqId": ID, name: rate}), now=NOW) == Receipt(ID, None)
-
-
-@pytest.mark.parametrize(("rate", "percent"), [("50.0", 50.0), ("0%", 0.0), ("100 %", 100.0)])
-def test_a_rate_as_text_is_read(rate: str, percent: float) -> None:
-    assert read_receipt(answer({"reqId": ID, "successRate": rate}), now=NOW) == Receipt(ID, percent)
-
-
-def test_of_two_rates_the_worse_counts() -> None:
-    body = {"reqId": ID, "success_rate": 100.0, "successRate": 50}
-    assert read_receipt(answer(body), now=NOW) == Receipt(ID, 50.0)
-
-
 HTML = b"<!DOCTYPE HTML PUBLIC>\n<title>500 Internal Server Error</title>\n<h1>Oops</h1><p>Sorry\n"
 HTML_TEXT = "500 Internal Server Error Oops Sorry"
-
-
 NOT_YOURS = "a.example is not yours or not ready"
 REFUSED = {
     "no token": (b"Unauthorized", 401, Failure.AUTH, "401: Unauthorized"),
@@ -207,45 +161,25 @@ def test_a_redirect_is_no_success(status: int) -> None:
     assert "api-url" in error.remedy
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param({}, id="none"),
-        pytest.param({"zt_api": {"ret": 0, "msg": "OK", "success_rate": 100.0}}, id="ret 0 without one"),
-        *(
-            pytest.param({"reqId": req_id}, id=name)
-            for name, req_id in {
-                "empty": "",
-                "null": None,
-                "boolean": True,
-                "fraction": 7.5,
-                "list": [ID],
-                "object": {"id": ID},
-                "newline": f"{ID}\n",
-                "newline and command": f"{ID}\n::error::x",
-                "old command": "a##[set-output name=x]y",
-                "blank": "a b",
-                "slash": "../../x",
-                "not ASCII": "\u0663",
-                "leading dash": "-a",
-                "too long": "a" * 129,
-                "10 kB": "a" * 10_000,
-            }.items()
-        ),
-        pytest.param(b"", id="empty body"),
-        pytest.param(HTML, id="HTML"),
-        pytest.param(b"OK", id="text"),
-        pytest.param(b"null", id="JSON null"),
-        pytest.param(b'["reqId"]', id="JSON list"),
-        pytest.param(b'"reqId"', id="JSON text"),
-        pytest.param(b'{"reqId": "x"', id="cut short"),
-        pytest.param(b'{"reqId": "\xff"}', id="not UTF-8"),
-        pytest.param(b"\xff\xfe\x00", id="binary"),
-        pytest.param(b"[" * 100_000, id="deep"),
-        pytest.param(b'{"a":' * 100_000, id="deep objects"),
-        pytest.param(b'{"reqId": "x", "a": ' + b"9" * 10_000 + b"}", id="huge number"),
-    ],
-)
+# fmt: off
+NO_REQ_IDS = {
+    "empty": "", "null": None, "boolean": True, "fraction": 7.5, "list": [ID], "object": {"id": ID},
+    "newline": f"{ID}\n", "newline and command": f"{ID}\n::error::x", "old command": "a##[set-output name=x]y",
+    "blank": "a b", "slash": "../../x", "not ASCII": "\u0663", "leading dash": "-a",
+    "too long": "a" * 129, "10 kB": "a" * 10_000,
+}
+NO_RECEIPTS = {
+    "none": {}, "ret 0 without one": {"zt_api": {"ret": 0, "msg": "OK", "success_rate": 100.0}},
+    **{name: {"reqId": req_id} for name, req_id in NO_REQ_IDS.items()},
+    "empty body": b"", "HTML": HTML, "text": b"OK", "JSON null": b"null", "JSON list": b'["reqId"]',
+    "JSON text": b'"reqId"', "cut short": b'{"reqId": "x"', "not UTF-8": b'{"reqId": "\xff"}',
+    "binary": b"\xff\xfe\x00", "deep": b"[" * 100_000, "deep objects": b'{"a":' * 100_000,
+    "huge number": b'{"reqId": "x", "a": ' + b"9" * 10_000 + b"}",
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("body", NO_RECEIPTS.values(), ids=NO_RECEIPTS)
 def test_an_answer_without_a_usable_req_id_is_no_success(body: object) -> None:
     error = refusal(answer(body))
     assert error.failure is Failure.UNREADABLE
@@ -255,32 +189,25 @@ def test_an_answer_without_a_usable_req_id_is_no_success(body: object) -> None:
     assert len(error.cause) < 300
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        pytest.param("a\n::error::b", r"a\n::error::b", id="newline"),
-        pytest.param("##[error]b", r"#\#[error]b", id="old command"),
-        pytest.param("::error::b", r"\::error::b", id="command"),
-        pytest.param("\u202eb", r"\u202eb", id="bidi override"),
-        pytest.param("x" * 1000, f"{'x' * 300}... (1000 characters)", id="long"),
-    ],
-)
-@pytest.mark.parametrize("form", ["{}", '{{"message": {}}}'], ids=["text", "object"])
-def test_a_servers_words_are_made_safe(form: str, text: str, shown: str) -> None:
-    error = refusal(answer(b'{"error": ' + form.format(json.dumps(text)).encode() + b"}", 400))
-    assert error.cause == f"the API answered 400: {shown}"
+SAFE = {
+    "a\n::error::b": r"a\n::error::b",
+    "##[error]b": r"#\#[error]b",
+    "::error::b": r"\::error::b",
+    "\u202eb": r"\u202eb",
+    "x" * 1000: f"{'x' * 300}... (1000 characters)",
+}
+BODIES_SHOWN = {
+    b"<b>a</b>\r\n\t b": "a b",
+    b"\x1b[31m##[error]\xff": r"\x1b[31m#\#[error]" + "\ufffd",
+    b"x" * 5000: f"{'x' * 200}... (4000 characters)",
+    b" \n<br>": "nothing",
+    **{b'{"error": %b}' % json.dumps(text).encode(): shown for text, shown in SAFE.items()},
+    **{b'{"error": {"message": %b}}' % json.dumps(text).encode(): shown for text, shown in SAFE.items()},
+}
 
 
-@pytest.mark.parametrize(
-    ("body", "shown"),
-    [
-        pytest.param(b"<b>a</b>\r\n\t b", "a b", id="one line without tags"),
-        pytest.param(b"\x1b[31m##[error]\xff", r"\x1b[31m#\#[error]" + "\ufffd", id="hostile"),
-        pytest.param(b"x" * 5000, f"{'x' * 200}... (4000 characters)", id="long"),
-        pytest.param(b" \n<br>", "nothing", id="nothing"),
-    ],
-)
-def test_a_body_is_shown_in_part(body: bytes, shown: str) -> None:
+@pytest.mark.parametrize(("body", "shown"), BODIES_SHOWN.items(), ids=lambda text: ascii(text)[:50])
+def test_what_a_server_says_is_made_safe_and_a_body_shown_in_part(body: bytes, shown: str) -> None:
     assert refusal(answer(body, 500)).cause == f"the API answered 500: {shown}"
 
 
@@ -301,60 +228,57 @@ def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> N
     assert retry_after(text, now=NOW) == seconds
 
 
-@pytest.fixture
-def _shanghai(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "CST-8")
-        time.tzset()
-        yield
-    time.tzset()
-
-
-@pytest.mark.usefixtures("_shanghai")
 @pytest.mark.parametrize(
     "text", ["Wed Oct 21 07:28:30 2015", "Wed, 21 Oct 2015 07:28:30 -0000"], ids=["asctime", "-0000"]
 )
-def test_a_date_without_a_zone_is_utc(text: str) -> None:
-    assert retry_after(text, now=NOW) == 30.0
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TZ", "CST-8")
+    time.tzset()
+    try:
+        assert retry_after(text, now=NOW) == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 DATE_PARTS = ["Wed", "21", "Oct", "2015", "07:28:00", "GMT", "+", "-0000", "-", ",", ":", ".", "(", "99999999999"]
 
 
 @given(st.text() | st.lists(st.sampled_from(DATE_PARTS)).map(" ".join))
-@settings(deadline=None)
 def test_any_retry_after_is_seconds_or_none(text: str) -> None:
     seconds = retry_after(text, now=NOW)
     assert seconds is None or 0 <= seconds < float("inf")
 
 
 KEYS = st.sampled_from(["zt_api", "ret", "msg", "reqId", "success_rate", "successRate", "error", "code", "message"])
+LEAVES = (
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.sampled_from([0, 401, ID, "invalid token"]),
+)
 JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.sampled_from([0, 401, ID, "invalid token"]),
+    st.one_of(*LEAVES),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6),
     max_leaves=12,
 )
-BODIES = st.binary() | JSON.map(lambda value: json.dumps(value).encode())
+BODIES = st.binary() | JSON.map(json.dumps).map(str.encode)
+STATUSES = st.sampled_from([200, 201, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers(-1, 999)
+HEADERS = st.dictionaries(st.just("retry-after"), st.text() | st.integers().map(str))
 
 
-@given(
-    status=st.sampled_from([200, 204, 302, 400, 401, 403, 404, 408, 429, 500, 503]) | st.integers(-1, 999),
-    headers=st.dictionaries(st.just("retry-after"), st.text() | st.integers().map(str)),
-    body=BODIES | st.dictionaries(KEYS, JSON).map(lambda value: json.dumps({"zt_api": value}).encode()),
-)
-@settings(deadline=None)
+WRAPPED = st.dictionaries(KEYS, JSON).map(lambda value: json.dumps({"zt_api": value}).encode())
+
+
+@given(status=STATUSES, headers=HEADERS, body=BODIES | WRAPPED)
 def test_any_answer_is_a_receipt_or_an_api_error(status: int, headers: dict[str, str], body: bytes) -> None:
     try:
         receipt = read_receipt(Answer(status, headers, body), now=NOW)
     except ApiError as error:
         assert error.status == status  # noqa: PT017 - either end is fine
-        assert "##[" not in str(error)  # noqa: PT017
-        assert len(str(error).splitlines()) == 1  # noqa: PT017
+        assert ("##[" in str(error), len(str(error).splitlines())) == (False, 1)  # noqa: PT017
     else:
         assert receipt.req_id.isascii()
         assert receipt.req_id.encode() in body
@@ -392,45 +316,30 @@ def test_a_task_is_done_failed_or_pending(word: str, state: str, wrapped: bool) 
     assert (read.state, read.word, read.kind, read.entries) == (state, word, "urls", (f"{A}/1", f"{A}/2"))
 
 
-@pytest.mark.parametrize(
-    ("content", "kind", "read"),
-    [
-        pytest.param(f"{A}/1", "1", Task("pending", "run", "urls", (f"{A}/1",)), id="one URL"),
-        pytest.param(f"{A}/d/", "0", Task("pending", "run", "dirs", (f"{A}/d/",)), id="directory"),
-        pytest.param(f"{A}/1", "2", Task("pending", "run", "prefetch", (f"{A}/1",)), id="prefetch"),
-        pytest.param(f"{A}/1", 2, Task("pending", "run", "prefetch", (f"{A}/1",)), id="type as a number"),
-        pytest.param(f"{A}/1", "3", Task("pending", "run", "urls", (f"{A}/1",)), id="type that is new"),
-        pytest.param(f"{A}/1", None, Task("pending", "run", "urls", (f"{A}/1",)), id="no type"),
-        pytest.param(f"{A}/1", ["1"], Task("pending", "run", "urls", (f"{A}/1",)), id="type that is none"),
-        pytest.param(
-            f"{A}/1,2,{A}/?a,b,https://a.example/3",
-            "1",
-            Task("pending", "run", "urls", (f"{A}/1,2", f"{A}/?a,b", "https://a.example/3")),
-            id="commas in URLs",
-        ),
-        pytest.param("", "1", Task("pending", "run"), id="nothing"),
-        pytest.param(None, "1", Task("pending", "run"), id="null"),
-        pytest.param([f"{A}/1"], "1", Task("pending", "run"), id="a list"),
-        pytest.param(7, "1", Task("pending", "run"), id="a number"),
-        pytest.param(
-            f"{A}/1,{A}/{'x' * 43}",
-            "1",
-            Task("pending", "run", "urls", (f"{A}/1", f"{A}/{'x' * 43}")),
-            id="one character less than is cut",
-        ),
-        pytest.param(
-            f"{A}/1,{A}/{'x' * 44}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True), id="maybe cut"
-        ),
-        pytest.param(
-            f"{A}/1,{A}/{'x' * 219}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True), id="cut at 255"
-        ),
-        pytest.param(f"{A}/{'x' * 70}", "1", Task("pending", "run", is_cut=True), id="nothing whole is left"),
-        pytest.param(
-            f"{A}/1,http://[,{A}/2", "1", Task("pending", "run", "urls", (f"{A}/1", f"{A}/2"), is_cut=True), id="no URL"
-        ),
-        pytest.param("asse", "1", Task("pending", "run", is_cut=True), id="part of a URL"),
-    ],
-)
+# fmt: off
+LISTED: dict[str, tuple[object, object, Task]] = {
+    "one URL": (f"{A}/1", "1", Task("pending", "run", "urls", (f"{A}/1",))),
+    "directory": (f"{A}/d/", "0", Task("pending", "run", "dirs", (f"{A}/d/",))),
+    "prefetch": (f"{A}/1", "2", Task("pending", "run", "prefetch", (f"{A}/1",))),
+    "type as a number": (f"{A}/1", 2, Task("pending", "run", "prefetch", (f"{A}/1",))),
+    "type that is new": (f"{A}/1", "3", Task("pending", "run", "urls", (f"{A}/1",))),
+    "no type": (f"{A}/1", None, Task("pending", "run", "urls", (f"{A}/1",))),
+    "type that is none": (f"{A}/1", ["1"], Task("pending", "run", "urls", (f"{A}/1",))),
+    "commas in URLs": (f"{A}/1,2,{A}/?a,b,https://a.example/3", "1",
+                       Task("pending", "run", "urls", (f"{A}/1,2", f"{A}/?a,b", "https://a.example/3"))),
+    **{f"nothing: {content!r}": (content, "1", Task("pending", "run")) for content in ("", None, [f"{A}/1"], 7)},
+    "one character less than is cut": (f"{A}/1,{A}/{'x' * 43}", "1",
+                                       Task("pending", "run", "urls", (f"{A}/1", f"{A}/{'x' * 43}"))),
+    "maybe cut": (f"{A}/1,{A}/{'x' * 44}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True)),
+    "cut at 255": (f"{A}/1,{A}/{'x' * 219}", "1", Task("pending", "run", "urls", (f"{A}/1",), is_cut=True)),
+    "nothing whole is left": (f"{A}/{'x' * 70}", "1", Task("pending", "run", is_cut=True)),
+    "no URL": (f"{A}/1,http://[,{A}/2", "1", Task("pending", "run", "urls", (f"{A}/1", f"{A}/2"), is_cut=True)),
+    "part of a URL": ("asse", "1", Task("pending", "run", is_cut=True)),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("content", "kind", "read"), LISTED.values(), ids=LISTED)
 def test_what_a_task_lists_is_read(content: object, kind: object, read: Task) -> None:
     assert read_task(answer(task(content=content, kind=kind)), ID, now=NOW) == read
 
@@ -446,13 +355,10 @@ def test_nothing_is_listed_that_was_not_sent(entries: list[str]) -> None:
     assert read.is_cut or list(read.entries) == entries
 
 
-def test_a_task_without_an_id_is_taken_for_the_one_asked_for() -> None:
-    assert read_task(answer({"task": {"taskStatus": "success"}}), ID, now=NOW) == Task("done", "success")
-
-
-def test_an_id_that_is_a_number_is_the_same_as_a_text() -> None:
-    req_id = read_receipt(answer({"reqId": 123}), now=NOW).req_id
-    assert read_task(answer({"task": {"taskId": 123, "taskStatus": "success"}}), req_id, now=NOW).state == "done"
+@pytest.mark.parametrize("told", [{}, {"taskId": "123"}, {"taskId": 123}], ids=["no id", "a text", "a number"])
+def test_the_id_of_a_task_may_be_left_out_or_be_a_number(told: dict[str, object]) -> None:
+    read = read_task(answer({"task": {"taskStatus": "success", **told}}), "123", now=NOW)
+    assert read == Task("done", "success")
 
 
 @pytest.mark.parametrize(
@@ -467,6 +373,7 @@ def test_a_services_word_is_made_safe(word: str) -> None:
     assert len(read.word) < 80
 
 
+# fmt: off
 NO_TASK = {
     "unknown": ({"error": "task id can not found"}, 404, Failure.UNKNOWN_TASK, "404: task id can not found"),
     "unknown, as object": ({"error": {"message": "no such"}}, 404, Failure.UNKNOWN_TASK, "404: no such"),
@@ -487,10 +394,13 @@ NO_TASK = {
     "null for a word": (task(None), 200, Failure.UNREADABLE, "200 without a task"),
     "number for a word": (task(1), 200, Failure.UNREADABLE, "200 without a task"),
     "list for a word": (task(["success"]), 200, Failure.UNREADABLE, "200 without a task"),
+    **{name: ({"zt_api": {"ret": ret, "msg": "busy", **task("success")}}, 200, Failure.SERVER, "200: busy")
+       for name, ret in {"ret 1": 1, "ret -1": -1, "ret as text": "0", "ret as list": [0]}.items()},
     "another id": (task("success", taskId=ID[:-1]), 200, Failure.UNREADABLE, "with another task"),
     "empty id": (task("success", taskId=""), 200, Failure.UNREADABLE, "with another task"),
     "list for an id": (task("success", taskId=[ID]), 200, Failure.UNREADABLE, "with another task"),
 }
+# fmt: on
 
 
 @pytest.mark.parametrize(("body", "status", "failure", "cause"), NO_TASK.values(), ids=NO_TASK)
@@ -502,21 +412,15 @@ def test_what_is_no_task_has_its_failure(body: object, status: int, failure: Fai
     assert ("made with the same account" in str(error)) == (failure is Failure.UNKNOWN_TASK)
 
 
-@pytest.mark.parametrize("ret", [1, -1, "0", [0]])
-def test_a_task_in_an_answer_that_says_it_failed_is_not_done(ret: object) -> None:
-    error = task_refusal(answer({"zt_api": {"ret": ret, "msg": "busy", **task("success")}}))
-    assert error.failure is Failure.SERVER
+REQ_IDS = dict.fromkeys([ID, "7", "A.b_c:d-e", "a" * 128], True)
+REQ_IDS |= dict.fromkeys(["a" * 129, "", "-a", "..", "a/b", "a b", "a\n", "a%2f", "a?b", "\u0663"], False)
 
 
-@pytest.mark.parametrize("text", [ID, "7", "A.b_c:d-e", "a" * 128])
-def test_a_req_id_is_taken_as_it_is(text: str) -> None:
-    assert read_req_id(text) == text
-    assert read_receipt(answer({"reqId": text}), now=NOW) == Receipt(text)
-
-
-@pytest.mark.parametrize("text", ["a" * 129, "", "-a", "..", "a/b", "a b", "a\n", "a%2f", "a?b", "\u0663"])
-def test_what_cannot_be_a_req_id_is_none(text: str) -> None:
-    assert read_req_id(text) is None
+@pytest.mark.parametrize(("text", "is_one"), REQ_IDS.items())
+def test_a_req_id_is_taken_as_it_is_and_nothing_else_for_one(text: str, is_one: bool) -> None:
+    assert read_req_id(text) == (text if is_one else None)
+    if is_one:
+        assert read_receipt(answer({"reqId": text}), now=NOW) == Receipt(text)
 
 
 TASK_KEYS = st.sampled_from(["taskId", "taskStatus", "taskType", "taskContent", "error", "ret"])
@@ -529,18 +433,12 @@ TASK_BODIES = (
 )
 
 
-@given(
-    status=st.sampled_from([200, 201, 204, 302, 400, 401, 404, 500, 503]) | st.integers(-1, 999),
-    headers=st.dictionaries(st.just("retry-after"), st.text() | st.integers().map(str)),
-    body=BODIES | TASK_BODIES.map(lambda value: json.dumps(value).encode()),
-)
-@settings(deadline=None)
+@given(status=STATUSES, headers=HEADERS, body=BODIES | TASK_BODIES.map(json.dumps).map(str.encode))
 def test_any_answer_is_a_task_or_an_api_error(status: int, headers: dict[str, str], body: bytes) -> None:
     try:
         read = read_task(Answer(status, headers, body), ID, now=NOW)
     except ApiError as error:
-        assert "##[" not in str(error)  # noqa: PT017 - either end is fine
-        assert len(str(error).splitlines()) == 1  # noqa: PT017
+        assert ("##[" in str(error), len(str(error).splitlines())) == (False, 1)  # noqa: PT017 - either end is fine
     else:
         assert status < 300
         assert read.word.isprintable()
@@ -558,53 +456,57 @@ DONE, WAITS, FAILED, SILENT = one("success"), one("wait"), one("failure"), {"ret
 IS_DONE = Provider("ws_api", "done", "success")
 
 
-@pytest.mark.parametrize(
-    ("body", "providers", "state"),
-    [
-        pytest.param({"ws_api": DONE, "zt_api": ALL_ANSWERED}, (IS_DONE,), "done", id="one is done"),
-        pytest.param(
-            {"ws_api": DONE, "yy_api": DONE}, (IS_DONE, Provider("yy_api", "done", "success")), "done", id="all are"
-        ),
-        pytest.param(
-            {"ws_api": DONE, "yy_api": WAITS, "zt_api": ALL_ANSWERED},
-            (IS_DONE, Provider("yy_api", "pending", "wait")),
-            "pending",
-            id="one is late",
-        ),
-        pytest.param(
-            {"ws_api": DONE, "yy_api": SILENT, "zt_api": {"successRate": 50.0}},
-            (IS_DONE, Provider("yy_api")),
-            "pending",
-            id="one is silent",
-        ),
-        pytest.param(
-            {"ws_api": FAILED, "yy_api": WAITS, "zz_api": SILENT},
-            (Provider("ws_api", "failed", "failure"), Provider("yy_api", "pending", "wait"), Provider("zz_api")),
-            "failed",
-            id="one failed",
-        ),
-        pytest.param({"zt_api": ALL_ANSWERED}, (), "pending", id="no provider"),
-        pytest.param({}, (), "pending", id="nothing"),
-        pytest.param({"ws_api": DONE, "zt_api": {"successRate": 50.0}}, (), "pending", id="half of them is missing"),
-        pytest.param({"ws_api": DONE, "zt_api": {"successRate": "?"}}, (), "pending", id="a rate that is none"),
-        pytest.param({"ws_api": DONE, "error": "timed out"}, (), "pending", id="an error beside"),
-        pytest.param({"reqId": ID, "successRate": 100.0}, (), "pending", id="the answer to a purge"),
-        pytest.param({"zt_api": {"ret": 0, "reqId": ID, "success_rate": 100.0}}, (), "pending", id="documented"),
-        pytest.param({"ws_api": DONE, "yy_api": None}, (), "pending", id="null for a provider"),
-        pytest.param({"ws_api": DONE, "yy_api": "success"}, (), "pending", id="a text for a provider"),
-        pytest.param({"ws_api": one("success", ret=1)}, (Provider("ws_api"),), "pending", id="ret is not 0"),
-        pytest.param({"ws_api": one("success", ret="0")}, (Provider("ws_api"),), "pending", id="ret is a text"),
-        pytest.param({"ws_api": one("success", ret=False)}, (Provider("ws_api"),), "pending", id="ret is no number"),
-        pytest.param({"ws_api": {"result": {"status": "success"}}}, (Provider("ws_api"),), "pending", id="no ret"),
-        pytest.param(
-            {"ws_api": one("failure", ret=-1)}, (Provider("ws_api"),), "pending", id="silent, whatever it says"
-        ),
-        pytest.param({"ws_api": {"ret": 0}}, (Provider("ws_api"),), "pending", id="no result"),
-        pytest.param({"ws_api": one(None)}, (Provider("ws_api"),), "pending", id="no word"),
-        pytest.param({"ws_api": one(["success"])}, (Provider("ws_api"),), "pending", id="a list for a word"),
-        pytest.param({"ws_api": one("SUCCESS")}, (Provider("ws_api", "pending", "SUCCESS"),), "pending", id="new word"),
-    ],
-)
+SAYS_NOTHING = Provider("ws_api")
+
+
+def several(*words: object) -> dict[str, object]:
+    return {"ret": 0, "reqId": "7", "result": [{"path": f"{A}/{n}", "status": word} for n, word in enumerate(words)]}
+
+
+# fmt: off
+PROVIDERS_SAY: dict[str, tuple[dict[str, object], tuple[Provider, ...], str]] = {
+    "one is done": ({"ws_api": DONE, "zt_api": ALL_ANSWERED}, (IS_DONE,), "done"),
+    "all are": ({"ws_api": DONE, "yy_api": DONE}, (IS_DONE, Provider("yy_api", "done", "success")), "done"),
+    "one is late": ({"ws_api": DONE, "yy_api": WAITS, "zt_api": ALL_ANSWERED},
+                    (IS_DONE, Provider("yy_api", "pending", "wait")), "pending"),
+    "one is silent": ({"ws_api": DONE, "yy_api": SILENT, "zt_api": {"successRate": 50.0}},
+                      (IS_DONE, Provider("yy_api")), "pending"),
+    "one failed": ({"ws_api": FAILED, "yy_api": WAITS, "zz_api": SILENT},
+                   (Provider("ws_api", "failed", "failure"), Provider("yy_api", "pending", "wait"), Provider("zz_api")),
+                   "failed"),
+    "no provider": ({"zt_api": ALL_ANSWERED}, (), "pending"),
+    "nothing": ({}, (), "pending"),
+    "half of them is missing": ({"ws_api": DONE, "zt_api": {"successRate": 50.0}}, (), "pending"),
+    "a rate that is none": ({"ws_api": DONE, "zt_api": {"successRate": "?"}}, (), "pending"),
+    "an error beside": ({"ws_api": DONE, "error": "timed out"}, (), "pending"),
+    "the answer to a purge": ({"reqId": ID, "successRate": 100.0}, (), "pending"),
+    "documented": ({"zt_api": {"ret": 0, "reqId": ID, "success_rate": 100.0}}, (), "pending"),
+    "null for a provider": ({"ws_api": DONE, "yy_api": None}, (), "pending"),
+    "a text for a provider": ({"ws_api": DONE, "yy_api": "success"}, (), "pending"),
+    "ret is not 0": ({"ws_api": one("success", ret=1)}, (SAYS_NOTHING,), "pending"),
+    "ret is a text": ({"ws_api": one("success", ret="0")}, (SAYS_NOTHING,), "pending"),
+    "ret is no number": ({"ws_api": one("success", ret=False)}, (SAYS_NOTHING,), "pending"),
+    "no ret": ({"ws_api": {"result": {"status": "success"}}}, (SAYS_NOTHING,), "pending"),
+    "silent, whatever it says": ({"ws_api": one("failure", ret=-1)}, (SAYS_NOTHING,), "pending"),
+    "no result": ({"ws_api": {"ret": 0}}, (SAYS_NOTHING,), "pending"),
+    "no word": ({"ws_api": one(None)}, (SAYS_NOTHING,), "pending"),
+    "a list for a word": ({"ws_api": one(["success"])}, (SAYS_NOTHING,), "pending"),
+    "new word": ({"ws_api": one("SUCCESS")}, (Provider("ws_api", "pending", "SUCCESS"),), "pending"),
+    # a prefetch is done when each of its URLs is
+    "all URLs": ({"ws_api": several("success", "success")}, (IS_DONE,), "done"),
+    "some URLs are under way": ({"ws_api": several("success", "run", "wait")}, (Provider("ws_api", "pending", "run"),),
+                                "pending"),
+    "one URL failed": ({"ws_api": several("wait", "failure", "success")}, (Provider("ws_api", "failed", "failure"),),
+                       "failed"),
+    "no URLs": ({"ws_api": several()}, (SAYS_NOTHING,), "pending"),
+    "one URL without a word": ({"ws_api": several("success", None)}, (SAYS_NOTHING,), "pending"),
+    "a result that is none": ({"ws_api": {"ret": 0, "result": [{"status": "success"}, "success"]}}, (SAYS_NOTHING,),
+                              "pending"),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize(("body", "providers", "state"), PROVIDERS_SAY.values(), ids=PROVIDERS_SAY)
 def test_done_is_what_every_provider_calls_done(
     body: dict[str, object], providers: tuple[Provider, ...], state: str
 ) -> None:
@@ -612,69 +514,37 @@ def test_done_is_what_every_provider_calls_done(
     assert (read, read.state) == (Live(providers), state)
 
 
-@pytest.mark.parametrize(
-    ("words", "provider"),
-    [
-        pytest.param(["success", "success"], Provider("ws_api", "done", "success"), id="all"),
-        pytest.param(["success", "run", "wait"], Provider("ws_api", "pending", "run"), id="some are under way"),
-        pytest.param(["wait", "failure", "success"], Provider("ws_api", "failed", "failure"), id="one failed"),
-        pytest.param([], Provider("ws_api"), id="none"),
-        pytest.param(["success", None], Provider("ws_api"), id="one without a word"),
-    ],
-)
-def test_a_prefetch_is_done_when_each_of_its_urls_is(words: list[object], provider: Provider) -> None:
-    results = [{"path": f"{A}/{number}", "status": word} for number, word in enumerate(words)]
-    read = read_live(answer({"ws_api": {"ret": 0, "msg": "OK", "reqId": "7", "result": results}}))
-    assert read.providers == (provider,)
+LACKS = {
+    "404 page": (HTML, 404, False),
+    "405 page": (HTML, 405, False),
+    "405": ({"message": "Method Not Allowed"}, 405, False),
+    "page": (HTML, 200, False),
+    "nothing": (b"", 200, False),
+    "list": ([], 200, False),
+    "401": (b"Unauthorized", 401, False),
+    "403": ({"error": "not for users"}, 403, False),
+    "redirect": (HTML, 302, False),
+    "404 of the service: no provider of that id": ({"error": "can not found sp"}, 404, True),
+    "a token that ended meanwhile": ({"error": "invalid token"}, 400, True),
+    "bug in the server": (HTML, 500, True),
+    "503 of a proxy": (HTML, 503, True),
+    "too many questions": (HTML, 429, True),
+    "cut off": (b'{"ws_api": {"ret"', 200, True),
+}
 
 
-def test_a_list_of_results_that_holds_something_else_proves_nothing() -> None:
-    assert read_live(answer({"ws_api": {"ret": 0, "result": [{"status": "success"}, "success"]}})).state == "pending"
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "has_call"),
-    [
-        pytest.param(HTML, 404, False, id="404 page"),
-        pytest.param(HTML, 405, False, id="405 page"),
-        pytest.param({"message": "Method Not Allowed"}, 405, False, id="405"),
-        pytest.param(HTML, 200, False, id="page"),
-        pytest.param(b"", 200, False, id="nothing"),
-        pytest.param([], 200, False, id="list"),
-        pytest.param(b"Unauthorized", 401, False, id="401"),
-        pytest.param({"error": "not for users"}, 403, False, id="403"),
-        pytest.param(HTML, 302, False, id="redirect"),
-        pytest.param({"error": "can not found sp"}, 404, True, id="404 of the service: no provider of that id"),
-        pytest.param({"error": "invalid token"}, 400, True, id="a token that ended meanwhile"),
-        pytest.param(HTML, 500, True, id="bug in the server"),
-        pytest.param(HTML, 503, True, id="503 of a proxy"),
-        pytest.param(HTML, 429, True, id="too many questions"),
-        pytest.param(b'{"ws_api": {"ret"', 200, True, id="cut off"),
-    ],
-)
+@pytest.mark.parametrize(("body", "status", "has_call"), LACKS.values(), ids=LACKS)
 def test_whether_a_server_lacks_the_call_is_told_from_what_may_pass(body: object, status: int, has_call: bool) -> None:
     assert read_live(answer(body, status)) == Live((), has_call=has_call)
 
 
-PROVIDERS = st.dictionaries(
-    st.text(max_size=9),
-    st.fixed_dictionaries(
-        {
-            "ret": st.sampled_from([0, -1, 1, None, False, "0"]),
-            "result": st.fixed_dictionaries({"status": st.sampled_from(["success", "failure", "wait"]) | JSON})
-            | st.lists(st.fixed_dictionaries({"status": st.sampled_from(["success", "failure"]) | JSON}))
-            | JSON,
-        }
-    )
-    | JSON,
-)
+WORDS_SAID = st.sampled_from(["success", "failure", "wait"]) | JSON
+RESULT = st.fixed_dictionaries({"status": WORDS_SAID})
+SAID = {"ret": st.sampled_from([0, -1, 1, None, False, "0"]), "result": RESULT | st.lists(RESULT) | JSON}
+PROVIDERS = st.dictionaries(st.text(max_size=9), st.fixed_dictionaries(SAID) | JSON)
 
 
-@given(
-    status=st.sampled_from([200, 404, 500]) | st.integers(-1, 999),
-    body=BODIES | PROVIDERS.map(json.dumps).map(str.encode),
-)
-@settings(deadline=None)
+@given(status=STATUSES, body=BODIES | PROVIDERS.map(json.dumps).map(str.encode))
 def test_any_answer_says_something_or_nothing_of_the_providers(status: int, body: bytes) -> None:
     read = read_live(Answer(status, {}, body))
     if read.state == "done":

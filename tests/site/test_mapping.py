@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ztpurge.changes.paths import Change
@@ -151,7 +151,6 @@ SITES = st.builds(
 
 
 @given(site=SITES, changes=CHANGES)
-@settings(deadline=None)
 def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[Change]) -> None:
     mapped = map_changes(site, changes)
     paths = [change.path for change in changes]
@@ -169,7 +168,6 @@ def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[
 
 
 @given(site=SITES, changes=CHANGES)
-@settings(deadline=None)
 def test_files_and_urls_lead_to_each_other(site: Site, changes: list[Change]) -> None:
     mapped = map_changes(site, changes)
     everything = replace(site, include=None, exclude=None)

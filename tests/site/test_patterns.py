@@ -152,7 +152,7 @@ NAME = st.lists(st.sampled_from(["a", "b", ".a", "\nb", " a"]), min_size=1, max_
 
 
 @given(lines=st.lists(LINE | LINE.map("!{}".format), min_size=1, max_size=6), names=st.sets(NAME, min_size=1))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_any_patterns_take_back_what_git_does(ignored: Ignored, lines: list[str], names: set[str]) -> None:
     assert matched(lines, names) == ignored(lines, names)
 

@@ -81,7 +81,6 @@ def test_what_a_browser_asks_for_is_among_the_spellings_of_any_name() -> None:
 
 
 @given(st.binary().map(lambda raw: raw.replace(b"\0", b"").strip(b"/")))
-@settings(deadline=None)
 def test_each_spelling_stands_for_the_same_bytes_and_is_part_of_a_spelled_url(raw: bytes) -> None:
     first, *others = spell_path(raw.decode("utf-8", "surrogateescape"))
     assert ENCODED_PATH.fullmatch(first)
@@ -189,7 +188,7 @@ def test_a_password_is_refused_and_no_part_of_it_repeated(rest: str) -> None:
 )
 @example("http://[")
 @example("http://a:b@c:d")
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_any_text_is_refused_or_a_url_that_is_spelled_once_for_all(text: str) -> None:
     try:
         url = parse_url(text)
