@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.whole.mutations import MUTATIONS, TOP, Mutation
 from tests.whole.soak import edges, play_side_by_side
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.what)
+def test_the_line_that_a_mutation_changes_is_there(tmp_path: Path, mutation: Mutation) -> None:
+    shutil.copytree(TOP / "ztpurge", tmp_path / "ztpurge")
+    mutation.make_in(tmp_path)
 
 
 def test_pushes_leave_nothing_stale_that_is_not_named_or_made_up_for() -> None:
