@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ NAMES = ["a.css", "b.css", "c.css"]
 GITHUB_TOKEN = "gh-token-that-nobody-may-see"
 SOON = 8.0  # seconds: the runner sends SIGKILL 10 s after its first signal
 FULL = Path("/dev/full")
+HANG = Fault("hang", seconds=60)
 needs_full = pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 
 
@@ -121,11 +123,8 @@ class TestBug:
                 return super().write(text)
 
         output, out = tmp_path / "output", Out()
-        environ = {
-            f"INPUT_{name.upper()}": value for name, value in inputs_for(site, wait="true", verify="true").items()
-        }
-        environ |= {"GITHUB_OUTPUT": str(output), "GITHUB_WORKSPACE": str(served)}
-        environ["GITHUB_SHA"] = Repository(served).commit()
+        environ = step_environ(served, inputs_for(site, wait="true", verify="true"))
+        environ |= {"GITHUB_OUTPUT": str(output), "GITHUB_SHA": Repository(served).commit()}
         assert run(environ, out, Clock() if marker else BrokenClock()) == 1
         outputs = read_outputs(output.read_bytes())
         assert named is None or names(outputs, named) == NAMES
@@ -156,10 +155,8 @@ class TestStop:
     @pytest.mark.parametrize(
         ("slow", "inputs", "named"),
         [
-            pytest.param(Fault("hang", seconds=60), {}, "failed-urls", id="the purge hangs"),
-            pytest.param(
-                Fault("hang", seconds=60, path="/cdn_api/req_status"), {"wait": "true"}, "failed-urls", id="wait"
-            ),
+            pytest.param(HANG, {}, "failed-urls", id="the purge hangs"),
+            pytest.param(replace(HANG, path="/cdn_api/req_status"), {"wait": "true"}, "failed-urls", id="wait"),
             pytest.param(Fault("task-stuck"), {"wait": "true"}, "failed-urls", id="the task does not end"),
             pytest.param(Fault("task-failure"), {"verify": "true"}, "stale-urls", id="the edge stays stale"),
         ],
@@ -189,12 +186,7 @@ class TestStop:
         assert names(outputs, "purged-urls") == names(outputs, "stale-urls") == NAMES
 
     def _stop(
-        self,
-        served: Path,
-        inputs: dict[str, str],
-        environ: dict[str, str],
-        number: signal.Signals,
-        is_there: Callable[[], bool],
+        self, served: Path, inputs: dict[str, str], environ: dict[str, str], number: int, is_there: Callable[[], bool]
     ) -> dict[str, str]:
         """Send a signal once it `is_there`; return the outputs of the run, which ends in time."""
         output = served.parent / "output"
@@ -208,7 +200,7 @@ class TestStop:
         return read_outputs(output.read_bytes())
 
     def test_a_second_signal_ends_at_once(self, site: Sandbox, served: Path) -> None:
-        site.add_faults(Fault("hang", seconds=60))
+        site.add_faults(HANG)
         with started(served, inputs_for(site)) as process:
             assert site.wait_for_calls(1)
             while process.poll() is None:
@@ -216,7 +208,7 @@ class TestStop:
         assert process.returncode == 128 + signal.SIGTERM
 
     def test_a_kill_leaves_no_half_written_file(self, site: Sandbox, served: Path, tmp_path: Path) -> None:
-        site.add_faults(Fault("hang", seconds=60))
+        site.add_faults(HANG)
         output = tmp_path / "output"
         with started(served, inputs_for(site), environ={"GITHUB_OUTPUT": str(output)}) as process:
             assert site.wait_for_calls(1)
