@@ -35,19 +35,18 @@ DOUBT = {"reqId": ID, "error": "x"}
 NO_RATES: list[object] = [None, True, False, "", "all", [], {}, -1, 100.1, 10**400, float("inf"), float("nan")]
 # fmt: off
 RECEIPTS = {
-    "doc": ({"zt_api": {"ret": 0, "msg": "OK", "reqId": ID, "success_rate": 100.0}}, 200, Receipt(ID)),
-    "seen": ({"reqId": ID, "successRate": 100.0}, 200, Receipt(ID)),
+    **{name: (body, status, Receipt(ID)) for name, (body, status) in {
+        "doc": ({"zt_api": {"ret": 0, "msg": "OK", "reqId": ID, "success_rate": 100.0}}, 200),
+        "seen": ({"reqId": ID, "successRate": 100.0}, 200), "no error": ({"reqId": ID, "error": None}, 200),
+        "wrapped without ret": ({"zt_api": {"reqId": ID}}, 200), "ret without wrapping": ({"ret": 0, "reqId": ID}, 200),
+        "wrapping that is none": ({"zt_api": None, "reqId": ID}, 200),
+        "created": ({"reqId": ID}, 201), "accepted": ({"reqId": ID}, 202),
+        "byte order mark": (b"\xef\xbb\xbf" + json.dumps({"reqId": ID}).encode(), 200),
+    }.items()},
     "doc's table": ({"zt_api": {"ret": 0, "reqId": ID, "successRate": 50.0}}, 200, Receipt(ID, 50.0)),
     "seen, the other spelling": ({"reqId": ID, "success_rate": 33}, 200, Receipt(ID, 33.0)),
     "no provider": ({"reqId": ID, "successRate": 0}, 200, Receipt(ID, 0.0)),
-    "wrapped without ret": ({"zt_api": {"reqId": ID}}, 200, Receipt(ID)),
-    "ret without wrapping": ({"ret": 0, "reqId": ID}, 200, Receipt(ID)),
-    "wrapping that is none": ({"zt_api": None, "reqId": ID}, 200, Receipt(ID)),
-    "created": ({"reqId": ID}, 201, Receipt(ID)),
-    "accepted": ({"reqId": ID}, 202, Receipt(ID)),
     "reqId as a number": ({"reqId": 123}, 200, Receipt("123")),
-    "no error": ({"reqId": ID, "error": None}, 200, Receipt(ID)),
-    "byte order mark": (b"\xef\xbb\xbf" + json.dumps({"reqId": ID}).encode(), 200, Receipt(ID)),
     "of two rates the worse": ({"reqId": ID, "success_rate": 100.0, "successRate": 50}, 200, Receipt(ID, 50.0)),
     **{f"rate as text: {rate}": ({"reqId": ID, "successRate": rate}, 200, Receipt(ID, percent))
        for rate, percent in {"50.0": 50.0, "0%": 0.0, "100 %": 100.0}.items()},
@@ -124,9 +123,7 @@ REFUSED = {
     "bug in the server": (HTML, 500, Failure.SERVER, f"500: {HTML_TEXT}"),
     "too many requests": (b"slow down", 429, Failure.BUSY, "429: slow down"),
     "unavailable": (b"", 503, Failure.BUSY, "503: nothing"),
-    "request timeout": (b"", 408, Failure.SERVER, "408: nothing"),
-    "bad gateway": (b"", 502, Failure.SERVER, "502: nothing"),
-    "gateway timeout": (b"", 504, Failure.SERVER, "504: nothing"),
+    **{f"{status}": (b"", status, Failure.SERVER, f"{status}: nothing") for status in (408, 502, 504)},
     "ret 1 with 200": ({"zt_api": {"ret": 1, "msg": "busy"}}, 200, Failure.SERVER, "200: busy"),
     "ret -1 with a reqId": ({"zt_api": {"ret": -1, "msg": "busy", "reqId": ID}}, 200, Failure.SERVER, "200: busy"),
     "ret 5 without wrapping": ({"ret": 5, "error": "no"}, 200, Failure.SERVER, "200: no"),
@@ -385,20 +382,15 @@ NO_TASK = {
     "empty object": ({}, 200, Failure.UNREADABLE, "200 without a task: {}"),
     "empty body": (b"", 200, Failure.UNREADABLE, "200 without a task: nothing"),
     "null": (b"null", 200, Failure.UNREADABLE, "200 without a task: null"),
-    "list": (b'["task"]', 200, Failure.UNREADABLE, "200 without a task"),
-    "deep": (b"[" * 100_000, 200, Failure.UNREADABLE, "200 without a task"),
-    "no task": ({"task": None}, 200, Failure.UNREADABLE, "200 without a task"),
-    "list of tasks": ({"task": [{"taskStatus": "success"}]}, 200, Failure.UNREADABLE, "200 without a task"),
-    "no word": ({"task": {"taskId": ID}}, 200, Failure.UNREADABLE, "200 without a task"),
-    "empty word": (task(""), 200, Failure.UNREADABLE, "200 without a task"),
-    "null for a word": (task(None), 200, Failure.UNREADABLE, "200 without a task"),
-    "number for a word": (task(1), 200, Failure.UNREADABLE, "200 without a task"),
-    "list for a word": (task(["success"]), 200, Failure.UNREADABLE, "200 without a task"),
+    **{name: (body, 200, Failure.UNREADABLE, "200 without a task") for name, body in {
+        "list": b'["task"]', "deep": b"[" * 100_000, "no task": {"task": None}, "no word": {"task": {"taskId": ID}},
+        "list of tasks": {"task": [{"taskStatus": "success"}]}, "empty word": task(""), "null for a word": task(None),
+        "number for a word": task(1), "list for a word": task(["success"]),
+    }.items()},
     **{name: ({"zt_api": {"ret": ret, "msg": "busy", **task("success")}}, 200, Failure.SERVER, "200: busy")
        for name, ret in {"ret 1": 1, "ret -1": -1, "ret as text": "0", "ret as list": [0]}.items()},
-    "another id": (task("success", taskId=ID[:-1]), 200, Failure.UNREADABLE, "with another task"),
-    "empty id": (task("success", taskId=""), 200, Failure.UNREADABLE, "with another task"),
-    "list for an id": (task("success", taskId=[ID]), 200, Failure.UNREADABLE, "with another task"),
+    **{f"another id: {other}": (task("success", taskId=other), 200, Failure.UNREADABLE, "with another task")
+       for other in (ID[:-1], "", [ID])},
 }
 # fmt: on
 
@@ -456,14 +448,18 @@ DONE, WAITS, FAILED, SILENT = one("success"), one("wait"), one("failure"), {"ret
 IS_DONE = Provider("ws_api", "done", "success")
 
 
-SAYS_NOTHING = Provider("ws_api")
-
-
 def several(*words: object) -> dict[str, object]:
     return {"ret": 0, "reqId": "7", "result": [{"path": f"{A}/{n}", "status": word} for n, word in enumerate(words)]}
 
 
 # fmt: off
+SAYS_NOTHING = {
+    "ret is not 0": one("success", ret=1), "ret is a text": one("success", ret="0"),
+    "ret is no number": one("success", ret=False), "no ret": {"result": {"status": "success"}},
+    "silent, whatever it says": one("failure", ret=-1), "no result": {"ret": 0}, "no word": one(None),
+    "a list for a word": one(["success"]), "no URLs": several(), "one URL without a word": several("success", None),
+    "a result that is none": {"ret": 0, "result": [{"status": "success"}, "success"]},
+}
 PROVIDERS_SAY: dict[str, tuple[dict[str, object], tuple[Provider, ...], str]] = {
     "one is done": ({"ws_api": DONE, "zt_api": ALL_ANSWERED}, (IS_DONE,), "done"),
     "all are": ({"ws_api": DONE, "yy_api": DONE}, (IS_DONE, Provider("yy_api", "done", "success")), "done"),
@@ -483,14 +479,7 @@ PROVIDERS_SAY: dict[str, tuple[dict[str, object], tuple[Provider, ...], str]] = 
     "documented": ({"zt_api": {"ret": 0, "reqId": ID, "success_rate": 100.0}}, (), "pending"),
     "null for a provider": ({"ws_api": DONE, "yy_api": None}, (), "pending"),
     "a text for a provider": ({"ws_api": DONE, "yy_api": "success"}, (), "pending"),
-    "ret is not 0": ({"ws_api": one("success", ret=1)}, (SAYS_NOTHING,), "pending"),
-    "ret is a text": ({"ws_api": one("success", ret="0")}, (SAYS_NOTHING,), "pending"),
-    "ret is no number": ({"ws_api": one("success", ret=False)}, (SAYS_NOTHING,), "pending"),
-    "no ret": ({"ws_api": {"result": {"status": "success"}}}, (SAYS_NOTHING,), "pending"),
-    "silent, whatever it says": ({"ws_api": one("failure", ret=-1)}, (SAYS_NOTHING,), "pending"),
-    "no result": ({"ws_api": {"ret": 0}}, (SAYS_NOTHING,), "pending"),
-    "no word": ({"ws_api": one(None)}, (SAYS_NOTHING,), "pending"),
-    "a list for a word": ({"ws_api": one(["success"])}, (SAYS_NOTHING,), "pending"),
+    **{name: ({"ws_api": said}, (Provider("ws_api"),), "pending") for name, said in SAYS_NOTHING.items()},
     "new word": ({"ws_api": one("SUCCESS")}, (Provider("ws_api", "pending", "SUCCESS"),), "pending"),
     # a prefetch is done when each of its URLs is
     "all URLs": ({"ws_api": several("success", "success")}, (IS_DONE,), "done"),
@@ -498,10 +487,6 @@ PROVIDERS_SAY: dict[str, tuple[dict[str, object], tuple[Provider, ...], str]] = 
                                 "pending"),
     "one URL failed": ({"ws_api": several("wait", "failure", "success")}, (Provider("ws_api", "failed", "failure"),),
                        "failed"),
-    "no URLs": ({"ws_api": several()}, (SAYS_NOTHING,), "pending"),
-    "one URL without a word": ({"ws_api": several("success", None)}, (SAYS_NOTHING,), "pending"),
-    "a result that is none": ({"ws_api": {"ret": 0, "result": [{"status": "success"}, "success"]}}, (SAYS_NOTHING,),
-                              "pending"),
 }
 # fmt: on
 

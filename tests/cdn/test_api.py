@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -18,11 +18,13 @@ from ztpurge.calls.redaction import Secrets
 from ztpurge.cdn.answers import Provider as ProviderSaid
 from ztpurge.cdn.answers import Task
 from ztpurge.cdn.api import Account, Cdn, Tokens
-from ztpurge.cdn.plan import Batch, plan_prefetch
+from ztpurge.cdn.plan import Batch
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ztpurge.cdn.plan import Kind
 
 BATCH = Batch("urls", "static.example.com", ("http://static.example.com/a",))
 
@@ -33,6 +35,26 @@ def client(url: str, token: str = "", *, password: str = "", heard: list[str] | 
     account = Account(url, token, "name" if password else "", password)
     heard = [] if heard is None else heard
     return Cdn(account, environ={}, clock=Clock(), secrets=Secrets(), on_token=heard.append)
+
+
+class Hands:
+    """The hands of a sandbox's clock, moved by the test."""
+
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+def slow_cdn(folder: Path, hands: Hands, **facts: Any) -> Sandbox:  # noqa: ANN401 - as Sandbox
+    """Return a CDN whose purges take five seconds by a clock with those hands, but for `facts`."""
+    return Sandbox(folder, **{"hosts": (BATCH.host,), "propagation": 5, "clock": hands, **facts})
 
 
 BAD = '{"error": "bad", "successRate": 50.0}'
@@ -92,11 +114,6 @@ def test_an_address_where_nobody_listens_is_away(token: str) -> None:
     assert (caught.value.failure, caught.value.maybe_accepted) == (Failure.AWAY, False)
 
 
-def test_a_receipt_has_the_req_id(cdn: Sandbox, token: str) -> None:
-    receipt = client(cdn.api_url, token).purge(BATCH, 5)
-    assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
-
-
 def test_an_interim_answer_is_not_the_answer(cdn: Sandbox, token: str) -> None:
     cdn.add_faults(Fault("interim"), Fault("interim", status=102), Fault("interim", path="/cdn_api/req_status"))
     api = client(cdn.api_url, token)
@@ -112,15 +129,25 @@ def test_a_token_given_back_as_a_req_id_is_none(cdn: Sandbox, token: str) -> Non
     assert token not in str(caught.value)
 
 
-@pytest.mark.parametrize("kind", ["urls", "dirs"])
-def test_the_body_has_one_key(token: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "call", "key"), [("urls", "purge", "urls"), ("dirs", "purge", "dirs"), ("prefetch", "prefetch", "urls")]
+)
+def test_a_call_has_the_token_and_one_key_and_nothing_that_this_machine_knows(
+    token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind, call: str, key: str
+) -> None:
+    (tmp_path / ".netrc").write_text("machine api.example login user password secret")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert requests.utils.get_netrc_auth("http://api.example/") == ("user", "secret")
+    entries = ("http://a.example/é/",)
     with requests_mock.Mocker() as api:
-        api.post("http://api.example/cdn_api/purge", json={"reqId": "x"})
-        entries = ("http://a.example/é/",)
-        client("http://api.example", token).purge(Batch(kind, "a.example", entries), 5)  # type: ignore[arg-type]
-    assert json.loads(api.last_request.body) == {kind: list(entries)}
-    assert api.last_request.headers["User-Agent"] == f"ztpurge/{__version__}"
-    assert api.last_request.headers["X-Auth-Token"] == token
+        api.post(f"http://api.example/cdn_api/{call}", json={"reqId": "x"}, headers={"Set-Cookie": "a=b"})
+        cdn = client("http://api.example", token)
+        for _ in range(2):
+            getattr(cdn, call)(Batch(kind, "a.example", entries), 5)
+    asked = api.last_request
+    assert json.loads(asked.body) == {key: list(entries)}
+    assert (asked.headers["User-Agent"], asked.headers["X-Auth-Token"]) == (f"ztpurge/{__version__}", token)
+    assert not {"Cookie", "Authorization"} & asked.headers.keys()
 
 
 @pytest.mark.parametrize(
@@ -135,35 +162,6 @@ def test_a_redirect_to_nowhere_is_a_redirect(cdn: Sandbox, token: str, location:
     assert caught.value.failure in {Failure.REDIRECT, Failure.UNREACHABLE, Failure.UNREADABLE}
 
 
-def test_cookies_of_the_api_are_not_kept(token: str) -> None:
-    with requests_mock.Mocker() as api:
-        api.post("http://api.example/cdn_api/purge", json={"reqId": "x"}, headers={"Set-Cookie": "a=b"})
-        cdn = client("http://api.example", token)
-        cdn.purge(BATCH, 5)
-        cdn.purge(BATCH, 5)
-    assert "Cookie" not in api.last_request.headers
-
-
-def test_a_netrc_file_adds_nothing(token: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / ".netrc").write_text("machine api.example login user password secret")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert requests.utils.get_netrc_auth("http://api.example/") == ("user", "secret")
-    with requests_mock.Mocker() as api:
-        api.post("http://api.example/cdn_api/purge", json={"reqId": "x"})
-        client("http://api.example", token).purge(BATCH, 5)
-    assert "Authorization" not in api.last_request.headers
-
-
-class Hands:
-    """The hands of a sandbox's clock, moved by the test."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
 @pytest.mark.parametrize(
     ("faults", "words"),
     [
@@ -172,10 +170,10 @@ class Hands:
         pytest.param((Fault("task-stuck"),), ["run", "run"], id="stuck"),
     ],
 )
-def test_a_status_follows_the_task(tmp_path: Path, token: str, faults: tuple[Fault, ...], words: list[str]) -> None:
-    hands = Hands()
-    hosts = ("static.example.com",)
-    with Sandbox(tmp_path, hosts=hosts, token=token, propagation=5, faults=faults, clock=hands) as sandbox:
+def test_a_status_follows_the_task(
+    tmp_path: Path, token: str, hands: Hands, faults: tuple[Fault, ...], words: list[str]
+) -> None:
+    with slow_cdn(tmp_path, hands, token=token, faults=faults) as sandbox:
         api = client(sandbox.api_url, token)
         req_id = api.purge(BATCH, 5).req_id
         before = api.status(req_id, 5)
@@ -188,42 +186,27 @@ def test_a_status_follows_the_task(tmp_path: Path, token: str, faults: tuple[Fau
 def test_a_prefetch_has_a_receipt_and_a_status(cdn: Sandbox, token: str) -> None:
     api = client(cdn.api_url, token)
     receipt = api.prefetch(PREFETCH, 5)
-    assert [(call.method, call.path, call.entries) for call in cdn.calls] == [
-        ("POST", "/cdn_api/prefetch", PREFETCH.entries)
-    ]
-    assert (receipt.req_id, receipt.success_rate) == (cdn.calls[0].req_id, 100.0)
+    (call,) = cdn.calls
+    assert (call.method, call.path, call.entries) == ("POST", "/cdn_api/prefetch", PREFETCH.entries)
+    assert (receipt.req_id, receipt.success_rate) == (call.req_id, 100.0)
     assert api.status(receipt.req_id, 5) == Task("done", "success", "prefetch", PREFETCH.entries)
 
 
-def test_a_prefetch_of_a_plan_sends_urls_alone(token: str) -> None:
-    with requests_mock.Mocker() as api:
-        api.post("http://api.example/cdn_api/prefetch", json={"reqId": "x"})
-        (batch,) = plan_prefetch(["http://a.example/1"]).batches
-        client("http://api.example", token).prefetch(batch, 5)
-    assert json.loads(api.last_request.body) == {"urls": ["http://a.example/1"]}
-
-
-def test_a_req_id_that_nobody_knows_is_unknown(cdn: Sandbox, token: str) -> None:
-    with pytest.raises(ApiError, match="task id can not found") as caught:
-        client(cdn.api_url, token).status("fa97b5d1-929f-11e5-b504-e03f4978b2ff", 5)
-    assert caught.value.failure is Failure.UNKNOWN_TASK
-
-
-def test_a_status_asked_with_a_bad_token_is_refused(cdn: Sandbox) -> None:
-    with pytest.raises(ApiError) as caught:
-        client(cdn.api_url, "expired-token").status("x", 5)
-    assert caught.value.failure is Failure.AUTH
+@pytest.mark.parametrize(
+    ("bad_token", "words", "failure"),
+    [("", "task id can not found", Failure.UNKNOWN_TASK), ("expired-token", "invalid token", Failure.AUTH)],
+    ids=["a reqId that nobody knows", "a bad token"],
+)
+def test_a_status_may_be_refused(cdn: Sandbox, token: str, bad_token: str, words: str, failure: Failure) -> None:
+    with pytest.raises(ApiError, match=words) as caught:
+        client(cdn.api_url, bad_token or token).status("fa97b5d1-929f-11e5-b504-e03f4978b2ff", 5)
+    assert caught.value.failure is failure
     assert "expired-token" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("req_id", "path"),
-    [
-        ("fa97-b5d1_c", "fa97-b5d1_c"),
-        ("a:b.c", "a%3Ab.c"),
-        ("../tokens?x#y", "..%2Ftokens%3Fx%23y"),
-        ("a%2f", "a%252f"),
-    ],
+    {"fa97-b5d1_c": "fa97-b5d1_c", "a:b.c": "a%3Ab.c", "../t?x#y": "..%2Ft%3Fx%23y", "a%2f": "a%252f"}.items(),
 )
 def test_a_status_is_a_bare_get_of_one_path(token: str, req_id: str, path: str) -> None:
     with requests_mock.Mocker(case_sensitive=True) as api:
@@ -241,11 +224,9 @@ def test_a_status_without_time_asks_nobody(cdn: Sandbox, token: str) -> None:
     assert (caught.value.failure, cdn.calls) == (Failure.TIMEOUT, ())
 
 
-def test_each_provider_is_asked_live(tmp_path: Path, token: str) -> None:
-    hands = Hands()
+def test_each_provider_is_asked_live(tmp_path: Path, token: str, hands: Hands) -> None:
     service = Service(tasks_end=False, providers=(Provider("ws_api"), Provider("yy_api", late_by=9)))
-    hosts = ("static.example.com",)
-    with Sandbox(tmp_path, hosts=hosts, token=token, propagation=5, clock=hands, service=service) as sandbox:
+    with slow_cdn(tmp_path, hands, token=token, service=service) as sandbox:
         api = client(sandbox.api_url, token)
         purged, prefetched = api.purge(BATCH, 5).req_id, api.prefetch(PREFETCH, 5).req_id
         hands.time += 5
@@ -267,30 +248,20 @@ def test_a_provider_that_echoes_the_token_or_the_password_is_not_believed_to_be_
 
 @pytest.mark.parametrize(
     ("fault", "failure"),
-    [
-        pytest.param(Fault("reset", path="/cdn_api/purge/"), Failure.UNREACHABLE, id="reset"),
-        pytest.param(Fault("hang", seconds=30, path="/cdn_api/purge/"), Failure.TIMEOUT, id="no answer"),
-    ],
+    [(Fault("reset"), Failure.UNREACHABLE), (Fault("hang", seconds=30), Failure.TIMEOUT)],
+    ids=["reset", "no answer"],
 )
 def test_no_answer_to_a_live_question_is_an_error(cdn: Sandbox, token: str, fault: Fault, failure: Failure) -> None:
-    cdn.add_faults(fault)
+    cdn.add_faults(replace(fault, path="/cdn_api/purge/"))
     with pytest.raises(ApiError) as caught:
         client(cdn.api_url, token).live("x", "dirs", 0.5)
     assert caught.value.failure is failure
 
 
-def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path) -> None:
-    hands = Hands()
+def test_a_token_that_ends_while_waiting_is_renewed(tmp_path: Path, hands: Hands) -> None:
     heard: list[str] = []
-    with Sandbox(
-        tmp_path,
-        hosts=("static.example.com",),
-        username="name",
-        password="pass word",
-        token_lifetime=60,
-        propagation=100,
-        clock=hands,
-    ) as sandbox:
+    known: dict[str, Any] = {"username": "name", "password": "pass word", "token_lifetime": 60, "propagation": 100}
+    with slow_cdn(tmp_path, hands, **known) as sandbox:
         api = client(sandbox.api_url, password="pass word", heard=heard)
         req_id = api.purge(BATCH, 5).req_id
         states = [api.status(req_id, 5).state]
@@ -325,14 +296,17 @@ class LogIn:
 WRONG, LATER = ApiError(Failure.AUTH, "wrong"), ApiError(Failure.SERVER, "later")
 
 
-def test_a_token_that_was_given_is_used_and_has_no_replacement() -> None:
+def test_a_token_that_was_given_is_used_and_has_no_replacement_without_a_login() -> None:
     tokens = Tokens("given", None)
     assert (tokens.get(1), tokens.replace("given", 1)) == ("given", None)
 
 
-def test_the_first_use_logs_in() -> None:
-    tokens = Tokens("", LogIn())
-    assert [tokens.get(1), tokens.get(1)] == ["token-1", "token-1"]
+@pytest.mark.parametrize("stale", ["", "stale"], ids=["the first use", "a token refused"])
+def test_one_login_is_for_everybody_who_comes_later(stale: str) -> None:
+    log_in = LogIn()
+    tokens = Tokens(stale, log_in)
+    assert [tokens.replace("stale", 1) if stale else tokens.get(1) for _ in range(3)] == ["token-1"] * 3
+    assert log_in.logins == 1
 
 
 @pytest.mark.parametrize("stale", ["", "stale"])
@@ -382,11 +356,4 @@ def test_whoever_comes_while_somebody_logs_in_shares_how_that_ends(end: ApiError
     for worker in (first, *others):
         worker.join(20)
     assert ends == [end or "token-1"] * 8
-    assert log_in.logins == 1
-
-
-def test_who_finds_a_token_refused_that_another_has_renewed_takes_the_new_one() -> None:
-    log_in = LogIn()
-    tokens = Tokens("stale", log_in)
-    assert [tokens.replace("stale", 1) for _ in range(3)] == ["token-1"] * 3
     assert log_in.logins == 1

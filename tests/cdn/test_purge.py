@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     Submit = Callable[..., tuple[Outcome, ...]]
+    Call = Callable[[Batch, float], Receipt]
 
 PLAN = Plan(tuple(Batch("urls", "a.example", (f"http://a.example/{number}",)) for number in range(5)))
 
@@ -31,7 +32,7 @@ def told() -> list[Outcome]:
 
 @pytest.fixture
 def submit(clock: FakeClock, told: list[Outcome]) -> Submit:
-    def submit(call: Callable[[Batch, float], Receipt], *, plan: Plan = PLAN, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
+    def submit(call: Call, *, plan: Plan = PLAN, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
         return purge(plan, call, make_scheduler(clock, **changes), told.append)
 
     return submit
@@ -39,6 +40,11 @@ def submit(clock: FakeClock, told: list[Outcome]) -> Submit:
 
 def accept(batch: Batch, _timeout: float) -> Receipt:
     return Receipt(f"id-{batch.entries[0][-1]}")
+
+
+def at(names: str, act: Call) -> Call:
+    """Return a call that accepts, but acts where a batch begins with one of the entries so called."""
+    return lambda batch, timeout: (act if batch.entries[0][-1] in names else accept)(batch, timeout)
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 9])
@@ -50,26 +56,32 @@ def test_outcomes_come_in_plan_order(submit: Submit, told: list[Outcome], concur
     assert sorted(told, key=lambda outcome: outcome.number) == list(outcomes)
 
 
-def test_one_failure_hides_no_other(submit: Submit) -> None:
-    def call(batch: Batch, timeout: float) -> Receipt:
-        if batch.entries[0].endswith(("1", "3")):
-            raise ApiError(Failure.REJECTED, f"no to {batch.entries[0]}")
-        return accept(batch, timeout)
+@pytest.mark.parametrize("failure", [Failure.REJECTED, Failure.TIMEOUT])
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_one_failure_hides_no_other_and_is_doubtful_if_the_call_was_sent_without_an_answer(
+    submit: Submit, failure: Failure, is_sent: bool
+) -> None:
+    def refuse(batch: Batch, _timeout: float) -> Receipt:
+        raise ApiError(failure, f"no to {batch.entries[0]}", maybe_accepted=is_sent)
 
-    outcomes = submit(call)
-    assert [outcome.state for outcome in outcomes] == ["accepted", "failed", "accepted", "failed", "accepted"]
-    assert [str(outcome.error) for outcome in outcomes if outcome.error] == [
-        "no to http://a.example/1",
-        "no to http://a.example/3",
-    ]
+    outcomes = submit(at("13", refuse))
+    assert [(outcome.state, outcome.is_doubtful) for outcome in outcomes[::2]] == [("accepted", False)] * 3
+    assert [(outcome.state, outcome.is_doubtful) for outcome in outcomes[1::2]] == [("failed", is_sent)] * 2
+    assert [str(outcome.error) for outcome in outcomes[1::2]] == [f"no to http://a.example/{name}" for name in "13"]
 
 
-def test_a_call_that_not_all_providers_took_is_partial(submit: Submit) -> None:
-    outcomes = submit(lambda batch, timeout: Receipt(accept(batch, timeout).req_id, success_rate=50.0))
-    assert {(outcome.state, outcome.req_id is None, outcome.attempts) for outcome in outcomes} == {
-        ("partial", False, 1)
-    }
-    assert "only 50 %" in str(outcomes[0].error)
+@pytest.mark.parametrize(
+    ("receipt", "error"),
+    [
+        pytest.param(Receipt("x", 50.0), "only 50 % of the providers behind the service took it", id="some"),
+        pytest.param(Receipt("x", None), "an unknown part of the providers behind the service took it", id="unknown"),
+        pytest.param(Receipt("x", None, "it said no"), "it got a reqId, but it said no", id="contradicted"),
+    ],
+)
+def test_a_call_that_not_all_providers_took_is_partial(submit: Submit, receipt: Receipt, error: str) -> None:
+    first, *_ = submit(at("0", lambda _batch, _timeout: receipt))
+    assert (first.state, first.req_id, first.attempts) == ("partial", "x", 1)
+    assert str(first.error) == f"{error}. Run the job again"
 
 
 def test_tries_and_seconds_are_counted_and_the_pace_kept(submit: Submit, clock: FakeClock) -> None:
@@ -98,9 +110,7 @@ def test_what_did_not_get_its_turn_in_time_is_named(submit: Submit, clock: FakeC
     assert len(told) == 5
 
 
-def test_what_is_under_way_at_the_end_may_have_been_accepted(
-    submit: Submit, clock: FakeClock, told: list[Outcome]
-) -> None:
+def test_what_is_under_way_at_the_end_may_be_accepted(submit: Submit, clock: FakeClock, told: list[Outcome]) -> None:
     released = threading.Event()
 
     def call(batch: Batch, timeout: float) -> Receipt:
@@ -117,9 +127,7 @@ def test_what_is_under_way_at_the_end_may_have_been_accepted(
     assert told == list(outcomes)
 
 
-def test_what_a_split_batch_brought_until_the_end_is_kept(
-    submit: Submit, clock: FakeClock, told: list[Outcome]
-) -> None:
+def test_what_a_split_batch_brought_in_time_is_kept(submit: Submit, clock: FakeClock, told: list[Outcome]) -> None:
     entries = tuple(f"http://a.example/{number}" for number in range(4))
     released = threading.Event()
 
@@ -143,21 +151,18 @@ def test_what_a_split_batch_brought_until_the_end_is_kept(
 
 
 def test_a_run_that_was_told_to_stop_starts_no_call(submit: Submit, clock: FakeClock) -> None:
-    def call(batch: Batch, timeout: float) -> Receipt:
-        if batch.entries[0].endswith("1"):
-            clock.stop()
+    def stop(batch: Batch, timeout: float) -> Receipt:
+        clock.stop()
         return accept(batch, timeout)
 
-    outcomes = submit(call)
+    outcomes = submit(at("1", stop))
     assert [outcome.state for outcome in outcomes] == ["accepted"] * 2 + ["failed"] * 3
     assert {str(outcome.error) for outcome in outcomes[2:]} == {"not sent: the run was cancelled"}
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("begins", [0, 40], ids=["at the start", "in the middle"])
-def test_an_outage_of_two_minutes_fails_nothing(
-    submit: Submit, clock: FakeClock, concurrency: int, begins: float
-) -> None:
+def test_an_outage_of_two_minutes_is_survived(submit: Submit, clock: FakeClock, concurrency: int, begins: int) -> None:
     """As many URLs as a site may change, and the inputs' defaults; the calls that were in vain are few."""
     tried: list[float] = []
     batches = tuple(Batch("urls", "a.example", (f"http://a.example/{number}",)) for number in range(30))
@@ -202,40 +207,12 @@ def test_what_need_not_be_asked_again_is_given_up(
 
 
 def test_a_req_id_for_two_calls_is_believed_of_neither(submit: Submit, told: list[Outcome]) -> None:
-    def call(batch: Batch, timeout: float) -> Receipt:
-        return Receipt("one") if batch.entries[0].endswith(("1", "3")) else accept(batch, timeout)
-
-    outcomes = submit(call)
+    outcomes = submit(at("13", lambda _batch, _timeout: Receipt("one")))
     assert [outcome.state for outcome in outcomes] == ["accepted", "partial", "accepted", "partial", "accepted"]
     assert [outcome.req_id for outcome in outcomes] == ["id-0", "one", "id-2", "one", "id-4"]
-    assert {str(outcome.error) for outcome in outcomes if outcome.error} == {
-        "the API gave this reqId for 2 calls, so it is not known which it took. Run the job again"
-    }
+    why = "the API gave this reqId for 2 calls, so it is not known which it took. Run the job again"
+    assert {str(outcome.error) for outcome in outcomes if outcome.error} == {why}
     assert told[-2:] == [outcomes[1], outcomes[3]]
-
-
-def test_what_an_answer_contradicts_is_named(submit: Submit) -> None:
-    outcomes = submit(lambda batch, timeout: Receipt(accept(batch, timeout).req_id, None, "the API answered 500: oops"))
-    assert {(outcome.state, outcome.req_id is None) for outcome in outcomes} == {("partial", False)}
-    assert str(outcomes[0].error) == "it got a reqId, but the API answered 500: oops. Run the job again"
-
-
-@pytest.mark.parametrize(
-    ("error", "is_doubtful"),
-    [
-        pytest.param(ApiError(Failure.TIMEOUT, "no answer", maybe_accepted=True), True, id="sent"),
-        pytest.param(ApiError(Failure.TIMEOUT, "the login took too long"), False, id="not sent"),
-    ],
-)
-def test_what_was_sent_without_an_answer_is_doubtful(submit: Submit, error: ApiError, is_doubtful: bool) -> None:
-    def call(batch: Batch, timeout: float) -> Receipt:
-        if batch.entries[0].endswith("1"):
-            raise error
-        return accept(batch, timeout)
-
-    outcomes = submit(call)
-    assert [outcome.is_doubtful for outcome in outcomes] == [False, is_doubtful, False, False, False]
-    assert outcomes[1].state == "failed"
 
 
 class WatchedClock(FakeClock):
@@ -337,13 +314,8 @@ def test_exactly_the_culprits_are_left(entries: list[str], culprits: frozenset[s
 
 @pytest.mark.parametrize(
     ("culprits", "calls"),
-    [
-        pytest.param([], 1, id="none"),
-        pytest.param([0], 7, id="the first"),
-        pytest.param([9], 6, id="the last"),
-        pytest.param([4], 7, id="one amid"),
-        pytest.param(list(range(10)), 19, id="all"),
-    ],
+    [([], 1), ([0], 7), ([9], 6), ([4], 7), ([*range(10)], 19)],
+    ids=["none", "the first", "the last", "one amid", "all"],
 )
 def test_few_calls_are_made(culprits: list[int], calls: int) -> None:
     api = Api(ENTRIES[number] for number in culprits)
@@ -352,7 +324,7 @@ def test_few_calls_are_made(culprits: list[int], calls: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [failure for failure in Failure if failure is not Failure.CONTENT], ids=lambda failure: failure.name
+    "failure", [one for one in Failure if one is not Failure.CONTENT], ids=lambda failure: failure.name
 )
 def test_what_is_refused_for_another_reason_stays_whole(failure: Failure) -> None:
     api = Api(ENTRIES, failure=failure)

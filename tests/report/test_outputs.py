@@ -43,28 +43,19 @@ def test_the_json_report_is_ascii_and_whole() -> None:
     error = "the API answered 500: oops. Wait"
     a_call = {"host": "a.example", "reqId": None, "attempts": 0, "error": None, "status": "failed"}
     first = {"kind": "urls", "entries": 2, "reqId": "i", "attempts": 1, "status": "purged", "seconds": 0.123}
+    second = {"kind": "dirs", "entries": 1, "seconds": 0.0, "error": error, "purge": [A + "d/"]}
+    third = {"kind": "prefetch", "entries": 1, "attempts": 5, "error": error, "urls": [A + "1"]}
+    seen_stale = {"url": A + "1", "state": "stale", "reason": verdict.reason, "looks": 3, "blame": "origin"}
     assert document == {
         "schema": 1,
         "result": "partial",
         "seconds": 1.235,
         "success_rate": 200 / 3,
-        "requests": [
-            a_call | first | {"purge": [A + "1", A + "2"]},
-            a_call | {"kind": "dirs", "entries": 1, "seconds": 0.0, "error": error, "purge": [A + "d/"]},
-        ],
+        "requests": [a_call | first | {"purge": [A + "1", A + "2"]}, a_call | second],
         "failed_urls": [A + "d/", A + "d/x"],
         "stale_urls": [A + "1"],
-        "verified": [
-            {
-                "url": A + "1",
-                "state": "stale",
-                "reason": verdict.reason,
-                "said": {"Via": 'é"'},
-                "looks": 3,
-                "blame": "origin",
-            }
-        ],
-        "prefetch": [a_call | {"kind": "prefetch", "entries": 1, "attempts": 5, "error": error, "urls": [A + "1"]}],
+        "verified": [seen_stale | {"said": {"Via": 'é"'}}],
+        "prefetch": [a_call | third],
         "targets": [{"url": A + "1", "path": "caf\\xe9"}],
         "folded": [{"url": A + "d/x", "directory": A + "d/"}],
         "skipped": [{"path": "caf\\xe9", "reason": "outside root x"}],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -16,15 +17,12 @@ from ztpurge.report.outputs import exit_code
 from ztpurge.report.values import Report, accepted_directories, accepted_urls, broken_off
 from ztpurge.site.mapping import Mapped, Target
 
+if TYPE_CHECKING:
+    from ztpurge.cdn.purge import State
+
 B = "http://b.example/"
-TARGETS = Mapped(
-    (
-        *(Target(A + name, name) for name in ("1", "2")),
-        *(Target(A + name, "d/x") for name in ("d/x.html", "d/x")),
-        Target(A + "3", "3"),
-        Target(B + "1", "1"),
-    )
-)
+PATHS = {"1": "1", "2": "2", "d/x.html": "d/x", "d/x": "d/x", "3": "3"}
+TARGETS = Mapped((*(Target(A + name, path) for name, path in PATHS.items()), Target(B + "1", "1")))
 
 
 @pytest.mark.parametrize(
@@ -42,9 +40,7 @@ TARGETS = Mapped(
     ],
 )
 @pytest.mark.parametrize("is_fine", [True, False])
-def test_a_path_counts_as_purged_if_all_its_urls_do(
-    states: str, seen: dict[str, str], paths: str, is_fine: bool
-) -> None:
+def test_a_path_is_purged_if_all_its_urls_are(states: str, seen: dict[str, str], paths: str, is_fine: bool) -> None:
     plan = make_plan([target.url for target in TARGETS.targets], [A + "d/"])
     assert [batch.kind + batch.host for batch in plan.batches] == ["urlsa.example", "dirsa.example", "urlsb.example"]
     outcomes = tuple(
@@ -67,13 +63,9 @@ def test_a_path_counts_as_purged_if_all_its_urls_do(
     ],
 )
 def test_what_was_accepted_includes_what_was_folded_but_directories(
-    urls: str, directory: str, accepted: str, directories: str
+    urls: State, directory: State, accepted: str, directories: str
 ) -> None:
-    made = run(
-        call(urls),  # type: ignore[arg-type]
-        call(directory, "d/", "dirs"),  # type: ignore[arg-type]
-        folded={"d/x": "d/"},
-    )
+    made = run(call(urls), call(directory, "d/", "dirs"), folded={"d/x": "d/"})
     plan = replace(made.plan, folded=(*made.plan.folded, *make_plan([], [A + "d/", A + "d/e/"]).folded))
     assert [url.removeprefix(A) for url in accepted_urls(plan, made.outcomes)] == accepted.split()
     assert [url.removeprefix(A) for url in accepted_directories(made.outcomes)] == directories.split()
