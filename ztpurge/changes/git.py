@@ -127,8 +127,19 @@ class Git:
         listed = self._tree(commit, *filter(None, [root]), kind=LINK)
         if listed is None:
             return None
-        said = self._blobs(sha for _, _, sha in listed)
-        return {path: said[sha].decode("utf-8", "surrogateescape") if sha in said else None for path, _, sha in listed}
+        asked = dict.fromkeys(sha for _, _, sha in listed)
+        answers = self._run("cat-file", "--batch", data="\n".join([*asked, ""]).encode()) if asked else b""
+        said: dict[str, bytes | None] = {}
+        if answers is None:  # a partial clone stops at the first object that it lacks
+            said = {sha: self.blob(sha) for sha in [*asked][:_MOST_ONE_BY_ONE]}
+        stream = io.BytesIO(answers or b"")
+        for facts in iter(stream.readline, b""):
+            sha, _, size = facts.decode("ascii", "replace").strip().partition(" blob ")
+            if size.isdecimal():  # else it says that it is missing
+                said[sha] = stream.read(int(size))
+                stream.readline()
+        found = ((path, said.get(sha)) for path, _, sha in listed)
+        return {path: None if text is None else text.decode("utf-8", "surrogateescape") for path, text in found}
 
     def _tree(
         self, commit: str, *paths: str, kind: str = "", recursive: bool = True
@@ -145,22 +156,6 @@ class Git:
     def blob(self, sha: str) -> bytes | None:
         """Return the content of a small file by its blob id; None if the checkout lacks it."""
         return self._run("cat-file", "blob", ids=(sha,))
-
-    def _blobs(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return the contents of small files by their blob ids, as far as the checkout has them."""
-        asked = dict.fromkeys(ids)
-        answers = self._run("cat-file", "--batch", data="\n".join([*asked, ""]).encode()) if asked else b""
-        if answers is None:  # a partial clone stops at the first object that it lacks
-            each = {sha: self.blob(sha) for sha in [*asked][:_MOST_ONE_BY_ONE]}
-            return {sha: content for sha, content in each.items() if content is not None}
-        found: dict[str, bytes] = {}
-        stream = io.BytesIO(answers)
-        for facts in iter(stream.readline, b""):
-            sha, _, size = facts.decode("ascii", "replace").strip().partition(" blob ")
-            if size.isdecimal():  # else it says that it is missing
-                found[sha] = stream.read(int(size))
-                stream.readline()
-        return found
 
     def _run(self, *arguments: str, ids: tuple[str, ...] = (), data: bytes = b"") -> bytes | None:
         """Run git and return what it prints, None if it fails; no id is taken for an option, whoever it came from."""

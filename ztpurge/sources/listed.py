@@ -14,7 +14,6 @@ from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ztpurge.changes.contents import Content, Unknown
     from ztpurge.changes.event import Event
@@ -59,19 +58,16 @@ def open_list(root: str, listed: tuple[Change, ...], around: Surroundings) -> Li
     except ZtpurgeError:  # without a commit or a checkout a list must do
         links = {}
     linked = changes_of_links((change.path for change in listed), links)
-    return Listed(_folders_as_unseen(listed, workspace) + linked, around)
-
-
-def _folders_as_unseen(listed: tuple[Change, ...], workspace: Path) -> tuple[Change, ...]:
-    """Mark what a list names of submodules and links to folders, as git does; a folder whose files it names is none."""
+    # submodules and links to folders are marked, as git does; a folder whose files the list names is none of them
     above = {change.path[:end] for change in listed for end, char in enumerate(change.path) if char == "/"}
     top = os.fspath(workspace)
-    return tuple(
+    marked = tuple(
         replace(change, unseen="a folder in the workspace: a submodule, say, or a link")
         if change.path not in above and os.path.isdir(os.path.join(top, change.path))  # noqa: PTH112, PTH118 - may hold any byte
         else change
         for change in listed
     )
+    return Listed(marked + linked, around)
 
 
 def _served_commit(event: Event) -> str:
