@@ -161,7 +161,7 @@ class Scheduler:
             try:
                 item, result, error = ended.get(timeout=_GLANCE)
             except queue.Empty:
-                over_at = min(self.end + _GRACE_AT_END, self.clock.stopped_at() + self.grace_at_stop)
+                over_at = min(self.end + _GRACE_AT_END, self.clock.stopped_at + self.grace_at_stop)
                 if self.clock.now() >= over_at:
                     return
                 continue
