@@ -95,7 +95,11 @@ def main(arguments: Sequence[str]) -> int:
             on_call=_log,
         ) as cdn:
             if options.ready_file is not None:
-                _write_ready_file(options.ready_file, cdn)
+                # in one step, so that whoever waits for the file never reads half of it
+                draft = options.ready_file.with_name(f".{options.ready_file.name}.draft")
+                addresses = {"api_url": cdn.api_url, "edge_url": cdn.edge_url, "origin_url": cdn.origin_url}
+                draft.write_text(json.dumps(addresses) + "\n", encoding="utf-8")
+                draft.replace(options.ready_file)
             print(_greeting(cdn, host=hosts[0], token=options.token), flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -122,21 +126,9 @@ Ctrl-C ends it. Calls to the API:"""
 
 def _log(call: Call) -> None:
     status = "no answer" if call.status is None else str(call.status)
-    what = [call.kind, *call.entries] if call.kind else []
-    print(*map(_printable, [call.method, call.path, *what]), "->", status, call.req_id or "", flush=True)
-
-
-def _printable(text: str) -> str:
-    """Keep a call on its line, whatever was sent."""
-    return text if text.isascii() and text.isprintable() else ascii(text)
-
-
-def _write_ready_file(path: Path, cdn: Sandbox) -> None:
-    """Write the addresses in one step, so that whoever waits for the file never reads half of it."""
-    draft = path.with_name(f".{path.name}.draft")
-    addresses = {"api_url": cdn.api_url, "edge_url": cdn.edge_url, "origin_url": cdn.origin_url}
-    draft.write_text(json.dumps(addresses) + "\n", encoding="utf-8")
-    draft.replace(path)
+    sent = [call.method, call.path, *([call.kind, *call.entries] if call.kind else [])]
+    on_a_line = (text if text.isascii() and text.isprintable() else ascii(text) for text in sent)
+    print(*on_a_line, "->", status, call.req_id or "", flush=True)
 
 
 if __name__ == "__main__":

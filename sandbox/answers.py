@@ -17,15 +17,15 @@ class Refused(Exception):  # noqa: N818  it is an answer, not an error of the sa
         self.reply = reply
 
 
-def json_reply(status: int, document: object) -> Reply:
-    """Answer with a JSON document."""
-    return Reply(status, headers=_type("application/json"), body=json.dumps(document).encode())
+def json_reply(status: int, document: dict[str, object]) -> Reply:
+    """Answer with a JSON object."""
+    return text_reply(status, json.dumps(document))
 
 
 def text_reply(status: int, body: str) -> Reply:
     """Answer with a text whose type shows in its first letter, as faults are written."""
     kind = "application/json" if body.lstrip()[:1] in {"{", "["} else "text/html"
-    return Reply(status, headers=_type(kind), body=body.encode())
+    return Reply(status, headers=Headers((("Content-Type", kind), ("Server", "Werkzeug"))), body=body.encode())
 
 
 def page(status: int) -> Reply:
@@ -52,26 +52,10 @@ def accepted(req_id: str, *, shape: Shape, rate: float = 100.0) -> Reply:
     return json_reply(200, {"zt_api": {"ret": 0, "msg": "OK", **reply_id, "success_rate": rate}})
 
 
-def failed_inside(req_id: str) -> Reply:
-    """Report a failure under HTTP 200; the id is there, and means nothing."""
-    return json_reply(200, {"zt_api": {"ret": 1, "msg": "FAILED", "reqId": req_id, "success_rate": 0.0}})
-
-
-def unauthorized() -> Reply:
-    """Refuse a call without a token."""
-    return text_reply(401, "Unauthorized")
-
-
-def login_failed() -> Reply:
-    """Refuse a login, under HTTP 200 as the service does."""
-    message = "The request you have made requires authentication."
-    return json_reply(200, {"error": {"code": 401, "message": message, "title": "Unauthorized"}})
-
-
-def malformed_login() -> Reply:
-    """Refuse a login whose name or password broke the JSON that the service makes of it."""
-    message = "Malformed json in request body"
-    return json_reply(200, {"error": {"code": 400, "message": message, "title": "Bad Request"}})
+def login_refused(code: int) -> Reply:
+    """Refuse a login, under HTTP 200 as the service does: 401, or 400 for what broke the JSON that it makes of it."""
+    messages = {400: "Malformed json in request body", 401: "The request you have made requires authentication."}
+    return json_reply(200, {"error": {"code": code, "message": messages[code], "title": HTTPStatus(code).phrase}})
 
 
 def token_document(token: str, *, issued: str, expires: str, user: str, project: str) -> Reply:
@@ -87,7 +71,3 @@ def token_document(token: str, *, issued: str, expires: str, user: str, project:
             }
         },
     )
-
-
-def _type(name: str) -> Headers:
-    return Headers((("Content-Type", name), ("Server", "Werkzeug")))

@@ -2,16 +2,18 @@
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sandbox import answers, submissions
 from sandbox.accounts import Account
 from sandbox.answers import Refused, Shape
 from sandbox.cache import Cache
 from sandbox.clock import Clock, iso_date
-from sandbox.keys import Key
-from sandbox.submissions import Submission
 from sandbox.tasks import EVERYDAY_PROVIDERS, End, Provider, Tasks, live_document
 from sandbox.wire import Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PURGE = "/cdn_api/purge"
 PREFETCH = "/cdn_api/prefetch"
@@ -70,49 +72,40 @@ class Api:
 
     def answer(self, request: Request, terms: Terms) -> Answer:
         """Carry out a call, or refuse it."""
-        try:
-            return self._dispatch(request, terms=terms)
-        except Refused as refusal:
-            return Answer(refusal.reply)
-
-    def _dispatch(self, request: Request, *, terms: Terms) -> Answer:
-        routes = {
-            ("POST", PURGE): lambda: self._purge(request, terms=terms),
-            ("POST", PREFETCH): lambda: self._prefetch(request, terms=terms),
+        asked_after = (REQ_STATUS, *((PURGE, PREFETCH) if self._service.has_live_call else ()))
+        routes: dict[tuple[str, str], Callable[[], Answer]] = {
+            ("POST", PURGE): lambda: self._submit(request, terms=terms),
+            ("POST", PREFETCH): lambda: self._submit(request, terms=terms),
             ("POST", TOKENS): lambda: Answer(self._log_in(request)),
-            ("GET", f"{REQ_STATUS}/"): lambda: Answer(self._report(request)),
+            **{("GET", f"{call}/"): lambda: Answer(self._report(request)) for call in asked_after},
         }
-        if self._service.has_live_call:
-            routes |= {("GET", f"{kind}/"): lambda: Answer(self._report_live(request)) for kind in (PURGE, PREFETCH)}
         parent = request.path[: request.path.rfind("/") + 1]
         path = parent if any(path == parent for _, path in routes) else request.path
-        if (request.method, path) in routes:
+        if (request.method, path) not in routes:
+            return Answer(answers.page(405 if any(path == known for _, known in routes) else 404))
+        try:
             return routes[request.method, path]()
-        return Answer(answers.page(405 if any(path == known for _, known in routes) else 404))
+        except Refused as refusal:
+            return Answer(refusal.reply)
 
     def _authenticate(self, request: Request) -> None:
         token = request.headers.get("X-Auth-Token", "")
         if not token:
-            raise Refused(answers.unauthorized())
+            raise Refused(answers.text_reply(401, "Unauthorized"))
         if not self._account.accepts(token):
             raise Refused(answers.error(400, "invalid token"))
 
-    def _purge(self, request: Request, *, terms: Terms) -> Answer:
-        self._authenticate(request)
-        submission = submissions.read_submission(submissions.read_document(request))
-        keys = submissions.check(submission, owns=self._account.owns)
-        return self._accept(submission.kind, submission, keys=keys, terms=terms)
-
-    def _prefetch(self, request: Request, *, terms: Terms) -> Answer:
+    def _submit(self, request: Request, *, terms: Terms) -> Answer:
         self._authenticate(request)
         document = submissions.read_document(request)
-        if "urls" not in document:
-            raise Refused(answers.error(404, "can not found key 'urls'"))
-        submission = submissions.read_submission({"urls": document["urls"]})
+        is_prefetch = request.path == PREFETCH
+        if is_prefetch:
+            if "urls" not in document:
+                raise Refused(answers.error(404, "can not found key 'urls'"))
+            document = {"urls": document["urls"]}
+        submission = submissions.read_submission(document)
         keys = submissions.check(submission, owns=self._account.owns)
-        return self._accept("prefetch", submission, keys=keys, terms=terms)
-
-    def _accept(self, kind: str, submission: Submission, *, keys: tuple[Key, ...], terms: Terms) -> Answer:
+        kind = "prefetch" if is_prefetch else submission.kind
         now = self._clock()
         due = now + self._propagation
         if terms.end == "success":
@@ -129,7 +122,7 @@ class Api:
         else:
             token = self._account.log_in(*(_paste(document.get(name)) for name in ("username", "password")))
         if token is None:
-            return answers.login_failed()
+            return answers.login_refused(401)
         return answers.token_document(
             token.text,
             issued=iso_date(token.issued_at),
@@ -140,18 +133,16 @@ class Api:
 
     def _report(self, request: Request) -> Reply:
         self._authenticate(request)
-        task = self._tasks.find(request.path.rpartition("/")[2])
+        call, _, req_id = request.path.rpartition("/")
+        task, now = self._tasks.find(req_id), self._clock()
+        if call != REQ_STATUS:
+            if task is None or not self._service.providers:
+                return answers.error(404, "can not found sp")
+            return answers.json_reply(200, live_document(task, self._service.providers, now))
         if task is None:
             return answers.error(404, "task id can not found")
         user = self._account.username or "sandbox"
-        return answers.json_reply(200, task.document(self._clock(), user=user, project=self._account.project))
-
-    def _report_live(self, request: Request) -> Reply:
-        self._authenticate(request)
-        task = self._tasks.find(request.path.rpartition("/")[2])
-        if task is None or not self._service.providers:
-            return answers.error(404, "can not found sp")
-        return answers.json_reply(200, live_document(task, self._service.providers, self._clock()))
+        return answers.json_reply(200, task.document(now, user=user, project=self._account.project))
 
 
 def _paste(text: object) -> object:
@@ -159,8 +150,8 @@ def _paste(text: object) -> object:
     if not isinstance(text, str):
         return text
     if not text.isascii():
-        raise Refused(answers.malformed_login())
+        raise Refused(answers.login_refused(400))
     try:
         return json.loads(f'{{"pasted": "{text}"}}')["pasted"]
     except ValueError:
-        raise Refused(answers.login_failed() if "\\" in text else answers.malformed_login()) from None
+        raise Refused(answers.login_refused(401 if "\\" in text else 400)) from None

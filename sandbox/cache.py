@@ -31,12 +31,15 @@ class Order:
     def covers(self, key: Key) -> bool:
         """Tell whether an object is meant."""
         if self.kind == "dirs":
-            return any(key.lies_in(folder) for folder in self.keys)
+            return any(key.host == folder.host and key.target.startswith(folder.target) for folder in self.keys)
         return key in self.keys
 
 
 class Cache:
-    """Entries that stay until a purge of them has taken effect."""
+    """Entries that stay until a purge of them has taken effect.
+
+    `on_order` is called after each order: for a store elsewhere, which does not ask by itself.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,18 +48,14 @@ class Cache:
         self._pending: list[Order] = []
         self._applied: list[Order] = []
         self._wanted: dict[Key, None] = {}
-        self._on_order: Callable[[], None] = lambda: None
-
-    def watch(self, on_order: Callable[[], None]) -> None:
-        """Have a function called after each order: for a store elsewhere, which does not ask by itself."""
-        self._on_order = on_order
+        self.on_order: Callable[[], None] = lambda: None
 
     def order(self, kind: str, keys: Iterable[Key], *, due: float) -> None:
         """Take a purge (`urls`, `dirs`) or a `prefetch` that takes effect at a moment."""
         with self._lock:
             self._pending.append(Order(kind, tuple(keys), due=due))
             self._pending.sort(key=lambda order: order.due)
-        self._on_order()
+        self.on_order()
 
     def next_due(self) -> float | None:
         """Return when the next order takes effect, if there is one."""
@@ -106,12 +105,10 @@ class Cache:
     def _settle(self) -> None:
         now = self._clock()
         while self._pending and self._pending[0].due <= now:
-            self._apply(self._pending.pop(0))
-
-    def _apply(self, order: Order) -> None:
-        if order.kind == "prefetch":
-            self._wanted.update(dict.fromkeys(order.keys))
-            return
-        self._applied.append(order)
-        self._entries = {key: entry for key, entry in self._entries.items() if not order.covers(key)}
-        self._wanted = {key: None for key in self._wanted if not order.covers(key)}
+            order = self._pending.pop(0)
+            if order.kind == "prefetch":
+                self._wanted.update(dict.fromkeys(order.keys))
+                continue
+            self._applied.append(order)
+            self._entries = {key: entry for key, entry in self._entries.items() if not order.covers(key)}
+            self._wanted = {key: None for key in self._wanted if not order.covers(key)}

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sandbox import Fault, Sandbox
-from sandbox.runner import Step, run_step
+from sandbox.runner import run_step
 
 HOST = "static.example.com"
 TOKEN = "demo-token"  # noqa: S105 - opens nothing but the sandbox
@@ -80,7 +80,8 @@ def show(cdn: Sandbox, workspace: Path, before: str) -> int:
     )
     say(step.log)
     title("5. What later steps get")
-    show_outputs(step)
+    for name, value in step.outputs.items():
+        say(f"  {name:16} {value if len(value) < 100 else value[:96] + ' ...'}")
     title("6. The job summary, as Markdown")
     say(step.summary)
 
@@ -113,12 +114,6 @@ def look(cdn: Sandbox, urls: Iterable[str]) -> int:
             say(f"  {state}  {edge.status}  {edge.cache:4}  {edge.body.decode().strip()[:40]:42} {path}")
     say(f"  {stale} URLs are stale (the levels are counted, not listed)")
     return stale
-
-
-def show_outputs(step: Step) -> None:
-    """Print the outputs of a step, one a line, the long ones cut."""
-    for name, value in step.outputs.items():
-        say(f"  {name:16} {value if len(value) < 100 else value[:96] + ' ...'}")
 
 
 def commit(workspace: Path, files: dict[str, str], message: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from http.client import HTTPException
 
-from sandbox.cache import Cache, Entry
+from sandbox.cache import Cache
 from sandbox.keys import Key, key_of, split_url
 from sandbox.wire import Headers, Reply, Request
 
@@ -31,7 +31,7 @@ class Edge:
         self.settle()
         entry = self._cache.look_up(key)
         if entry is not None:
-            return self._from_cache(entry)
+            return _marked(entry.reply, verdict="HIT", age=self._cache.age(entry))
         return self._from_origin(key)
 
     def is_cached(self, key: Key) -> bool:
@@ -43,9 +43,6 @@ class Edge:
         """Pull in what prefetches asked for, now that they are due."""
         for key in self._cache.take_wanted():
             self._from_origin(key)
-
-    def _from_cache(self, entry: Entry) -> Reply:
-        return _marked(entry.reply, verdict="HIT", age=self._cache.age(entry))
 
     def _from_origin(self, key: Key) -> Reply:
         ticket = self._cache.begin_fetch()

@@ -5,12 +5,12 @@
 
 import re
 import threading
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sandbox import answers
 from sandbox.answers import Shape
-from sandbox.tasks import new_req_id
 from sandbox.wire import Headers, Reply
 
 KINDS = {
@@ -110,11 +110,13 @@ def parse_fault(text: str) -> Fault:
         return Fault(kind, times=times, path=path)
     match kind:
         case "status" | "interim":
-            return Fault(kind, times=times, path=path, status=_status(value))
+            status = _checked("status", value, r"[1-9]\d\d", "an HTTP status of three digits")
+            return Fault(kind, times=times, path=path, status=int(status))
         case "bad-status-line":
-            return Fault(kind, times=times, path=path, status=_odd_status(value))
+            return Fault(kind, times=times, path=path, status=int(_checked(kind, value, r"-?\d{1,9}", "a number")))
         case "hang" | "drip":
-            return Fault(kind, times=times, path=path, seconds=_seconds(kind, value))
+            seconds = _checked(kind, value, r"\d+(\.\d+)?", "a number of seconds")
+            return Fault(kind, times=times, path=path, seconds=float(seconds))
         case "redirect":
             return Fault(kind, times=times, path=path, location=value)
         case _:
@@ -122,22 +124,10 @@ def parse_fault(text: str) -> Fault:
             raise ValueError(f"fault {kind}: it takes no value, so {value!r} is one too many")
 
 
-def _status(value: str) -> int:
-    if not re.fullmatch(r"[1-9]\d\d", value, re.ASCII):
-        raise ValueError(f"fault status: {value!r} is not an HTTP status of three digits")
-    return int(value)
-
-
-def _odd_status(value: str) -> int:
-    if not re.fullmatch(r"-?\d{1,9}", value, re.ASCII):
-        raise ValueError(f"fault bad-status-line: {value!r} is not a number")
-    return int(value)
-
-
-def _seconds(kind: str, value: str) -> float:
-    if not re.fullmatch(r"\d+(\.\d+)?", value, re.ASCII):
-        raise ValueError(f"fault {kind}: {value!r} is not a number of seconds")
-    return float(value)
+def _checked(kind: str, value: str, pattern: str, what: str) -> str:
+    if not re.fullmatch(pattern, value, re.ASCII):
+        raise ValueError(f"fault {kind}: {value!r} is not {what}")
+    return value
 
 
 HUGE = 5 * 1024 * 1024
@@ -162,7 +152,8 @@ def scripted_reply(fault: Fault, *, shape: Shape) -> Reply | None:
         case "no-reqid":
             reply = answers.accepted("", shape=shape)
         case "ret":
-            reply = answers.failed_inside(new_req_id())
+            failed = {"ret": 1, "msg": "FAILED", "reqId": str(uuid.uuid1()), "success_rate": 0.0}
+            reply = answers.json_reply(200, {"zt_api": failed})
         case "huge":
             reply = answers.json_reply(200, {"padding": "x" * HUGE})
         case _:

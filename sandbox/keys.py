@@ -13,10 +13,6 @@ class Key:
     host: str
     target: bytes
 
-    def lies_in(self, folder: "Key") -> bool:
-        """Tell whether this object is below a directory."""
-        return self.host == folder.host and self.target.startswith(folder.target)
-
 
 def without_port(authority: str) -> str:
     """Cut off the port; the case stays."""

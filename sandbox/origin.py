@@ -23,7 +23,15 @@ class Origin:
         file = self._locate(request.target)
         if file is None:
             return Reply(404, headers=Headers((("Content-Type", "text/plain"),)), body=b"not found\n")
-        return _read(file)
+        body = file.read_bytes()
+        media_type, _ = mimetypes.guess_type(f"name{file.suffix}")
+        headers = (
+            ("Content-Type", media_type or "application/octet-stream"),
+            ("ETag", f'"{hashlib.sha256(body).hexdigest()[:32]}"'),
+            ("Last-Modified", http_date(file.stat().st_mtime)),
+            ("Content-Length", str(len(body))),
+        )
+        return Reply(200, headers=Headers(headers), body=body)
 
     def _locate(self, target: bytes) -> Path | None:
         path = unquote_to_bytes(target.partition(b"?")[0])
@@ -38,15 +46,3 @@ class Origin:
         except (OSError, ValueError, RuntimeError):  # absent, a NUL or an endless name, a loop of links
             return None
         return file if file.is_relative_to(self._folder) and file.is_file() else None
-
-
-def _read(file: Path) -> Reply:
-    body = file.read_bytes()
-    media_type, _ = mimetypes.guess_type(f"name{file.suffix}")
-    headers = (
-        ("Content-Type", media_type or "application/octet-stream"),
-        ("ETag", f'"{hashlib.sha256(body).hexdigest()[:32]}"'),
-        ("Last-Modified", http_date(file.stat().st_mtime)),
-        ("Content-Length", str(len(body))),
-    )
-    return Reply(200, headers=Headers(headers), body=body)

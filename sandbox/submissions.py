@@ -64,7 +64,10 @@ def check(submission: Submission, *, owns: Callable[[str], bool]) -> tuple[Key, 
         raise Refused(answers.error(404, "can not found sp"))
     if len(submission.entries) > MOST_ENTRIES:
         raise Refused(answers.error(400, f"At most {MOST_ENTRIES} entries can be submitted at a time"))
-    hosts = {_host_of(entry) for entry in submission.entries}
+    try:
+        hosts = {without_port(split_url(entry)[0]) for entry in submission.entries}
+    except ValueError as problem:
+        raise Refused(answers.error(400, str(problem))) from None
     if len(hosts) > 1:
         raise Refused(answers.error(400, "A single host name can only be submitted at a time"))
     host = hosts.pop()
@@ -74,11 +77,3 @@ def check(submission: Submission, *, owns: Callable[[str], bool]) -> tuple[Key, 
         if submission.kind == "dirs" and not entry.endswith("/"):
             raise Refused(answers.error(400, f"{entry} is not a directory: it must end in /"))
     return tuple(map(key_of_url, submission.entries))
-
-
-def _host_of(entry: str) -> str:
-    try:
-        authority, _ = split_url(entry)
-    except ValueError as problem:
-        raise Refused(answers.error(400, str(problem))) from None
-    return without_port(authority)

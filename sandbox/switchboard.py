@@ -56,23 +56,17 @@ class Switchboard:
 
     def _answer(self, connection: socket.socket, request: Request, *, fault: Fault | None) -> Answer | None:
         """Return the answer, or None when there will be none."""
-        if fault is not None and self._falls_silent(connection, fault):
+        kind = fault.kind if fault else ""
+        if kind == "reset":
+            return None
+        if fault and kind == "hang" and (self.closing.wait(fault.seconds) or _has_left(connection)):
             return None
         self.settle()
         reply = scripted_reply(fault, shape=self.shape) if fault is not None else None
-        if reply is not None:
-            answer = Answer(reply)
-        else:
-            answer = self.answer(request, TERMS.get(fault.kind if fault else "", Terms()))
+        answer = self.answer(request, TERMS.get(kind, Terms())) if reply is None else Answer(reply)
         if request.path == PURGE:
             self.closing.wait(self.latency)
         return answer
-
-    def _falls_silent(self, connection: socket.socket, fault: Fault) -> bool:
-        """Tell, perhaps after a while, whether a call is to be dropped before anything is done."""
-        if fault.kind == "hang":
-            return self.closing.wait(fault.seconds) or _has_left(connection)
-        return fault.kind == "reset"
 
     def _deliver(self, connection: socket.socket, answer: Answer, *, fault: Fault | None, number: int) -> bool:
         """Send an answer and tell whether it went out whole; the record is made before the last byte."""

@@ -28,13 +28,9 @@ class Task:
     end: End
     is_ended: bool = True
 
-    def status(self, now: float) -> str:
-        """Return how far the task is."""
-        return self.end if now >= self.due and self.is_ended else "run"
-
     def document(self, now: float, *, user: str, project: str) -> dict[str, object]:
         """Describe the task as `req_status` does."""
-        status = self.status(now)
+        status = self.end if now >= self.due and self.is_ended else "run"
         return {
             "task": {
                 "taskId": self.req_id,
@@ -59,7 +55,8 @@ class Tasks:
 
     def add(self, kind: str, entries: tuple[str, ...], *, created_at: float, due: float, end: End) -> Task:
         """Note a task under a new id."""
-        task = Task(new_req_id(), kind, entries, created_at=created_at, due=due, end=end, is_ended=self._are_ended)
+        req_id = str(uuid.uuid1())  # as the service makes them
+        task = Task(req_id, kind, entries, created_at=created_at, due=due, end=end, is_ended=self._are_ended)
         with self._lock:
             self._tasks[task.req_id] = task
         return task
@@ -68,11 +65,6 @@ class Tasks:
         """Return the task of an id, if there is one."""
         with self._lock:
             return self._tasks.get(req_id)
-
-
-def new_req_id() -> str:
-    """Return an id of the kind the service hands out."""
-    return str(uuid.uuid1())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from string import ascii_letters, digits
 from tempfile import TemporaryDirectory
 from typing import Final, Literal, get_args
 
-from sandbox.cache import Cache, Order
+from sandbox.cache import Cache
 from sandbox.clock import Clock
 from sandbox.keys import Key, key_of
 from sandbox.listener import EVERY_ADDRESS, Listener, Opened, serve_replies
@@ -222,7 +222,7 @@ class VarnishEdge(Opened):
         """Enter each part on the stack."""
         stack.enter_context(self._backend)
         stack.enter_context(self._varnishd)
-        self._cache.watch(self._take_order)
+        self._cache.on_order = self._take_order
         self._timekeeper.start()
         stack.callback(self._rest)
 
@@ -247,7 +247,12 @@ class VarnishEdge(Opened):
         with self._lock:
             for order in self._cache.purges_since(self._ticket):
                 self._fetches.wait()
-                self._purge(order)
+                for key in order.keys:
+                    if order.kind == "dirs":  # everything whose `x-key` begins as the directory does
+                        pattern = "^" + _literally(key.host.encode() + key.target)
+                        self._carry_out("BAN", Key(key.host, b"/"), headers=[f"X-Pattern: {pattern}"])
+                    else:
+                        self._carry_out("PURGE", key, acceptable={200, REFUSED})
                 self._ticket += 1
             for key in self._cache.take_wanted():
                 with suppress(ValueError):  # a prefetch of what no request line can hold
@@ -258,13 +263,6 @@ class VarnishEdge(Opened):
         now = self._clock()
         self.settle()
         return now
-
-    def _purge(self, order: Order) -> None:
-        for key in order.keys:
-            if order.kind == "dirs":
-                self._carry_out("BAN", Key(key.host, b"/"), headers=[f"X-Pattern: {pattern_below(key)}"])
-            else:
-                self._carry_out("PURGE", key, acceptable={200, REFUSED})
 
     def _look_up(self, key: Key) -> bool:
         return self._carry_out("PEEK", key, acceptable={200, 404, REFUSED}) == 200
@@ -298,11 +296,6 @@ class VarnishEdge(Opened):
         self._closing = True
         self._ordered.set()
         self._timekeeper.join()
-
-
-def pattern_below(folder: Key) -> str:
-    """Return the regular expression for the `x-key` of what is below a directory."""
-    return "^" + _literally(folder.host.encode() + folder.target)
 
 
 def _literally(data: bytes) -> str:

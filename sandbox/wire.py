@@ -80,8 +80,20 @@ def read_request(stream: BinaryIO) -> Request | None:
     target, _, version = rest.rpartition(b" ")
     if not method or not target or b"\r" in target or not version.startswith(b"HTTP/1."):
         raise BadRequest("not an HTTP/1 request line")
-    headers = _read_headers(stream)
-    return Request(method.decode("latin-1"), target, headers=headers, body=_read_body(stream, headers))
+    pairs = []
+    while line := _read_line(stream):
+        name, colon, value = line.decode("latin-1").partition(":")
+        if not colon:
+            raise BadRequest("header line without a colon")
+        pairs.append((name, value.strip()))
+    headers = Headers(tuple(pairs))
+    length = headers.get("Content-Length", "0")
+    if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
+        raise BadRequest("bad Content-Length")
+    body = stream.read(int(length))
+    if len(body) < int(length):
+        raise BadRequest("body cut short")
+    return Request(method.decode("latin-1"), target, headers=headers, body=body)
 
 
 def _read_line(stream: BinaryIO) -> bytes:
@@ -89,26 +101,6 @@ def _read_line(stream: BinaryIO) -> bytes:
     if len(line) > LONGEST_LINE:
         raise BadRequest("line too long")
     return line.rstrip(b"\r\n")
-
-
-def _read_headers(stream: BinaryIO) -> Headers:
-    pairs = []
-    while line := _read_line(stream):
-        name, colon, value = line.decode("latin-1").partition(":")
-        if not colon:
-            raise BadRequest("header line without a colon")
-        pairs.append((name, value.strip()))
-    return Headers(tuple(pairs))
-
-
-def _read_body(stream: BinaryIO, headers: Headers) -> bytes:
-    length = headers.get("Content-Length", "0")
-    if not (length.isascii() and length.isdigit()) or int(length) > LARGEST_BODY:
-        raise BadRequest("bad Content-Length")
-    body = stream.read(int(length))
-    if len(body) < int(length):
-        raise BadRequest("body cut short")
-    return body
 
 
 def render(reply: Reply, *, version: str = "HTTP/1.1", with_body: bool = True) -> bytes:

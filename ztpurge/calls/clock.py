@@ -8,11 +8,14 @@ import time
 
 
 class Clock:
-    """The real clock; a test passes one of its own."""
+    """The real clock; a test passes one of its own.
+
+    `stopped_at`: when `stop` was first called, on this clock; infinity if it was not.
+    """
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self._stopped_at = float("inf")
+        self.stopped_at = float("inf")
 
     def now(self) -> float:
         """Return seconds on a clock that never jumps."""
@@ -32,13 +35,9 @@ class Clock:
 
     def stop(self) -> None:
         """Ask everybody who waits by this clock to come to an end."""
-        self._stopped_at = min(self._stopped_at, self.now())
+        self.stopped_at = min(self.stopped_at, self.now())
         self._stop.set()
 
     def stopped(self) -> bool:
         """Say whether `stop` was called."""
         return self._stop.is_set()
-
-    def stopped_at(self) -> float:
-        """Return when `stop` was first called, on this clock; infinity if it was not."""
-        return self._stopped_at

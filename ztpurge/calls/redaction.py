@@ -36,7 +36,7 @@ class Secrets:
 
     def __init__(self, *secrets: str) -> None:
         self._lock = threading.Lock()
-        # what is known of, but made into expressions only for a text to look through: many runs have none
+        # spellings, and expressions of more of them, that are made only for a text to look through: many runs have none
         self._unspelled: list[tuple[Iterator[str], Iterable[str]]] = []
         self._spellings: frozenset[str] = frozenset()
         self._escapes: dict[re.Pattern[str], None] = {}
@@ -49,14 +49,17 @@ class Secrets:
         lines = [line.strip() for line in secret.splitlines()]
         parts = {secret, secret.strip(), *(line for line in lines if len(line) >= _SHORTEST_LINE)}
         parts = {part for part in parts if part.strip()}
-        self._learn((spelling for part in parts for spelling in _spellings(part)), map(_in_any_escape, parts))
+        spellings = (spelling for part in parts for spelling in _spellings(part))
+        with self._lock:
+            self._unspelled.append((spellings, map(_in_any_escape, parts)))
 
     def add_login(self, username: str, password: str) -> None:
         """Learn a password, and the form that Basic authentication gives it together with its name (RFC 7617)."""
         self.add(password)
         if password:
             encoded = {_base64(data) for data in _encoded(f"{username}:{password}")}
-            self._learn(spelling for text in encoded for spelling in _quoted(text))
+            with self._lock:
+                self._unspelled.append(((spelling for text in encoded for spelling in _quoted(text)), ()))
 
     def redact(self, text: str) -> str:
         """Return a text with all secrets blotted out; where several overlap, all of it."""
@@ -96,17 +99,12 @@ class Secrets:
                 return BLOT
         return value
 
-    def _learn(self, spellings: Iterator[str], escapes: Iterable[str] = ()) -> None:
-        """Learn spellings, and regular expressions of more of them."""
-        with self._lock:
-            self._unspelled.append((spellings, escapes))
-
     def _spell(self) -> None:
         with self._lock:
             known = self._spellings.union(*(filter(None, spellings) for spellings, _ in self._unspelled))
             if known != self._spellings:
                 longest_first = sorted(known, key=lambda spelling: (-len(spelling), spelling))
-                any_of_them = "|".join(map(_sought, longest_first))
+                any_of_them = "|".join(_apart_if_short(re.escape(spelling), spelling) for spelling in longest_first)
                 self._escapes |= dict.fromkeys(_anywhere(one) for _, escapes in self._unspelled for one in escapes)
                 self._patterns = (_anywhere(any_of_them), *self._escapes)
                 self._spellings = known
@@ -132,7 +130,12 @@ def check_proxies(environ: Mapping[str, str]) -> Iterator[ZtpurgeError]:
     """Yield an error for each variable that names no proxy, without a word of what it holds."""
     for variable in _PROXIES:
         value = environ.get(variable, "").strip()
-        if value and not _is_proxy(value):
+        try:
+            parts = urlsplit(value if "://" in value else f"http://{value}")
+            is_proxy = bool(parts.hostname) and parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f]", value)
+        except ValueError:
+            is_proxy = False
+        if value and not is_proxy:
             yield ZtpurgeError(
                 "it is not the address of a proxy",
                 remedy="Write it as http://host:port; in a name and password before it, percent-encode all but "
@@ -141,26 +144,14 @@ def check_proxies(environ: Mapping[str, str]) -> Iterator[ZtpurgeError]:
             )
 
 
-def _is_proxy(value: str) -> bool:
-    try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
-        return bool(parts.hostname) and parts.port != 0 and not re.search(r"[\s\x00-\x1f\x7f]", value)
-    except ValueError:
-        return False
-
-
 def _anywhere(expression: str) -> re.Pattern[str]:
     # looked for at each place, since another one may begin inside the last one found
     # %2f is %2F, and a host's name comes back in lower case
     return re.compile(f"(?=({expression}))", re.IGNORECASE)
 
 
-def _sought(spelling: str) -> str:
-    return _apart(re.escape(spelling)) if len(spelling) < _SHORT else re.escape(spelling)
-
-
-def _apart(expression: str) -> str:
-    return rf"(?<![^\W_])(?:{expression})(?![^\W_])"
+def _apart_if_short(expression: str, text: str) -> str:
+    return rf"(?<![^\W_])(?:{expression})(?![^\W_])" if len(text) < _SHORT else expression
 
 
 def _in_any_escape(secret: str) -> str:
@@ -171,7 +162,7 @@ def _in_any_escape(secret: str) -> str:
     spared = _SPARED if len(secret) > _VERY_LONG else frozenset()
     characters = [character if character in spared else _in_each_escape(character) for character in secret]
     if len(secret) < _LONG:
-        return _apart("".join(characters)) if len(secret) < _SHORT else "".join(characters)
+        return _apart_if_short("".join(characters), secret)
     step = max(len(secret) // 50, 1)
     pieces = ["".join(characters[start : start + step]) for start in range(_SHORT, len(secret), step)]
     return "".join(characters[:_SHORT]) + "(?:".join(["", *pieces]) + ")?" * len(pieces)

@@ -93,11 +93,11 @@ class Scheduler:
     grace_at_stop: float = _GRACE_AT_STOP
 
     def until(self, end: float, limit: str) -> Scheduler:
-        """Return the same with an earlier end that `limit` sets; the same altogether if its own is earlier."""
+        """Return a scheduler with an earlier end that `limit` sets, this one if its own is earlier."""
         return replace(self, end=end, limit=limit) if end < self.end else self
 
     def within(self, seconds: float, limit: str) -> Scheduler:
-        """Return the same with an end in so many seconds, or its own before that."""
+        """Return a scheduler with an end in so many seconds, this one if its own is earlier."""
         return self.until(self.clock.now() + seconds, limit)
 
     def why_over(self) -> str:
@@ -161,7 +161,7 @@ class Scheduler:
             try:
                 item, result, error = ended.get(timeout=_GLANCE)
             except queue.Empty:
-                over_at = min(self.end + _GRACE_AT_END, self.clock.stopped_at() + self.grace_at_stop)
+                over_at = min(self.end + _GRACE_AT_END, self.clock.stopped_at + self.grace_at_stop)
                 if self.clock.now() >= over_at:
                     return
                 continue

@@ -68,14 +68,14 @@ class Session(requests.Session):
         TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
         """
         with _typed_errors(timeout, secrets), self._send(request, timeout) as response:
-            named = {name: secrets.redact(value) for name, value in _named(response).items()}
+            headers = {name.lower(): secrets.redact(value) for name, value in response.headers.items()}
             _, _, odd_status = (response.reason or "").partition(_NO_HTTP_STATUS)
             body = bytearray()
-            for chunk in _chunks(response, decode=True):
+            while chunk := response.raw.read1(_CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > most:
                     raise ApiError(Failure.UNREADABLE, f"the answer is longer than {most} bytes")
-            return Answer(response.status_code, named, bytes(body), for_log(secrets.redact(odd_status), limit=80))
+            return Answer(response.status_code, headers, bytes(body), for_log(secrets.redact(odd_status), limit=80))
 
     @contextlib.contextmanager
     def receive(self, url: str, *, headers: Mapping[str, str], timeout: float, secrets: Secrets) -> Iterator[Incoming]:
@@ -90,7 +90,9 @@ class Session(requests.Session):
             _typed_errors(timeout, secrets),
             asking.run(self._send, Request("GET", url, headers), timeout) as response,
         ):
-            yield Incoming(response.status_code, _named(response), _chunks(response, decode=False))
+            named = {name.lower(): value for name, value in response.headers.items()}
+            chunks = iter(lambda: response.raw.read1(_CHUNK, decode_content=False), b"")
+            yield Incoming(response.status_code, named, chunks)
 
     def _send(self, request: Request, timeout: float) -> requests.Response:
         return self.request(
@@ -157,15 +159,6 @@ def _why_unsent(error: BaseException | None) -> Failure | None:
             return Failure.AWAY
         error = error.__cause__ or error.__context__
     return None
-
-
-def _named(response: requests.Response) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
-
-
-def _chunks(response: requests.Response, *, decode: bool) -> Iterator[bytes]:
-    while chunk := response.raw.read1(_CHUNK, decode_content=decode):
-        yield chunk
 
 
 def _origin_of(error: BaseException, secrets: Secrets) -> str:

@@ -6,6 +6,7 @@ answer; where the two differ, both are accepted. An answer without a reqId is ne
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -110,7 +111,8 @@ def read_receipt(answer: Answer, *, now: float) -> Receipt:
     if ret is not None and ret != 0:
         raise _refusal(answer, facts, now)
     went_well = answer.status < 300 and not facts.get("error")
-    req_id = _req_id(facts)
+    given = facts.get("reqId")
+    req_id = read_req_id(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else None
     if req_id and went_well:
         return Receipt(req_id, _success_rate(facts))
     if req_id:
@@ -160,22 +162,18 @@ def _task(word: str, task: dict[str, Any]) -> Task:
     content = content if isinstance(content, str) else ""
     listed = _BETWEEN_URLS.split(content) if content else []
     is_cut = len(content) >= _CUT_AT  # a list that just fits looks the same
-    entries = tuple(filter(_is_url, listed[:-1] if is_cut else listed))
+    entries = []
+    for text in listed[:-1] if is_cut else listed:
+        with contextlib.suppress(ZtpurgeError):
+            parse_url(text)
+            entries.append(text)
     return Task(
         _ENDS.get(word, "pending"),
         for_log(word, limit=40),
         _TASK_KINDS.get(str(task.get("taskType")), "urls"),
-        entries,
+        tuple(entries),
         is_cut or len(entries) < len(listed),
     )
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parse_url(text)
-    except ZtpurgeError:
-        return False
-    return True
 
 
 def read_live(answer: Answer) -> Live:
@@ -259,26 +257,16 @@ def _document(body: bytes) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _req_id(facts: dict[str, Any]) -> str | None:
-    req_id = facts.get("reqId")
-    text = str(req_id) if isinstance(req_id, str | int) and not isinstance(req_id, bool) else ""
-    return text if _REQ_ID.fullmatch(text) else None
-
-
 def _success_rate(facts: dict[str, Any]) -> float | None:
     """Read the rate, which the document spells both ways: all if there is none, None if it is no percentage."""
-    rates = [facts[name] for name in ("success_rate", "successRate") if name in facts]
-    if not rates:
-        return 100.0
-    read = [_percentage(rate) for rate in rates]
-    return None if None in read else min(rate for rate in read if rate is not None)
-
-
-def _percentage(rate: object) -> float | None:
-    if isinstance(rate, str) and re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?\s*%?", rate):
-        rate = float(rate.rstrip("% "))
-    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    return float(rate) if is_number and 0 <= rate <= 100 else None  # type: ignore[operator, arg-type]
+    lowest = _ALL
+    for given in (facts.get("success_rate", _ALL), facts.get("successRate", _ALL)):
+        is_text = isinstance(given, str) and re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,6})?\s*%?", given)
+        rate = float(given.rstrip("% ")) if is_text else given
+        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= _ALL:
+            return None
+        lowest = min(lowest, float(rate))
+    return lowest
 
 
 def _refusal(answer: Answer, facts: dict[str, Any], now: float) -> ApiError:

@@ -20,7 +20,7 @@ from ztpurge.cdn.answers import WORDS, Live, Receipt, Task, find_token, read_liv
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.exchange import Answer
@@ -47,6 +47,12 @@ _REMEDIES = {
     Failure.NO_NAME: "Check the host in `api-url`",
 }
 _SENT = {Failure.TIMEOUT, Failure.UNREACHABLE}
+_ODD_CHARACTERS = {  # which the service's own JSON does not take as they are
+    "a quotation mark": r'["]',
+    "a backslash": r"[\\]",
+    "a character that is not ASCII": r"[^\x00-\x7f]",
+    "a control character": r"[\x00-\x1f]",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ class Cdn:
         except ApiError as error:
             if error.failure not in _REFUSALS:
                 raise
-            kinds = " and ".join(_odd_kinds(name + password))
+            kinds = " and ".join(kind for kind, one in _ODD_CHARACTERS.items() if re.search(one, name + password))
             remedy = (
                 f"Check the secrets behind `username` and `password`; they hold {kinds}, which the service may not "
                 "take: try a password without"
@@ -208,7 +214,10 @@ class Tokens:
             if under_way is None:
                 self._attempt = attempt
         if under_way is not None:
-            return _share(under_way, timeout)
+            try:
+                return under_way.result(timeout)
+            except TimeoutError as error:
+                raise ApiError(Failure.TIMEOUT, f"no token within {timeout:.3g} s") from error
         try:
             token = self._log_in(timeout)
         except BaseException as error:
@@ -223,18 +232,3 @@ class Tokens:
             self._token = token
         attempt.set_result(token)
         return token
-
-
-def _share(attempt: Future[str], timeout: float) -> str:
-    try:
-        return attempt.result(timeout)
-    except TimeoutError as error:
-        raise ApiError(Failure.TIMEOUT, f"no token within {timeout:.3g} s") from error
-
-
-def _odd_kinds(text: str) -> Iterator[str]:
-    """Name the kinds of characters that the service's own JSON does not take as they are."""
-    yield from (["a quotation mark"] if '"' in text else [])
-    yield from (["a backslash"] if "\\" in text else [])
-    yield from (["a character that is not ASCII"] if not text.isascii() else [])
-    yield from (["a control character"] if re.search(r"[\x00-\x1f]", text) else [])

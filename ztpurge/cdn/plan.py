@@ -12,7 +12,7 @@ from ztpurge.errors import ZtpurgeError
 from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 Kind = Literal["urls", "dirs", "prefetch"]
 BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one domain
@@ -54,7 +54,8 @@ def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
     directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
     folded: list[Folded] = []
     entries: list[tuple[Kind, str]] = []
-    for kind, entry in [*_each("urls", dict.fromkeys(urls)), *_each("dirs", dirs)]:
+    given: list[tuple[Kind, str]] = [*(("urls", url) for url in dict.fromkeys(urls)), *(("dirs", one) for one in dirs)]
+    for kind, entry in given:
         above = _directory_above(entry, directories, itself=kind == "urls")
         if above:
             folded.append(Folded(entry, above, kind))
@@ -65,7 +66,7 @@ def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
 
 def plan_prefetch(urls: Iterable[str]) -> Plan:
     """Plan the prefetch of URLs, by the same limits."""
-    return Plan(_batches(_each("prefetch", dict.fromkeys(urls))))
+    return Plan(_batches(("prefetch", url) for url in dict.fromkeys(urls)))
 
 
 def _batches(entries: Iterable[tuple[Kind, str]]) -> tuple[Batch, ...]:
@@ -88,10 +89,6 @@ def raise_if_too_many(plan: Plan, max_urls: int) -> None:
             remedy="If that is meant, raise `max-urls`; else purge a whole directory with `dirs`, or narrow `include`",
             place="max-urls",
         )
-
-
-def _each(kind: Kind, entries: Iterable[str]) -> Iterator[tuple[Kind, str]]:
-    return ((kind, entry) for entry in entries)
 
 
 def _directory_above(url: str, directories: frozenset[str], *, itself: bool) -> str | None:

@@ -27,6 +27,7 @@ _PAUSES = Pauses(first=1.0, longest=20.0)
 _LONGEST_QUESTION = 15.0  # seconds: a round is as long as its slowest, and all wait for the next
 _LONGEST_LIVE_QUESTION = 40.0  # the service asks one provider after another, 15 s each
 _MOST_SHOWN = 4  # providers
+_REMEDY_OF_FAILURE = "Run the job again"
 _MOST_MISSES = 5  # the service may know an id a moment after it gave it
 
 
@@ -130,7 +131,8 @@ class Waiting:
         if task is not None:
             now = replace(now, state=task.state, task=task)
             if task.state == "failed":
-                return replace(now, error=_failure(f"the service reports `{task.word}` for it"))
+                cause = f"the service reports `{task.word}` for it"
+                return replace(now, error=ApiError(Failure.SERVER, cause, remedy=_REMEDY_OF_FAILURE))
             return now if task.state == "done" else self._ask_providers(req_id, now, task.kind)
         if error is None or not error.is_final:
             return now
@@ -156,7 +158,8 @@ class Waiting:
         if live.state != "failed":
             return now
         failed = some_of([_said_by(provider) for provider in live.providers if provider.state == "failed"])
-        return replace(now, error=_failure(f"of the providers behind the service {failed}"))
+        cause = f"of the providers behind the service {failed}"
+        return replace(now, error=ApiError(Failure.SERVER, cause, remedy=_REMEDY_OF_FAILURE))
 
     def _explain(self, progress: _Progress) -> _Progress:
         """Say of what is pending why it was not waited for any longer."""
@@ -192,19 +195,11 @@ def _tell(outcome: Outcome, progress: _Progress) -> Outcome:
     told = replace(outcome, attempts=progress.attempts, seconds=progress.seconds)
     if task is None:
         return told
-    return replace(told, kind=task.kind, host=_host(task.entries), entries=task.entries, is_cut=task.is_cut)
-
-
-def _host(entries: Sequence[str]) -> str:
-    """Return the host of what the service lists, nothing if that is no URL."""
     try:
-        return host_of(parse_url(entries[0])) if entries else ""
-    except ZtpurgeError:
-        return ""
-
-
-def _failure(cause: str) -> ApiError:
-    return ApiError(Failure.SERVER, cause, remedy="Run the job again")
+        host = host_of(parse_url(task.entries[0])) if task.entries else ""
+    except ZtpurgeError:  # what is listed is no URL
+        host = ""
+    return replace(told, kind=task.kind, host=host, entries=task.entries, is_cut=task.is_cut)
 
 
 def some_of(said: Sequence[str]) -> str:

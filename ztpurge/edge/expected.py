@@ -28,13 +28,13 @@ Expected = Content | Gone | Unknown
 
 def expect(candidates: Mapping[str, Candidates], files: Mapping[str, Content | Unknown]) -> dict[str, Expected]:
     """Tell what each URL must serve, by the files that the repository has at the paths of its candidates."""
-    return {url: _expect(behind, files) for url, behind in candidates.items()}
-
-
-def _expect(behind: Candidates, files: Mapping[str, Content | Unknown]) -> Expected:
-    for path in behind.paths:
-        if path in files:
-            return files[path]
-    if behind.kind == "given" or not behind.paths:
-        return Unknown("no file is known behind it")
-    return Gone(is_folder=behind.kind == "folder")
+    expected: dict[str, Expected] = {}
+    for url, behind in candidates.items():
+        there = [path for path in behind.paths if path in files]
+        if there:
+            expected[url] = files[there[0]]
+        elif behind.kind == "given" or not behind.paths:
+            expected[url] = Unknown("no file is known behind it")
+        else:
+            expected[url] = Gone(is_folder=behind.kind == "folder")
+    return expected

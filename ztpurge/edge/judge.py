@@ -63,7 +63,12 @@ def judge(url: str, what: Expected, seen: Look, since_purge: tuple[float, float]
     verdict = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
     if verdict.state == "fresh":
         return verdict
-    blame = _blame(seen.age, *since_purge) if verdict.served else ""
+    blame: Blame = ""
+    if verdict.served and seen.age is not None:
+        # RFC 9111 5.1: Age is how many whole seconds ago the origin gave or confirmed the copy: after the purge, or
+        # before it; in the very second of the purge it may be either
+        asked, served = since_purge
+        blame = "origin" if asked >= seen.age + 1 else "edge" if served < seen.age else ""
     return replace(verdict, said=seen.said, blame=blame)
 
 
@@ -91,17 +96,6 @@ def _judge_content(url: str, what: Content | Unknown, seen: Look) -> Verdict:
     if seen.is_too_long:
         return Verdict(url, "stale", "too long to compare, since the checkout lacks the file and nobody tells its size")
     return Verdict(url, "stale", "serves other content", served="other content")
-
-
-def _blame(age: int | None, asked: float, served: float) -> Blame:
-    """Tell by its Age, in whole seconds, whether an edge fetched a stale copy after the purge or kept it.
-
-    RFC 9111 5.1: Age is how long ago the origin gave or confirmed the copy. In the very second of the purge it may be
-    either.
-    """
-    if age is None:
-        return ""
-    return "origin" if asked >= age + 1 else "edge" if served < age else ""
 
 
 def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:

@@ -81,14 +81,13 @@ class Verification:
         pointer_of: Callable[[str], Content | None],
         purged_at: float,
     ) -> None:
-        self._expected = expected
+        self._expected = dict(expected)  # once a blob turns out to be a pointer, what Git LFS serves in its place
         self._door = door
         self._scheduler = scheduler
         self._pointer_of = pointer_of
         self._purged_at = purged_at
         self._latest = {url: judge_unseen(url, what) for url, what in expected.items()}
         self._hosts = {host_of(url): _Host(scheduler) for url in expected}
-        self._served_by_lfs: dict[str, Content] = {}
 
     def run(self, *, on_verdict: Callable[[Verdict], None], on_round: Callable[[int], None]) -> tuple[Verdict, ...]:
         """Look at each URL until it is fresh or the time is over; in the given order.
@@ -112,10 +111,8 @@ class Verification:
                     on_verdict(verdict)
                 return verdict.is_settled
 
-        def look_at(host: _Host) -> None:
-            self._look_at(host, note, on_round)
-
-        for _ in replace(self._scheduler, concurrency=len(hosts)).each(hosts, look_at):
+        several = replace(self._scheduler, concurrency=len(hosts))
+        for _ in several.each(hosts, lambda host: self._look_at(host, note, on_round)):
             pass
         with lock:
             lost = {verdict.url: verdict for host in hosts for verdict in self._lost(host)}
@@ -169,7 +166,7 @@ class Verification:
     def _look(self, url: str, before: Verdict | None) -> Verdict:
         """Look at a URL once more."""
         looks = before.looks if before else 0
-        what = self._what(url)
+        what = self._expected[url]
         try:
             verdict = self._follow(url, what)
             if isinstance(what, Content) and what.may_be_pointer and verdict.served == "other content":
@@ -192,7 +189,7 @@ class Verification:
             return replace(verdict, reason=unknown)
         if pointer is None:
             return verdict
-        self._served_by_lfs[url] = pointer
+        self._expected[url] = pointer
         return judge_unseen(url, pointer) or self._follow(url, pointer)
 
     def _follow(self, url: str, what: Expected) -> Verdict:
@@ -216,12 +213,9 @@ class Verification:
                 return Verdict(url, state, f"answers {where}; {why}", seen.said)
             hops.append(f"by way of {where}")
             if isinstance(what, Gone):  # by its new name it must serve what is there now
-                what = self._what(at)
+                what = self._expected[at]
                 if unseen := judge_unseen(url, what):
                     return replace(unseen, reason=": ".join((*hops, unseen.reason)))
-
-    def _what(self, url: str) -> Expected:
-        return self._served_by_lfs.get(url) or self._expected[url]
 
     def _fetch(self, url: str, what: Expected) -> tuple[Look, tuple[float, float]]:
         """Look at a URL when it is its host's turn; also return how long after the purge it was asked and answered."""
