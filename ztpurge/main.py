@@ -120,7 +120,7 @@ class _Recipe:
         except ZtpurgeError as error:
             return announce(refused(self._report, error), inputs, runner)
         try:
-            self._carry_out(cdn, site, source)
+            self._carry_out(cdn, site, source, around.repository)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
@@ -134,7 +134,7 @@ class _Recipe:
         report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
         return announce(report, inputs, self._runner)
 
-    def _carry_out(self, cdn: Cdn | None, site: Site, source: Source) -> None:
+    def _carry_out(self, cdn: Cdn | None, site: Site, source: Source, repository: Repository) -> None:
         inputs, runner, plan = self.inputs, self._runner, self._report.plan
         if cdn:
             if inputs.delay:
@@ -160,7 +160,7 @@ class _Recipe:
                 edges = _doors().edges(self._environ, self._secrets)
 
                 def watch(purged: Mapping[str, Expected], scheduler: Scheduler) -> Verification:
-                    return Verification(purged, edges, scheduler, pointer_of=source.pointer_of, purged_at=purged_at)
+                    return Verification(purged, edges, scheduler, pointer_of=repository.pointer_of, purged_at=purged_at)
 
                 directories = accepted_directories(self._report.outcomes)
                 verdicts = stages.look(purged, directories, scheduler, runner, watch)

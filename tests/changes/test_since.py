@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.standins.tables import cases
@@ -81,14 +81,14 @@ LAST = "last-success"
     "after a run, from a tag": ("v1", AFTER_RUN, V1, "c"),
 })  # fmt: skip
 def test_two_commits_are_compared(since: str, event: Event, told: Told, compared: str) -> None:
-    found = find_changes(since, event, RUN, told)
+    found = find_changes(since, replace(event, run=RUN), told)
     place = "GitHub's API" if "d" in compared else "the checkout"
     assert ([change.path for change in found.changes], found.place) == (compared.split(), place)
 
 
 def test_a_deleted_ref_and_the_same_commit_change_nothing() -> None:
-    assert [find_changes(since, GONE, RUN, V1).range for since in ("event", "last-success")] == [None, None]
-    found = find_changes("v1", PUSH, RUN, Told(refs={"v1": B}))
+    assert [find_changes(since, GONE, V1).range for since in ("event", "last-success")] == [None, None]
+    found = find_changes("v1", PUSH, Told(refs={"v1": B}))
     assert (found.changes, found.range) == ((), Range((B,), B))
 
 
@@ -102,7 +102,7 @@ def test_a_deleted_ref_and_the_same_commit_change_nothing() -> None:
 })  # fmt: skip
 def test_a_range_that_cannot_be_told_is_refused(since: str, event: Event, words: str) -> None:
     with pytest.raises(ZtpurgeError, match=words) as caught:
-        find_changes(since, event, RUN, Told())
+        find_changes(since, replace(event, run=RUN), Told())
     assert caught.value.place == "since"
     assert caught.value.remedy
 
@@ -115,6 +115,8 @@ def test_a_range_that_cannot_be_told_is_refused(since: str, event: Event, words:
     "a name that only begins so": (["v20/a"], {"latest": "v2"}, {}),
     "a link to a link": (["v2/a"], {"latest": "v2", "now": "latest"}, {"latest": False, "now": True}),
     "through a link": (["v2/d/a"], {"latest": "v2", "docs": "latest/d"}, {"latest": False, "docs": False}),
+    "above what a link leads to": (["a"], {"b/c/d": "e/..", "b/c/e": ".."}, {"b/c/d": False, "b/c/e": False}),
+    "through a link that changed": (["now"], {"x": "now/y", "now": "v1"}, {"x": False}),
     "a folder that holds a link": (["a"], {"d/x": "../a", "e": "d"}, {"d/x": True, "e": False}),
     "above itself": (["a/x"], {"a/self": ".", "a/up": ".."}, {"a/self": False, "a/up": False}),
     "a circle": (["a"], {"one": "two", "two": "one"}, {}),
@@ -134,6 +136,7 @@ TARGETS = st.lists(NAMES | st.just(".."), min_size=1, max_size=3).map("/".join)
 
 
 @given(st.sets(PATHS, min_size=1, max_size=4), st.dictionaries(PATHS, TARGETS, max_size=4))
+@example({"a"}, {"b/b/a": "b/..", "b/b/b": ".."})
 @settings(max_examples=150)
 def test_no_link_is_missed_that_the_file_system_follows(
     tmp_path_factory: pytest.TempPathFactory, files: set[str], links: dict[str, str]

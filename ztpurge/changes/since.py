@@ -18,7 +18,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ztpurge.changes.event import Event, Run
+    from ztpurge.changes.event import Event
     from ztpurge.changes.repository import Repository
 
 _SAY_WHAT = (
@@ -50,11 +50,11 @@ class Found:
     place: str
 
 
-def find_changes(since: str, event: Event, run: Run, repository: Repository) -> Found:
+def find_changes(since: str, event: Event, repository: Repository) -> Found:
     """Find what changed; raise ZtpurgeError for a range that cannot be told."""
     if event.head is None:
         return Found((), None, "nowhere")
-    bases = tuple(dict.fromkeys(_bases(since, event, run, repository)))
+    bases = tuple(dict.fromkeys(_bases(since, event, repository)))
     modes: dict[str, frozenset[str]] = {}
     is_by_api = False
     for base in bases:
@@ -72,7 +72,7 @@ def find_changes(since: str, event: Event, run: Run, repository: Repository) -> 
     return Found(changes, compared, "GitHub's API" if is_by_api else "the checkout")
 
 
-def _bases(since: str, event: Event, run: Run, repository: Repository) -> tuple[str | None, ...]:
+def _bases(since: str, event: Event, repository: Repository) -> tuple[str | None, ...]:
     """Return the commits to compare with, None for nothing at all."""
     if since not in {"event", "last-success"}:
         return (_resolve(since, repository),)
@@ -84,7 +84,7 @@ def _bases(since: str, event: Event, run: Run, repository: Repository) -> tuple[
                 remedy="Run ztpurge in the workflow that deploys, or name a commit or tag",
                 place="since",
             )
-        earlier = repository.api().since_last_success(run)
+        earlier = repository.api().since_last_success(event.run)
     if isinstance(event.base, str):
         # what a run that failed may have brought to the edge counts, though a revert has undone it since
         return (*earlier, event.base)
@@ -93,7 +93,7 @@ def _bases(since: str, event: Event, run: Run, repository: Repository) -> tuple[
     if event.base is Start.NOTHING_BEFORE:
         return (None,)
     if event.base is Start.PREVIOUS_RELEASE:
-        tag = repository.api().previous_release(run.tag)
+        tag = repository.api().previous_release(event.run.tag)
         return (_resolve(tag, repository) if tag else None,)
     who = f"the event {event.name} does not say" if event.name else "there is no event, which would say"
     raise ZtpurgeError(f"{who} what was served before", remedy=_SAY_WHAT, place="since")
@@ -132,9 +132,13 @@ def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) ->
     names, touched = set(listed), {folder for path in listed for folder in _above(path)}
     left = {path: _leads_to(path, links) for path in links}
     found: list[Change] = []
-    while reached := [path for path, target in left.items() if target is None or target in touched or target in names]:
+    while reached := [
+        path
+        for path, (target, passed) in left.items()
+        if target is None or target in touched or target in names or passed & listed
+    ]:
         for path in reached:
-            is_file = left.pop(path) in names
+            is_file = left.pop(path)[0] in names
             if path not in listed:
                 found.append(Change(path, unseen="" if is_file else "a symbolic link to a folder where files changed"))
             touched.update(_above(path))
@@ -142,22 +146,33 @@ def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) ->
     return tuple(found)
 
 
-def _leads_to(path: str, links: Mapping[str, str | None]) -> str | None:
-    """Return the path that a link leads to, those among the folders on the way followed; None if nobody knows.
+def _leads_to(path: str, links: Mapping[str, str | None]) -> tuple[str | None, frozenset[str]]:
+    """Return the path that a link leads to, None if nobody knows, and the links among the folders on the way.
 
-    It is empty for the repository's top, and may lead out of it.
+    Followed as the file system does, part by part: `..` behind a link is above what that leads to. The path is empty
+    for the repository's top, and `..` for what is outside or nowhere.
     """
-    target, through = path, path
-    for _ in range(_MOST_HOPS):
-        said = links[through]
-        if said is None:
-            return None
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(through), said, target[len(through) + 1 :]))
-        further = next((folder for folder in _above(target) if folder in links), None)
-        if further is None:
-            break
-        through = further
-    return "" if target == "." else target
+    at, left, passed = path.split("/")[:-1], list[str](), list[str]()
+    while len(passed) <= _MOST_HOPS:
+        said = links[passed[-1] if passed else path]
+        if said is None or said.startswith("/"):
+            return None if said is None else "..", frozenset(passed)
+        left += reversed(said.split("/"))
+        while left:
+            part = left.pop()
+            if part == ".." and not at:
+                return "..", frozenset(passed)
+            if part == "..":
+                at.pop()
+            elif part not in {"", "."}:
+                at.append(part)
+                if left and "/".join(at) in links:
+                    break
+        else:
+            return "/".join(at), frozenset(passed)
+        passed.append("/".join(at))
+        at.pop()
+    return "..", frozenset(passed)
 
 
 def _above(path: str) -> Iterator[str]:

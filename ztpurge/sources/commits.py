@@ -33,17 +33,13 @@ class Commits(Source):
         """Return what the later commit has at those of the paths; raise ZtpurgeError if that is unknown."""
         return self.repository.contents(self.head, paths) if paths and self.head else {}
 
-    def pointer_of(self, sha: str) -> Content | None:
-        """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
-        return self.repository.pointer_of(sha)
-
 
 def open_commits(since: str, root: str, around: Surroundings) -> Commits:
     """Compare what the event or `since` names; raise ZtpurgeError for a range that cannot be told."""
     event, repository = around.event, around.repository
     if event.problem:
         raise event.problem
-    found = find_changes(since, event, event.run, repository)
+    found = find_changes(since, event, repository)
     if event.head and found.changes:
         raise_if_no_folder(root, event.head, repository)
     linked: tuple[Change, ...] = ()

@@ -37,10 +37,6 @@ class Listed(Source):
         others = hash_files(self.around.runner.workspace, paths - found.keys(), why_over=self.around.why_over)
         return {**others, **found}
 
-    def pointer_of(self, sha: str) -> Content | None:
-        """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
-        return self.around.repository.pointer_of(sha)
-
 
 def open_list(root: str, listed: tuple[Change, ...], around: Surroundings) -> Listed:
     """Add to a list what links lead to; raise ZtpurgeError for a `root` that is nowhere, warn of one that is amiss."""

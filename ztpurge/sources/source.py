@@ -36,10 +36,6 @@ class Source:
         """Return what is there now at those of the paths where there is a file; raise ZtpurgeError if unknown."""
         return {}
 
-    def pointer_of(self, sha: str) -> Content | None:  # noqa: ARG002 - there is nothing
-        """Return what Git LFS serves in the place of a blob; None if it is no pointer."""
-        return None
-
     def begin(self, mapped: Mapped) -> None:
         """Note, before the first call, what is about to be purged; raise ZtpurgeError if that cannot be kept."""
 
