@@ -33,14 +33,14 @@ RUN, DONE, FAILED = Task("pending", "run"), Task("done", "success"), Task("faile
 UNKNOWN = ApiError(Failure.UNKNOWN_TASK, "the API answered 404: task id can not found", remedy="Check the reqId")
 OOPS = ApiError(Failure.SERVER, "the API answered 500: oops")
 REFUSED = ApiError(Failure.AUTH, "the API answered 400: invalid token", remedy="Renew the token")
-HICCUPS = [
-    pytest.param(OOPS, id="5xx"),
-    pytest.param(ApiError(Failure.BUSY, "the API answered 503", retry_after=7), id="busy"),
-    pytest.param(ApiError(Failure.UNREADABLE, "the API answered 200 without a task: <html>"), id="unreadable"),
-    pytest.param(ApiError(Failure.TIMEOUT, "no answer within 100 s"), id="no answer"),
-    pytest.param(ApiError(Failure.UNREACHABLE, "the call broke off"), id="unreachable"),
-    pytest.param(ApiError(Failure.REJECTED, "the API answered 404: no such page"), id="404 of a proxy"),
-]
+HICCUPS = {
+    "5xx": OOPS,
+    "busy": ApiError(Failure.BUSY, "the API answered 503", retry_after=7),
+    "unreadable": ApiError(Failure.UNREADABLE, "the API answered 200 without a task: <html>"),
+    "no answer": ApiError(Failure.TIMEOUT, "no answer within 100 s"),
+    "unreachable": ApiError(Failure.UNREACHABLE, "the call broke off"),
+    "404 of a proxy": ApiError(Failure.REJECTED, "the API answered 404: no such page"),
+}
 
 
 def said(*words: str) -> Live:
@@ -160,7 +160,7 @@ def test_asked_once_the_answer_is_the_answer(
     assert REMEDY not in str(outcome.error)
 
 
-@pytest.mark.parametrize("hiccup", HICCUPS)
+@pytest.mark.parametrize("hiccup", HICCUPS.values(), ids=HICCUPS)
 def test_no_hiccup_is_an_end(clock: FakeClock, hiccup: ApiError) -> None:
     assert ask_for_one(clock, hiccup, RUN, hiccup, hiccup, hiccup, hiccup, DONE, seconds=300).state == "done"
 
