@@ -120,10 +120,9 @@ def test_what_is_under_way_at_the_end_may_be_accepted(submit: Submit, clock: Fak
 
     outcomes = submit(call)
     released.set()
-    assert [str(outcome.error).partition(";")[0] for outcome in outcomes] == [
-        "no answer before the run had to end",
-        *["not sent: the run's `timeout` leaves no time for it"] * 4,
-    ]
+    first, *others = (str(outcome.error).partition(";")[0] for outcome in outcomes)
+    assert first == "no answer before the run had to end"
+    assert others == ["not sent: the run's `timeout` leaves no time for it"] * 4
     assert told == list(outcomes)
 
 
@@ -185,11 +184,8 @@ def test_an_outage_of_two_minutes_is_survived(submit: Submit, clock: FakeClock, 
 
 @pytest.mark.parametrize(
     ("failure", "tries", "others"),
-    [
-        pytest.param(Failure.NO_NAME, 3, 0, id="no address: for all"),
-        pytest.param(Failure.AUTH, 1, 0, id="a refused token: for all"),
-        pytest.param(Failure.HOST, 1, 1, id="a refused host: for its calls"),
-    ],
+    [(Failure.NO_NAME, 3, 0), (Failure.AUTH, 1, 0), (Failure.HOST, 1, 1)],
+    ids=["no address: for all", "a refused token: for all", "a refused host: for its calls"],
 )
 def test_what_need_not_be_asked_again_is_given_up(
     submit: Submit, clock: FakeClock, failure: Failure, tries: int, others: int

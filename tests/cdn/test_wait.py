@@ -33,14 +33,14 @@ RUN, DONE, FAILED = Task("pending", "run"), Task("done", "success"), Task("faile
 UNKNOWN = ApiError(Failure.UNKNOWN_TASK, "the API answered 404: task id can not found", remedy="Check the reqId")
 OOPS = ApiError(Failure.SERVER, "the API answered 500: oops")
 REFUSED = ApiError(Failure.AUTH, "the API answered 400: invalid token", remedy="Renew the token")
-HICCUPS = [
-    pytest.param(OOPS, id="5xx"),
-    pytest.param(ApiError(Failure.BUSY, "the API answered 503", retry_after=7), id="busy"),
-    pytest.param(ApiError(Failure.UNREADABLE, "the API answered 200 without a task: <html>"), id="unreadable"),
-    pytest.param(ApiError(Failure.TIMEOUT, "no answer within 100 s"), id="no answer"),
-    pytest.param(ApiError(Failure.UNREACHABLE, "the call broke off"), id="unreachable"),
-    pytest.param(ApiError(Failure.REJECTED, "the API answered 404: no such page"), id="404 of a proxy"),
-]
+HICCUPS = {
+    "5xx": OOPS,
+    "busy": ApiError(Failure.BUSY, "the API answered 503", retry_after=7),
+    "unreadable": ApiError(Failure.UNREADABLE, "the API answered 200 without a task: <html>"),
+    "no answer": ApiError(Failure.TIMEOUT, "no answer within 100 s"),
+    "unreachable": ApiError(Failure.UNREACHABLE, "the call broke off"),
+    "404 of a proxy": ApiError(Failure.REJECTED, "the API answered 404: no such page"),
+}
 
 
 def said(*words: str) -> Live:
@@ -68,6 +68,8 @@ class Service:
         self.on_question = on_question
         self.asked: list[str] = []
         self.asked_live: list[str] = []
+        self.ended: list[str] = []
+        self.rounds: list[tuple[int, tuple[str, ...]]] = []
         self.times: list[tuple[float, float]] = []  # of all questions: when, and how many seconds they may take
 
     def status(self, req_id: str, timeout: float) -> Task:
@@ -88,22 +90,14 @@ class Service:
             raise said
         return said
 
-    def ask(
-        self,
-        *,
-        again: bool = True,
-        ended: list[str] | None = None,
-        rounds: list[tuple[int, tuple[str, ...]]] | None = None,
-        **changes: Any,  # noqa: ANN401 - as make_scheduler
-    ) -> tuple[Outcome, ...]:
+    def ask(self, *, again: bool = True, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
         """Ask after all that there is a script for, as reqIds of another step."""
-        ended, rounds = [] if ended is None else ended, [] if rounds is None else rounds
         scheduler = make_scheduler(self.clock, **({"seconds": 60} | changes))
         waiting = Waiting(self, scheduler, again=again, remedy=REMEDY if again else "")
         return waiting.ask_after(
             (Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(self.scripts, 1)),
-            on_end=lambda outcome: ended.append(f"{outcome.req_id} {outcome.state}"),
-            on_round=lambda left, late: rounds.append((left, late)),
+            on_end=lambda outcome: self.ended.append(f"{outcome.req_id} {outcome.state}"),
+            on_round=lambda left, late: self.rounds.append((left, late)),
         )
 
 
@@ -166,7 +160,7 @@ def test_asked_once_the_answer_is_the_answer(
     assert REMEDY not in str(outcome.error)
 
 
-@pytest.mark.parametrize("hiccup", HICCUPS)
+@pytest.mark.parametrize("hiccup", HICCUPS.values(), ids=HICCUPS)
 def test_no_hiccup_is_an_end(clock: FakeClock, hiccup: ApiError) -> None:
     assert ask_for_one(clock, hiccup, RUN, hiccup, hiccup, hiccup, hiccup, DONE, seconds=300).state == "done"
 
@@ -183,13 +177,11 @@ def test_nothing_is_asked_for_no_req_ids(clock: FakeClock) -> None:
 
 
 def test_who_listens_hears_of_each_end_once_and_outcomes_keep_their_order(clock: FakeClock) -> None:
-    ended: list[str] = []
-    rounds: list[tuple[int, tuple[str, ...]]] = []
     service = Service(clock, c=[RUN], a=[RUN, RUN, DONE], b=[FAILED])
-    outcomes = service.ask(seconds=5, concurrency=3, ended=ended, rounds=rounds)
+    outcomes = service.ask(seconds=5, concurrency=3)
     states = [(outcome.number, outcome.req_id, outcome.state) for outcome in outcomes]
     assert states == [(1, "c", "pending"), (2, "a", "done"), (3, "b", "failed")]
-    assert (ended, rounds) == (["b failed", "a done"], [(2, ()), (2, ()), (1, ())])
+    assert (service.ended, service.rounds) == (["b failed", "a done"], [(2, ()), (2, ()), (1, ())])
 
 
 LATE = f"{UNDER_WAY}`run`; of its providers "
@@ -263,10 +255,9 @@ def test_questions_keep_pace_and_time_and_are_asked_once_a_round(clock: FakeCloc
 
 
 def test_who_listens_hears_which_providers_are_late(clock: FakeClock) -> None:
-    rounds: list[tuple[int, tuple[str, ...]]] = []
-    live = [said("wait"), said("success", ""), said("success")]
-    Service(clock, a=[RUN, DONE], b=[RUN], live=live).ask(rounds=rounds)
-    assert rounds == [(2, ("`0_api` says `wait`", "`1_api` does not answer"))]
+    service = Service(clock, a=[RUN, DONE], b=[RUN], live=[said("wait"), said("success", ""), said("success")])
+    service.ask()
+    assert service.rounds == [(2, ("`0_api` says `wait`", "`1_api` does not answer"))]
 
 
 def test_what_a_provider_says_is_shown_safely(clock: FakeClock) -> None:
@@ -278,24 +269,20 @@ def test_what_a_provider_says_is_shown_safely(clock: FakeClock) -> None:
 
 
 def test_a_refused_token_ends_everything_and_says_so(clock: FakeClock) -> None:
-    ended: list[str] = []
     service = Service(clock, done=[DONE], refused=[RUN, REFUSED], a=[RUN], b=[RUN])
-    outcomes = service.ask(ended=ended)
+    outcomes = service.ask()
     assert service.asked == ["done", "refused", "a", "b", "refused"]  # nobody after that
     assert [outcome.state for outcome in outcomes] == ["done", "pending", "pending", "pending"]
     assert [outcome.error for outcome in outcomes] == [None, REFUSED, REFUSED, REFUSED]
-    assert (ended, clock.slept) == (["done done", "refused pending", "a pending", "b pending"], [1.0])
+    assert service.ended == ["done done", "refused pending", "a pending", "b pending"]
+    assert clock.slept == [1.0]
 
 
-def test_nobody_hears_of_what_was_not_asked_after(clock: FakeClock) -> None:
-    ended: list[str] = []
-    outcomes = Service(clock, a=[REFUSED], b=[DONE]).ask(ended=ended)
-    assert ([outcome.error for outcome in outcomes], ended) == ([REFUSED, REFUSED], ["a pending"])
-
-
-def test_a_refused_token_is_what_is_said_of_a_cancelled_run_too(clock: FakeClock) -> None:
-    (outcome,) = Service(clock, x=[REFUSED], on_question=lambda *_: clock.stop()).ask()
-    assert outcome.error is REFUSED
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_refused_token_is_what_is_said_of_a_cancelled_run_too(clock: FakeClock, is_cancelled: bool) -> None:
+    service = Service(clock, a=[REFUSED], b=[DONE], on_question=lambda *_: clock.stop() if is_cancelled else None)
+    assert [outcome.error for outcome in service.ask()] == [REFUSED, REFUSED]
+    assert service.ended == ["a pending"]  # nobody hears of what was not asked after
 
 
 @pytest.mark.parametrize("again", [True, False])
