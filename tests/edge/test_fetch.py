@@ -24,7 +24,7 @@ from sandbox.wire import read_request, render
 from tests.conftest import FakeClock, make_scheduler
 from tests.standins.repositories import Repository
 from ztpurge.calls.redaction import Secrets
-from ztpurge.changes.contents import MOST_BYTES_UNKNOWN, Content
+from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, Content
 from ztpurge.edge.fetch import Edges, Look
 from ztpurge.errors import ApiError, Failure
 
@@ -403,8 +403,10 @@ def test_an_answer_that_is_cut_off_is_an_error(sent: bytes) -> None:
     assert caught.value.failure in {Failure.UNREACHABLE, Failure.UNREADABLE}
 
 
-def test_what_cannot_match_is_not_read_to_where_it_is_cut_off() -> None:
+def test_what_cannot_match_by_its_length_is_not_read_to_where_it_is_cut_off() -> None:
     assert not look(answer(b"x" * 1000)[:-1], plain(BODY)).is_match
+    assert not look(answer(b"x" * 100)[:-1], plain(BODY)).is_match
+    assert look(OK + b"Content-Length: %d\r\n" % (MOST_BYTES + 1) + CLOSE, of_unknown_size(BODY)).is_too_long
 
 
 def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -122,9 +122,7 @@ UNREAD = "served compressed with br, which was not asked for and cannot be undon
 TOO_LONG = "too long to compare, since the checkout lacks the file and nobody tells its size"
 JUDGED: dict[str, tuple[Expected, Look | ApiError, str, str]] = {
     "the content": (PAGE, FRESH, "fresh", ""),
-    "a build's content": (OUTPUT, FRESH, "fresh", ""),
     "other content": (PAGE, OTHER, "stale", "serves other content"),
-    "other content than the build's": (OUTPUT, OTHER, "stale", "serves other content"),
     "not found": (PAGE, Look(404), "stale", "answers 404"),
     "a part": (PAGE, Look(206), "stale", "answers 206"),
     "not modified": (PAGE, Look(304), "stale", "answers 304"),
