@@ -10,7 +10,7 @@ import time
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ztpurge.calls.redaction import BLOT, Secrets, check_proxies, secrets_of
@@ -177,6 +177,7 @@ def test_words_of_the_protocol_stay_though_they_are_somebody_s_password() -> Non
 
 
 @given(st.text(min_size=1), st.text(max_size=20))
+@settings(max_examples=40)
 def test_any_text_may_be_a_secret(secret: str, around: str) -> None:
     secrets = Secrets(secret)
     secrets.add_login(secret, secret)

@@ -157,15 +157,10 @@ def test_a_call_may_use_the_request_timeout_but_no_more_than_is_left() -> None:
     assert server.timeouts == [100, 100, 80, 20]
 
 
-@pytest.mark.parametrize(
-    ("asked", "seconds", "held"),
-    [
-        pytest.param(30, 900, 30, id="as asked"),
-        pytest.param(500, 900, 60, id="no longer than a minute"),
-        pytest.param(500, 50, 25, id="no longer than half of the time"),
-    ],
-)
-def test_a_pause_for_one_call_is_a_pause_for_all(asked: float, seconds: float, held: float) -> None:
+@pytest.mark.parametrize(("asked", "seconds", "held"), [(30, 900, 30), (500, 900, 60), (500, 50, 25)])
+def test_a_pause_for_one_call_is_one_for_all_of_a_minute_or_half_of_the_time_at_most(
+    asked: float, seconds: float, held: float
+) -> None:
     class AskingClock(FakeClock):
         def sleep(self, seconds: float) -> None:
             turns.append(pace.wait_for_turn(START + held))  # another call, before the pause is over
@@ -272,14 +267,7 @@ def test_results_come_as_they_finish_from_as_many_at_once_as_allowed(clock: Fake
 
 
 @pytest.mark.parametrize(
-    ("stops_at", "grace", "left_at"),
-    [
-        pytest.param(None, 4, 100.5, id="never stopped"),
-        pytest.param(0, 4, 4, id="stopped at once"),
-        pytest.param(50, 4, 54, id="stopped on the way"),
-        pytest.param(50, 0, 50, id="stopped, and nothing is lost"),
-        pytest.param(98, 4, 100.5, id="stopped near the end"),
-    ],
+    ("stops_at", "grace", "left_at"), [(None, 4, 100.5), (0, 4, 4), (50, 4, 54), (50, 0, 50), (98, 4, 100.5)]
 )
 def test_what_is_unfinished_is_left_after_a_grace(stops_at: float | None, grace: float, left_at: float) -> None:
     class LookedAt(FakeClock):
