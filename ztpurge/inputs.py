@@ -347,7 +347,7 @@ def _status_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
     if inputs.req_ids is None:
         yield ZtpurgeError(
             "it is missing, so there is nothing to ask after",
-            remedy="Pass the output `req-ids` of the step that purged; is that empty, the step did not run",
+            remedy="Pass the output `req-ids` of the step that purged; if that is empty, the step did not run",
             place="req-ids",
         )
     if inputs.dry_run:

@@ -94,7 +94,7 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
     try:
         value = parse(odd)
     except ZtpurgeError as error:
-        assert error.cause.startswith("it answered no ")  # noqa: PT017 - either end is fine
+        assert error.cause.startswith("the answer holds no ")  # noqa: PT017 - either end is fine
         return
     if name in {"commit", "ref", "refs"}:
         assert value is None or is_id(value)
@@ -129,7 +129,7 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
 def test_what_is_lacking_is_refused(name: str, path: tuple[object, ...], new: object) -> None:
     assert all(parse(good) for good, parse in GOOD.values())
     answer, parse = GOOD[name]
-    with pytest.raises(ZtpurgeError, match="it answered no "):
+    with pytest.raises(ZtpurgeError, match="the answer holds no "):
         parse(changed(answer, path, new))
 
 

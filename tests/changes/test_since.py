@@ -95,8 +95,8 @@ def test_a_deleted_ref_and_the_same_commit_change_nothing() -> None:
 @cases("since event words", {
     "by hand": ("event", DISPATCH, "workflow_dispatch does not say"),
     "after a run": ("event", AFTER_RUN, "workflow_run does not say"),
-    "last success after a run": (LAST, AFTER_RUN, "cannot be told for workflow_run"),
-    "last success of a pull request": (LAST, PULL, "cannot be told for pull_request"),
+    "last success after a run": (LAST, AFTER_RUN, "does not work for workflow_run"),
+    "last success of a pull request": (LAST, PULL, "does not work for pull_request"),
     "no success yet, by hand": (LAST, DISPATCH, "does not say"),
     "unknown ref": ("no-such", PUSH, "'no-such' is no commit"),
 })  # fmt: skip

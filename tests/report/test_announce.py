@@ -33,7 +33,7 @@ OOPS = "the API answered 500: oops. Wait."
 TIME_OVER = "still under way (`run`) after 300 s. Ask again."
 REFUSED = ApiError(Failure.AUTH, "the API answered 400: invalid token")
 SKIPPED = Mapped(skipped=(Skip("a", "outside root x"), Skip("b", "y"), Skip("c", "y")))
-MAYBE = "may have been purged, which nobody confirmed (1 call): no answer within 100 s. Wait."
+MAYBE = "may have been purged, but that was not confirmed (1 call): no answer within 100 s. Wait."
 STALE = "purged, but not fresh."
 NOT_VERIFIED = "purged, but not verified to be fresh"
 NOT_WHOLE = "The lists of URLs are not whole:"

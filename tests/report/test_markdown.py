@@ -99,7 +99,7 @@ def test_a_summary_is_a_headline_tables_and_folded_lists_and_what_went_wrong_com
         "<details><summary>Prefetch, 1 failed (2)</summary>\n\n"
         "<pre>i  a.example  1 url\nno reqId  a.example  2 urls  (&lt;oops&gt;)</pre>\n</details>\n\n"
         f"<details><summary>Purged URLs (2)</summary>\n\n<pre>{A}1\n{A}2{spring}</pre>\n</details>\n\n"
-        "<details><summary>Left to the purge of a directory above (1)</summary>\n\n"
+        "<details><summary>Folded into a directory above (1)</summary>\n\n"
         f"<pre>{A}d/x  (in {A}d/)</pre>\n</details>\n\n"
         "<details><summary>Skipped changed files (1): <code>1 outside root x</code></summary>\n\n"
         "<pre>src/a&amp;b  (outside root x)</pre>\n</details>\n\n"

@@ -44,7 +44,7 @@ SAID = {
     "1 dir": size_of(call("done", "d/", "dirs")),
     "2 urls": size_of(call("done", "1 2", "prefetch")),
     "2 y, 1 x": skip_counts(SKIPPED),
-    "3 changed files, 3 skipped; 2 URLs and 1 directory to purge in 2 calls, 1 more by a directory above":
+    "3 changed files, 3 skipped; 2 URLs and 1 directory to purge in 2 calls, 1 folded into a directory above":
         plan_line(SKIPPED, PLAN, 3),
     "0 changed files; nothing to purge in 0 calls": plan_line(Mapped(), Plan(), 0),
     "The API is away (x); all calls wait until it is back": away_line(ApiError(Failure.AWAY, "x")),

@@ -330,7 +330,7 @@ def test_an_id_that_is_an_option_writes_nothing(job: Job, tmp_path: Path) -> Non
     evil = f"--output={witness}"
     odd = Fault("status", status=200, path="/repos/owner/site/commits", body=json.dumps({"sha": evil}), times=9)
     with GitHubApi(job.site.folder, token=GITHUB_TOKEN, runs=[Run(evil, run_id=8)], faults=[odd]) as api:
-        for since, words in (("last-success", "it answered no runs"), ("v1", "it answered no commit")):
+        for since, words in (("last-success", "the answer holds no runs"), ("v1", "the answer holds no commit")):
             step = job.push(*commits, api=api, since=since, environ={"GITHUB_RUN_ID": "9"})
             assert job.is_refused(step, words)
     assert not witness.exists()

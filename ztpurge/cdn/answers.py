@@ -244,7 +244,7 @@ def _raise_if_redirect(answer: Answer) -> None:
         raise ApiError(
             Failure.REDIRECT,
             f"the API answered {answer.status} and pointed elsewhere",
-            remedy="Give the API's own address in `api-url`; redirects are not followed, lest the token leak",
+            remedy="Give the API's own address in `api-url`; redirects are not followed, or the token could leak",
             status=answer.status,
         )
 

@@ -40,7 +40,7 @@ def parse_commit(answer: Any) -> str:  # noqa: ANN401 - JSON
     match answer:
         case {"sha": sha} if is_id(sha):
             return str(sha)
-    raise ZtpurgeError("it answered no commit")
+    raise ZtpurgeError("the answer holds no commit")
 
 
 def parse_ref(answer: Any, ref: str) -> str | None:  # noqa: ANN401 - JSON
@@ -51,7 +51,7 @@ def parse_ref(answer: Any, ref: str) -> str | None:  # noqa: ANN401 - JSON
                 if name == ref:
                     return str(sha)
             case _:
-                raise ZtpurgeError("it answered no ref")
+                raise ZtpurgeError("the answer holds no ref")
     return None
 
 
@@ -63,7 +63,7 @@ def parse_tree(answer: Any) -> Page:  # noqa: ANN401 - JSON
         case {"tree": None, "truncated": bool(is_cut), "total_count": _}:  # a page that has nothing
             listed, is_paged = [], True
         case _:
-            raise ZtpurgeError("it answered no tree")
+            raise ZtpurgeError("the answer holds no tree")
     entries: dict[str, Entry] = {}
     for entry in listed:
         match entry:
@@ -71,7 +71,7 @@ def parse_tree(answer: Any) -> Page:  # noqa: ANN401 - JSON
                 size = entry.get("size")
                 entries[path] = Entry(mode, str(sha), size if is_count(size) else None)
             case _:
-                raise ZtpurgeError("it answered no tree")
+                raise ZtpurgeError("the answer holds no tree")
     return Page(entries, is_cut and not is_paged, is_cut and is_paged and bool(listed))
 
 
@@ -83,7 +83,7 @@ def parse_blob(answer: Any) -> bytes:  # noqa: ANN401 - JSON
                 return base64.b64decode(content)
             except ValueError:
                 pass
-    raise ZtpurgeError("it answered no file")
+    raise ZtpurgeError("the answer holds no file")
 
 
 def parse_list(answer: Any, kind: Literal["runs", "releases"]) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
@@ -91,7 +91,7 @@ def parse_list(answer: Any, kind: Literal["runs", "releases"]) -> list[dict[str,
     listed = answer.get(f"workflow_{kind}") if isinstance(answer, dict) else answer
     if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
         return listed
-    raise ZtpurgeError(f"it answered no {kind}")
+    raise ZtpurgeError(f"the answer holds no {kind}")
 
 
 def parse_run(run: dict[str, Any], repository: str) -> Listed | None:
@@ -106,7 +106,7 @@ def parse_run(run: dict[str, Any], repository: str) -> Listed | None:
         case {"event": str(), "head_repository": None}:  # a fork that is gone
             return None
         case _:
-            raise ZtpurgeError("it answered no runs")
+            raise ZtpurgeError("the answer holds no runs")
     attempt, ref = run.get("run_attempt", 1), run.get("head_branch")
     match run:
         case {"id": key, "run_number": number, "head_sha": head, "status": str(status)} if (
@@ -125,7 +125,7 @@ def parse_run(run: dict[str, Any], repository: str) -> Listed | None:
                 updated=_time(run, "updated_at", "completed_at", default=float("inf")),
                 ref=ref if isinstance(ref, str) else "",
             )
-    raise ZtpurgeError("it answered no runs")
+    raise ZtpurgeError("the answer holds no runs")
 
 
 def parse_release(release: dict[str, Any]) -> Release | None:
@@ -137,7 +137,7 @@ def parse_release(release: dict[str, Any]) -> Release | None:
             published = release.get("published_at") or release.get("created_at") or ""
             if isinstance(published, str):
                 return Release(tag, is_prerelease, published)
-    raise ZtpurgeError("it answered no releases")
+    raise ZtpurgeError("the answer holds no releases")
 
 
 def _time(run: dict[str, Any], *keys: str, default: float) -> float:
@@ -149,4 +149,4 @@ def _time(run: dict[str, Any], *keys: str, default: float) -> float:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError) as error:
-        raise ZtpurgeError("it answered no runs") from error
+        raise ZtpurgeError("the answer holds no runs") from error

@@ -164,7 +164,7 @@ class GitHub:
         if name and name not in self._is_tag:
             if len(self._is_tag) >= _MOST_REFS:
                 raise ZtpurgeError(
-                    f"the workflow ran for more than {_MOST_REFS} branches and tags of late",
+                    f"the workflow ran for more than {_MOST_REFS} branches and tags recently",
                     remedy=_RUNS.otherwise,
                     place="since",
                 )

@@ -80,7 +80,7 @@ def _bases(since: str, event: Event, repository: Repository) -> tuple[str | None
     if since == "last-success":
         if event.name in _OF_OTHER_COMMITS:
             raise ZtpurgeError(
-                f"`last-success` cannot be told for {event.name}, whose runs count for another commit than they serve",
+                f"`last-success` does not work for {event.name}, whose runs count for another commit than they serve",
                 remedy="Run ztpurge in the workflow that deploys, or name a commit or tag",
                 place="since",
             )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 _MOST_LISTED = 20_000  # lines: a browser still shows that log
-_DOUBTFUL = "may have been purged, which nobody confirmed"
+_DOUBTFUL = "may have been purged, but that was not confirmed"
 _PREFETCH_WAYS = {"failed": "not prefetched", "partial": "not prefetched", "pending": "not confirmed as prefetched"}
 
 

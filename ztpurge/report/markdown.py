@@ -64,7 +64,7 @@ def render_summary(report: Report) -> str:
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
         _folded("To be purged", planned),
-        _folded("Left to the purge of a directory above", folded),
+        _folded("Folded into a directory above", folded),
         _folded("Skipped changed files", skipped, why=sentences.skip_counts(report.mapped)),
     ]
     return "\n".join(filter(None, parts)) + "\n"

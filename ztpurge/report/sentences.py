@@ -70,7 +70,7 @@ def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     """Return what a run is about to do, in one sentence."""
     skipped = f", {len(mapped.skipped):,} skipped" if mapped.skipped else ""
     planned = f"{things(plan) or 'nothing'} to purge in {count(len(plan.batches), 'call')}"
-    folded = f", {len(plan.folded):,} more by a directory above" if plan.folded else ""
+    folded = f", {len(plan.folded):,} folded into a directory above" if plan.folded else ""
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
 
 
