@@ -291,7 +291,7 @@ NO_LOGIN = f"{NEEDED}a repository secret (runs for forks and Dependabot get none
 BOTH = "Give one of the two"
 STATUS = {"command": "status", "req_ids": "fa97"}
 NO_REQ_IDS = (
-    "it is missing, so there is nothing to ask after. Pass the output `req-ids` of the step that purged; is that "
+    "it is missing, so there is nothing to ask after. Pass the output `req-ids` of the step that purged; if that is "
     "empty, the step did not run"
 )
 
