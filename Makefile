@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 
 BEGAN := $(shell date +%s)
 
-.PHONY: help demo test e2e soak mutations lint lint-workflows lock clean
+.PHONY: help demo test tests coverage e2e soak mutations lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -15,12 +15,19 @@ help: ## say what can be made
 demo: $(VENV)/run.stamp ## show the main job end to end on an embedded CDN
 	@$(BIN)/python -m sandbox.demo
 
-test: lint ## lint, types, tests with coverage, and how long it took
+PYTEST := pytest -q -n auto --dist worksteal
+
+test: lint $(if $(filter true,$(CI)),coverage,tests) ## lint, types, tests (with CI=true their coverage), and how long it took
+	@echo "took $$(( $$(date +%s) - $(BEGAN) )) s"
+
+tests: $(VENV)/dev.stamp
+	$(BIN)/python -m $(PYTEST)
+
+coverage: $(VENV)/dev.stamp ## tests, and which lines none of them runs
 	@$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest -q -n auto --dist worksteal
+	$(BIN)/python -m coverage run -m $(PYTEST)
 	@$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report
-	@echo "took $$(( $$(date +%s) - $(BEGAN) )) s"
 
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
