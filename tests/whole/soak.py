@@ -292,10 +292,10 @@ class History:
         green = ended.exit_code == 0
         self.tally.counts["green" if green else "red"] += 1
         self.tally.counts["stale URLs after red runs"] += 0 if green else len(stale)
+        self._judge_submodule(run, ended, how)
         if not is_whole:  # it owes only what its own commit changed; the rest stays for the next
             self._owed |= stale - ended.named("failed-urls", "stale-urls")
             return
-        self._judge_submodule(run, ended, how)
         dealt_with = ended.named("purged-urls", "failed-urls", "stale-urls")
         if ended.outputs:
             unpaid = self._owed & stale - dealt_with
