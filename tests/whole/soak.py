@@ -297,7 +297,7 @@ class History:
             self._owed |= stale - ended.named("failed-urls", "stale-urls")
             return
         dealt_with = ended.named("purged-urls", "failed-urls", "stale-urls")
-        if ended.outputs:
+        if ended.outputs and ended.exit_code != 2:  # one that was cancelled before it knew its range hands the debt on
             unpaid = self._owed & stale - dealt_with
             self._complain(unpaid, "neither named by the red run before nor dealt with by this one", run, how, ended)
         if green:
