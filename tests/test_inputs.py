@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.standins.tables import cases, rows
+from tests.tables import cases, rows
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import Inputs, parse, read_list, table
 from ztpurge.site.patterns import Patterns

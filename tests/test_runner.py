@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.runner import read_outputs
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.errors import ZtpurgeError
 from ztpurge.runner import Runner
 

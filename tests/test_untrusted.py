@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import ztpurge
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.untrusted import for_html, for_log
 
 HOSTILE = st.lists(

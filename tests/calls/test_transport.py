@@ -15,15 +15,13 @@ import pytest
 
 from sandbox.listener import Listener
 from sandbox.wire import read_request
-from ztpurge.calls.door import make_session
-from ztpurge.calls.exchange import Answer, Request
 from ztpurge.calls.redaction import Secrets
+from ztpurge.calls.transport import Answer, Request, Session
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ztpurge.calls.transport import Session
 
 SECRET = "0123456789abcdefghij0123456789abcdefghij"
 EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
@@ -69,7 +67,7 @@ def ask(session: Session, url: str, *, timeout: float = 10) -> Answer:
 )
 def test_interim_answers_are_skipped_and_no_later_answer_is_another_call_s(interim: bytes) -> None:
     with server(lambda number: (interim if number % 2 else b"") + ok(b"%d" % number)) as (url, counts):
-        session = make_session(url, {})
+        session = Session(url, {})
         bodies = [ask(session, url).body for _ in range(6)]
         with session.receive(url, headers={}, timeout=10, secrets=Secrets()) as incoming:
             seen = incoming.status, b"".join(incoming.chunks)
@@ -92,7 +90,7 @@ def test_interim_answers_are_skipped_and_no_later_answer_is_another_call_s(inter
 )
 def test_what_is_no_answer_is_an_error_whose_text_is_redacted_before_it_is_cut(sent: bytes, words: str) -> None:
     with server(lambda _: sent) as (url, _), pytest.raises(ApiError, match=words) as caught:
-        ask(make_session(url, {}), url)
+        ask(Session(url, {}), url)
     assert caught.value.failure is Failure.UNREACHABLE
     assert SECRET[:8] not in str(caught.value)
 
@@ -106,7 +104,7 @@ def test_interim_answers_do_not_lengthen_the_time_for_an_answer() -> None:
 
     with Listener(drip, bind="127.0.0.1", port=0) as listener:
         with pytest.raises(ApiError) as caught:
-            ask(make_session(listener.url, {}), listener.url, timeout=0.5)
+            ask(Session(listener.url, {}), listener.url, timeout=0.5)
         closing.set()
     assert caught.value.failure is Failure.TIMEOUT
 
@@ -127,7 +125,7 @@ def test_a_status_line_without_an_http_status_is_a_502_with_its_body(line: str, 
     body = json.dumps({"error": "timed out", "successRate": 50.0}).encode()
     head = f"{line}\r\nConnection: {connection}\r\nContent-Length: {len(body)}\r\nRetry-After: 7\r\n\r\n".encode()
     with server(lambda number: ok(b"next") if number % 2 else head + body) as (url, _):
-        session = make_session(url, {})
+        session = Session(url, {})
         for _ in range(2):
             answer = ask(session, url)
             assert (answer.status, answer.body, answer.odd_status) == (502, body, words)
@@ -139,7 +137,7 @@ def test_a_status_line_without_an_http_status_is_a_502_with_its_body(line: str, 
 
 def test_an_ordinary_status_has_no_odd_words() -> None:
     with server(lambda _: b"HTTP/1.0 502 Bad Gateway\r\nX: " + SECRET.encode() + b"\r\n\r\nbody") as (url, _):
-        answer = ask(make_session(url, {}), url)
+        answer = ask(Session(url, {}), url)
     assert (answer.status, answer.odd_status, answer.headers["x"], answer.body) == (502, "", "***", b"body")
 
 
@@ -182,7 +180,7 @@ def test_a_company_s_bundle_is_read_once_for_all_connections(
     bundle = tmp_path / name  # in a folder a certificate is called by its hash
     bundle.write_bytes(Path(AUTHORITY).read_bytes())
     url = f"https://localhost:{tls_port}/"
-    session = make_session(url, {variable: str(bundle if name.endswith(".pem") else tmp_path)})
+    session = Session(url, {variable: str(bundle if name.endswith(".pem") else tmp_path)})
     assert ask(session, url).body == b"ok"
     if name.endswith(".pem"):
         bundle.unlink()
@@ -202,7 +200,7 @@ def test_who_does_not_prove_who_it_is_is_told_nothing(
 ) -> None:
     url = f"https://{host}:{tls_port}/"
     with pytest.raises(ApiError, match=words) as caught:
-        ask(make_session(url, environ), url)
+        ask(Session(url, environ), url)
     assert caught.value.failure is Failure.UNREACHABLE
 
 
@@ -211,9 +209,9 @@ def test_who_does_not_prove_who_it_is_is_told_nothing(
 )
 def test_a_bundle_that_is_none_is_named_before_anything_is_called(bundle: str, words: str) -> None:
     with pytest.raises(ZtpurgeError, match=words) as caught:
-        make_session("https://api.example", {"REQUESTS_CA_BUNDLE": bundle})
+        Session("https://api.example", {"REQUESTS_CA_BUNDLE": bundle})
     assert caught.value.place == "REQUESTS_CA_BUNDLE"
-    assert make_session("http://api.example", {"REQUESTS_CA_BUNDLE": bundle})  # which does without
+    assert Session("http://api.example", {"REQUESTS_CA_BUNDLE": bundle})  # which does without
 
 
 @pytest.mark.parametrize(
@@ -229,7 +227,7 @@ def test_a_proxy_proves_who_it_is_before_it_is_told_anything(
             monkeypatch.setenv(variable, f"https://localhost:{urlsplit(listener.url).port}")
         for url in ("https://static.example.com/", "http://static.example.com/"):
             if environ and url.startswith("http:"):
-                assert ask(make_session(url, environ), url).body == b"ok"
+                assert ask(Session(url, environ), url).body == b"ok"
                 continue
             with pytest.raises(ApiError, match=words):
-                ask(make_session(url, environ), url)
+                ask(Session(url, environ), url)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.calls.exchange import Answer
 from ztpurge.calls.scheduler import retry_after
+from ztpurge.calls.transport import Answer
 from ztpurge.cdn.answers import Live, Provider, Receipt, Task, read_live, read_receipt, read_req_id, read_task
 from ztpurge.errors import ApiError, Failure
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.event import Event, Run, Start, read_event
 
 A, B, SHA = "a" * 40, "b" * 40, "c" * 40

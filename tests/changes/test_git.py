@@ -14,7 +14,7 @@ import pytest
 
 from tests.changes.conftest import ASKED, KINDS, checkout
 from tests.standins.repositories import ENVIRON, Repository
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.git import Git
 from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE, Entry
 from ztpurge.errors import ZtpurgeError

@@ -18,7 +18,7 @@ from tests.changes.conftest import ASKED, checkout
 from tests.conftest import FakeClock, make_scheduler
 from tests.standins.github import GitHubApi, Release, Run
 from tests.standins.repositories import Repository
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.calls.clock import Clock
 from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.event import Run as EventRun

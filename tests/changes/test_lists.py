@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.standins.producers import dorny, tj
 from tests.standins.repositories import Repository
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.lists import FORMATS, is_split_at_blanks, parse_list
 from ztpurge.errors import ZtpurgeError
 

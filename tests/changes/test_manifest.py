@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.contents import Content
 from ztpurge.changes.manifest import Manifest, differing_files, parse_manifest, render_manifest, renew
 from ztpurge.errors import ZtpurgeError

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.contents import MOST_BYTES, Content
 from ztpurge.changes.output import Hashed, hash_files, hash_output
 from ztpurge.errors import ZtpurgeError

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.paths import Change, changes_of
 from ztpurge.errors import ZtpurgeError
 

@@ -13,7 +13,7 @@ from tests.changes.conftest import ASKED, KINDS, OID, POINTER, checkout
 from tests.conftest import make_scheduler
 from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository as RealRepository
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import Content, Unknown
 from ztpurge.changes.github import GitHub

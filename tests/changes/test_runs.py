@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.event import Run
 from ztpurge.changes.runs import (
     MOST_SECONDS_TO_RUN_AGAIN,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.standins.tables import cases
+from tests.tables import cases
 from ztpurge.changes.event import Event, Range, Run, Start
 from ztpurge.changes.repository import Repository
 from ztpurge.changes.since import changes_of_links, find_changes

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from ztpurge.cdn.plan import make_plan
 from ztpurge.changes.paths import Change
 from ztpurge.inputs import parse
-from ztpurge.report.cautions import Surroundings, find_cautions, patterns_that_repeat
+from ztpurge.report.cautions import Circumstances, find_cautions, patterns_that_repeat
 from ztpurge.site.mapping import Site, map_changes
 from ztpurge.site.patterns import parse_patterns
 
 BASE = "https://a.example/"
-PUSH = Surroundings(event="push")
+PUSH = Circumstances(event="push")
 AGAIN = replace(PUSH, attempt=2)
-PULL = Surroundings(event="pull_request")
+PULL = Circumstances(event="pull_request")
 STARRED = "was taken for a file's name"
 
 
-def cautions(paths: list[str], around: Surroundings = PUSH, **values: str) -> tuple[str, ...]:
+def cautions(paths: list[str], around: Circumstances = PUSH, **values: str) -> tuple[str, ...]:
     """Return the cautions for changed files under inputs, given by their field names."""
     given = {"token": "t", "base_url": BASE, **values}
     inputs = parse({f"INPUT_{name.replace('_', '-').upper()}": text for name, text in given.items()})

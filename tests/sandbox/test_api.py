@@ -16,7 +16,7 @@ from sandbox import Call, Fault, Headers, Provider, Sandbox, Service, parse_faul
 from sandbox.faults import KINDS
 from sandbox.record import most_at_once, repeated_entries
 from tests.sandbox.calls import HOST, JSON, LOGIN, PREFETCH, PURGE, SIGNED, TOKEN, URL, Hands, purge, send, task, where
-from tests.standins.tables import cases
+from tests.tables import cases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sandbox.runner import read_outputs
-from tests.standins.tables import cases
+from tests.tables import cases
 
 
 @cases("text outputs", {

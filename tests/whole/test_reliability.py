@@ -22,9 +22,9 @@ from sandbox.runner import read_outputs
 from tests.conftest import make_scheduler
 from tests.whole.steps import run_inside
 from ztpurge.calls.clock import Clock
-from ztpurge.calls.exchange import Answer
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.redaction import Secrets
+from ztpurge.calls.transport import Answer
 from ztpurge.cdn.answers import read_receipt, refuse_login
 from ztpurge.cdn.api import Account, Cdn
 from ztpurge.cdn.plan import Plan, make_plan

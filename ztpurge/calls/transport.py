@@ -12,6 +12,7 @@ import http.client
 import io
 import re
 import time
+from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,6 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from ztpurge import __version__
-from ztpurge.calls.exchange import Answer, Incoming, Request
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.untrusted import for_log
 
@@ -41,6 +41,38 @@ _STATUS_LINE = re.compile(r"HTTP/1\.[0-9]\s+(?P<words>\S.*)")
 _NO_HTTP_STATUS = "not an HTTP status: "
 # while a request is sent, the URL to ask for letter by letter: the libraries would spell it anew, and know no other way
 _AS_SPELLED = contextvars.ContextVar("_AS_SPELLED", default="")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a server."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)  # a token is among them
+    data: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: header names in lower case, a body of bounded size.
+
+    `odd_status`: what the status line said in place of an HTTP status, such as `-1 UNKNOWN`; `status` is 502 then.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    odd_status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An HTTP answer as it was sent, whose body is still to be read: compressed if it was."""
+
+    status: int
+    headers: dict[str, str]
+    chunks: Iterator[bytes]
 
 
 class Session(requests.Session):

@@ -18,7 +18,7 @@ from ztpurge.site.urls import parse_url
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from ztpurge.calls.exchange import Answer
+    from ztpurge.calls.transport import Answer
 
 _REQ_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _RENEW = (

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-from ztpurge.calls.door import make_session
-from ztpurge.calls.exchange import Request
+from ztpurge.calls.transport import Request, Session
 from ztpurge.cdn.answers import WORDS, Live, Receipt, Task, find_token, read_live, read_receipt, read_task, refuse_login
 from ztpurge.errors import ApiError, Failure
 
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from ztpurge.calls.clock import Clock
-    from ztpurge.calls.exchange import Answer
     from ztpurge.calls.redaction import Secrets
+    from ztpurge.calls.transport import Answer
     from ztpurge.cdn.answers import TaskKind
     from ztpurge.cdn.plan import Batch
 
@@ -83,7 +82,7 @@ class Cdn:
         secrets.add(account.token)
         secrets.add_login(account.username, account.password)
         self._on_token = on_token
-        self._session = make_session(account.api_url, environ)
+        self._session = Session(account.api_url, environ)
         self._tokens = Tokens(account.token, self._log_in if account.username else None)
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:

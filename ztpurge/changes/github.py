@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from ztpurge.calls.door import make_session
-from ztpurge.calls.exchange import Request
 from ztpurge.calls.scheduler import retry_after
+from ztpurge.calls.transport import Request, Session
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,
@@ -33,9 +32,9 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from ztpurge.calls.exchange import Answer
     from ztpurge.calls.redaction import Secrets
     from ztpurge.calls.scheduler import Scheduler
+    from ztpurge.calls.transport import Answer
     from ztpurge.changes.event import Run
     from ztpurge.changes.runs import Listed
     from ztpurge.changes.trees import Entry
@@ -75,7 +74,7 @@ class GitHub:
         self._scheduler = replace(scheduler, grace_at_stop=0.0)
         self._secrets = secrets
         secrets.add(token)
-        self._session = make_session(self._api, environ)
+        self._session = Session(self._api, environ)
         # several commits are compared with one head, whose files are then looked up
         self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
         self._is_tag: dict[str, bool] = {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
-from ztpurge.calls.door import make_session
+from ztpurge.calls.transport import Session
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYTES
 from ztpurge.untrusted import for_log
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ztpurge.calls.redaction import Secrets
-    from ztpurge.calls.transport import Session
     from ztpurge.changes.contents import Content
 
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
@@ -98,7 +97,7 @@ class Edges:
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
         with self._lock:
             if origin not in self._sessions:
-                self._sessions[origin] = make_session(origin, self._environ)
+                self._sessions[origin] = Session(origin, self._environ)
             return self._sessions[origin]
 
 

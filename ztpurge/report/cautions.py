@@ -35,7 +35,7 @@ _WRITTEN_BY_HAND = frozenset({"auto", "json", "space", "csv"})  # by people, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Circumstances:
     """What the runner tells of a run: its event, whether that merged a pull request, the run's attempt.
 
     `top_files`: the names of the files in the folder `root` of the workspace.
@@ -47,7 +47,7 @@ class Surroundings:
     top_files: tuple[str, ...] = ()
 
 
-def find_cautions(inputs: Inputs, site: Site, mapped: Mapped, plan: Plan, around: Surroundings) -> tuple[str, ...]:
+def find_cautions(inputs: Inputs, site: Site, mapped: Mapped, plan: Plan, around: Circumstances) -> tuple[str, ...]:
     """Return what to warn of before a plan is carried out, each in a sentence or two, the graver first."""
     paths = dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)])
     return (
@@ -81,7 +81,7 @@ def _half_purged(inputs: Inputs, plan: Plan) -> Iterator[str]:
         )
 
 
-def _of_the_event(inputs: Inputs, plan: Plan, around: Surroundings) -> Iterator[str]:
+def _of_the_event(inputs: Inputs, plan: Plan, around: Circumstances) -> Iterator[str]:
     compares_the_event = inputs.base_url and inputs.since == "event" and not (inputs.has_list or inputs.manifest)
     if around.event == "push" and around.attempt > 1 and compares_the_event:
         yield (
@@ -97,7 +97,7 @@ def _of_the_event(inputs: Inputs, plan: Plan, around: Surroundings) -> Iterator[
         )
 
 
-def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Surroundings) -> Iterator[str]:
+def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Circumstances) -> Iterator[str]:
     if inputs.manifest or not mapped.targets:
         return
     top = [posixpath.join(site.root, name) for name in around.top_files]
