@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import FakeClock, make_scheduler
 from ztpurge.calls.pace import Pace
-from ztpurge.calls.scheduler import Pauses, Tried, delay_after
+from ztpurge.calls.scheduler import Pauses, Tried, delay_after, retry_after
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
@@ -394,3 +395,43 @@ def test_who_hangs_past_the_end_is_not_heard_of(clock: FakeClock) -> None:
     assert len([*rounds]) == 1
     released.set()
     assert sorted(item for item, _ in heard) == ["hangs", "stays", "stays"]
+
+
+TOLD_AT = 1445412480.0  # Wed, 21 Oct 2015 07:28:00 GMT
+ASKED_PAUSES = {"0": 0.0, "120": 120.0, " 7 ": 7.0, "9999999999": 9999999999.0} | {
+    "Wed, 21 Oct 2015 07:28:30 GMT": 30.0,
+    "Wednesday, 21-Oct-15 07:28:30 GMT": 30.0,  # RFC 850
+    "Wed, 21 Oct 2015 09:28:30 +0200": 30.0,
+    "Wed, 21 Oct 2015 07:27:59 GMT": 0.0,  # gone by
+}
+NO_PAUSES = [
+    "", " ", "soon", "-5", "1.5", "1e3", "inf", "\u0663", "9" * 400, "Wed, 21 Oct 2015 25:28:00 GMT",
+    "Wed, 31 Feb 2015 07:28:00 GMT", "Wed, 21 Oct 99999 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 +9999",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "seconds"), [*ASKED_PAUSES.items(), *((text, None) for text in NO_PAUSES)])
+def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
+    assert retry_after(text, now=TOLD_AT) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["Wed Oct 21 07:28:30 2015", "Wed, 21 Oct 2015 07:28:30 -0000"], ids=["asctime", "-0000"]
+)
+def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TZ", "CST-8")
+    time.tzset()
+    try:
+        assert retry_after(text, now=TOLD_AT) == 30.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+DATE_PARTS = ["Wed", "21", "Oct", "2015", "07:28:00", "GMT", "+", "-0000", "-", ",", ":", ".", "(", "99999999999"]
+
+
+@given(st.text() | st.lists(st.sampled_from(DATE_PARTS)).map(" ".join))
+def test_any_retry_after_is_seconds_or_none(text: str) -> None:
+    seconds = retry_after(text, now=TOLD_AT)
+    assert seconds is None or 0 <= seconds < float("inf")

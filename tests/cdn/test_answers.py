@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.calls.scheduler import retry_after
 from ztpurge.calls.transport import Answer
 from ztpurge.cdn.answers import Live, Provider, Receipt, Task, read_live, read_receipt, read_req_id, read_task
 from ztpurge.errors import ApiError, Failure
@@ -206,45 +204,6 @@ BODIES_SHOWN = {
 @pytest.mark.parametrize(("body", "shown"), BODIES_SHOWN.items(), ids=lambda text: ascii(text)[:50])
 def test_what_a_server_says_is_made_safe_and_a_body_shown_in_part(body: bytes, shown: str) -> None:
     assert refusal(answer(body, 500)).cause == f"the API answered 500: {shown}"
-
-
-PAUSES = {"0": 0.0, "120": 120.0, " 7 ": 7.0, "9999999999": 9999999999.0} | {
-    "Wed, 21 Oct 2015 07:28:30 GMT": 30.0,
-    "Wednesday, 21-Oct-15 07:28:30 GMT": 30.0,  # RFC 850
-    "Wed, 21 Oct 2015 09:28:30 +0200": 30.0,
-    "Wed, 21 Oct 2015 07:27:59 GMT": 0.0,  # gone by
-}
-NO_PAUSES = [
-    "", " ", "soon", "-5", "1.5", "1e3", "inf", "\u0663", "9" * 400, "Wed, 21 Oct 2015 25:28:00 GMT",
-    "Wed, 31 Feb 2015 07:28:00 GMT", "Wed, 21 Oct 99999 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 +9999",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "seconds"), [*PAUSES.items(), *((text, None) for text in NO_PAUSES)])
-def test_retry_after_is_seconds_or_a_date(text: str, seconds: float | None) -> None:
-    assert retry_after(text, now=NOW) == seconds
-
-
-@pytest.mark.parametrize(
-    "text", ["Wed Oct 21 07:28:30 2015", "Wed, 21 Oct 2015 07:28:30 -0000"], ids=["asctime", "-0000"]
-)
-def test_a_date_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv("TZ", "CST-8")
-    time.tzset()
-    try:
-        assert retry_after(text, now=NOW) == 30.0
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-
-
-DATE_PARTS = ["Wed", "21", "Oct", "2015", "07:28:00", "GMT", "+", "-0000", "-", ",", ":", ".", "(", "99999999999"]
-
-
-@given(st.text() | st.lists(st.sampled_from(DATE_PARTS)).map(" ".join))
-def test_any_retry_after_is_seconds_or_none(text: str) -> None:
-    seconds = retry_after(text, now=NOW)
-    assert seconds is None or 0 <= seconds < float("inf")
 
 
 KEYS = st.sampled_from(["zt_api", "ret", "msg", "reqId", "success_rate", "successRate", "error", "code", "message"])

@@ -17,7 +17,6 @@ from ztpurge.cdn.answers import Live, Provider, Task
 from ztpurge.cdn.plan import Batch
 from ztpurge.cdn.purge import Outcome
 from ztpurge.cdn.wait import Waiting
-from ztpurge.edge.judge import Verdict, confirm_by_sight
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
@@ -378,14 +377,6 @@ ASKED_AFTER: dict[str, tuple[Outcome, Task, State, str | None]] = {
     "failed before": (outcome("failed", None, OOPS), DONE, "failed", OOPS.cause),
     "dry run": (outcome("planned", None), DONE, "planned", None),
 }
-DIRECTORY = replace(outcome("pending", error=OOPS), kind="dirs")
-SEEN: dict[str, tuple[Outcome, str, State]] = {
-    "all seen fresh": (outcome("pending", error=OOPS), "1", "done"),
-    "not all": (outcome("pending", error=OOPS), "2", "pending"),
-    "a failure stays one": (outcome("failed", error=OOPS), "1", "failed"),
-    "so does a part": (outcome("partial", error=OOPS), "1", "partial"),
-    "a directory for its page": (DIRECTORY, "1", "pending"),
-}
 # fmt: on
 
 
@@ -399,14 +390,6 @@ def test_only_what_was_accepted_is_asked_after(
     assert after == replace(before, state=status, error=after.error)
     assert after.error is None if error is None else error in str(after.error)
     assert bool(service.asked) == (before.state == "accepted")
-
-
-@pytest.mark.parametrize(("before", "fresh", "status"), SEEN.values(), ids=SEEN)
-def test_what_is_seen_confirms_only_what_is_under_way(before: Outcome, fresh: str, status: State) -> None:
-    (after,) = confirm_by_sight([before], [Verdict(f"{A}/{fresh}", "fresh"), Verdict(f"{A}/3", "stale")])
-    seen = ", but each of its URLs was seen fresh" if status == "done" else ""
-    assert (after.state, after.error and after.error.cause) == (status, f"{OOPS.cause}{seen}")
-    assert confirm_by_sight([before], [Verdict(f"{A}/1", "unverified")]) == (before,)
 
 
 NO_URLS = (
