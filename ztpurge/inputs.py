@@ -14,7 +14,8 @@ from ztpurge.cdn.answers import read_req_id
 from ztpurge.changes.lists import FORMATS
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.site.patterns import Patterns, parse_patterns
-from ztpurge.site.urls import parse_base, parse_directory, parse_url
+from ztpurge.site.serving import Site, parse_folder_url, parse_index_files, parse_root
+from ztpurge.site.urls import parse_base, parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,15 +26,8 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _BYTE_THAT_IS_NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")  # PEP 383: what os.environ makes of one
-_MAX_NAME = 255  # bytes: NAME_MAX of Linux
-_MAX_FOLDER = 2000  # bytes: half of PATH_MAX, for the workspace lies above and files below
 _PREFIX = "INPUT_"
 _RUNNERS_OWN = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})  # of `with: entrypoint` and `args`
-_FILE_ENDING = re.compile(
-    r".+\.(avif|bmp|br|cjs|css|csv|eot|gif|gz|html?|ico|jpe?g|js|json|map|md|mjs|mp[34]|og[gv]|otf|pdf|png|svg|tgz|ttf"
-    r"|txt|wasm|webm|webmanifest|webp|woff2?|xhtml|xml|zip)",
-    re.IGNORECASE,
-)
 
 
 def read_boolean(text: str) -> bool:
@@ -81,25 +75,9 @@ def read_api_url(text: str) -> str:
     return url
 
 
-def read_root(text: str) -> str:
-    """Read a folder of the repository as `a/b`, the top folder as an empty text."""
-    parts = [part for part in text.strip().split("/") if part not in {"", "."}]
-    lengths = [len(part.encode("utf-8", "replace")) for part in parts]
-    is_too_long = max(lengths, default=0) > _MAX_NAME or sum(lengths) > _MAX_FOLDER
-    if text.strip().startswith("/") or ".." in parts or is_too_long:
-        raise ZtpurgeError(
-            f"{text.strip()[:200]!r} is not a folder of the repository", remedy="Write it relative, as `dist`"
-        )
-    return "/".join(parts)
-
-
 def read_index_files(text: str) -> tuple[str, ...]:
-    """Read the names of index files; `none` is no name."""
-    names = read_list(text)
-    for name in names:
-        if "/" in name or "," in name:
-            raise ZtpurgeError(f"{name!r} is not the name of a file", remedy="Write one name a line, without a folder")
-    return () if names == ("none",) else names
+    """Read the names of index files, one a line."""
+    return parse_index_files(read_list(text))
 
 
 def read_patterns(text: str) -> Patterns | None:
@@ -162,15 +140,6 @@ def read_req_ids(text: str) -> tuple[str, ...] | None:
     return req_ids
 
 
-def _refuse_what_looks_like_a_file(url: str) -> None:
-    path = url.partition("://")[2].partition("/")[2]
-    if _FILE_ENDING.fullmatch(path.rpartition("/")[2]):
-        raise ZtpurgeError(
-            "it ends as a file does, but stands where a folder should",
-            remedy="Give the folder's address, or a single URL in `urls`; if it is a folder, end it with a `/`",
-        )
-
-
 def _refuse_what_is_not_text(text: str) -> None:
     if _BYTE_THAT_IS_NOT_UTF_8.search(text):
         raise ZtpurgeError(
@@ -184,16 +153,14 @@ def _shown(url: str) -> str:
     return repr(url.rpartition("@")[2][:200])
 
 
-def _lines(read: Callable[[str], str], *, are_folders: bool = False) -> Callable[[str], tuple[str, ...]]:
-    """Return what reads a list of URLs; one of a folder that looks like a file's needs its closing slash."""
+def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    """Return what reads a list of URLs."""
 
     def read_lines(text: str) -> tuple[str, ...]:
         entries: dict[str, None] = {}
         problems: list[str] = []
         for entry in read_list(text):
             try:
-                if are_folders:
-                    _refuse_what_looks_like_a_file(entry.strip())
                 entries[read(entry.strip())] = None
             except ZtpurgeError as error:
                 problems.append(f"{_shown(entry)}: {error}")
@@ -222,7 +189,6 @@ def _given(read: Callable[[str], Any], default: str = "", *, secret: bool = Fals
 
 
 _DAY = 86_400
-_GIVE_BASE_URL = "Give the address that `root` is served under, as https://static.example.com/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,12 +199,13 @@ class Inputs:
     username: str = _given(str.strip)
     password: str = _given(str, secret=True)
     api_url: str = _given(read_api_url, "http://cdnapi.ztgame.com.cn")
-    base_url: tuple[str, ...] = _given(_lines(parse_base, are_folders=True))
-    root: str = _given(read_root, ".")
+    base_url: tuple[str, ...] = _given(_lines(parse_folder_url))
+    root: str = _given(lambda text: parse_root(text.strip()), ".")
     include: Patterns | None = _given(read_include)
     exclude: Patterns | None = _given(read_patterns)
     index_files: tuple[str, ...] = _given(read_index_files, "index.html\nindex.htm")
     clean_urls: bool = _given(read_boolean, "false")
+    config: str = _given(str.strip)
     files: str = _given(str)
     files_from: str = _given(str.strip)
     files_format: str = _given(read_format, "auto")
@@ -246,7 +213,8 @@ class Inputs:
     github_token: str = _given(read_github_token, "${{ github.token }}", secret=True)
     manifest: str = _given(str.strip)
     urls: tuple[str, ...] = _given(_lines(parse_url))
-    dirs: tuple[str, ...] = _given(_lines(parse_directory, are_folders=True))
+    dirs: tuple[str, ...] = _given(_lines(parse_folder_url))
+    max_requests: int = _given(_number(0, 1_000_000), "0")
     max_urls: int = _given(_number(1, 1_000_000), "10000")
     concurrency: int = _given(_number(1, 64), "4")
     pace: float = _given(_number(0, 3600, " seconds"), "0")
@@ -270,16 +238,33 @@ class Inputs:
         """Whether the changed files are given as a list."""
         return bool(self.files.strip() or self.files_from)
 
+    @property
+    def site(self) -> Site | None:
+        """The site that the inputs describe; None without `base-url`."""
+        if not self.base_url:
+            return None
+        return Site(
+            base_urls=self.base_url,
+            root=self.root,
+            include=self.include,
+            exclude=self.exclude,
+            index_files=self.index_files,
+            clean_urls=self.clean_urls,
+        )
+
 
 def table() -> dict[str, str]:
     """Return each input's name with its default, in the order of the documentation."""
     return {row.name.replace("_", "-"): row.metadata["default"] for row in fields(Inputs)}
 
 
-def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[ZtpurgeError]] | None = None) -> Inputs:
+def parse(
+    environ: Mapping[str, str], *, check: Callable[[Inputs, frozenset[str]], Iterator[ZtpurgeError]] | None = None
+) -> Inputs:
     """Read the inputs of a step; raise InvalidInputs with every problem.
 
-    `check` may add problems that only the machine can tell, such as a file that is not there.
+    `check` may add problems that only the machine can tell, such as a file that is not there; it is also handed the
+    names of the inputs that are not empty.
     """
     values: dict[str, Any] = {}
     misspelt = _misspelt(environ)
@@ -296,7 +281,7 @@ def parse(environ: Mapping[str, str], *, check: Callable[[Inputs], Iterator[Ztpu
     inputs = Inputs(**values)
     broken = {problem.place for problem in problems} | {meant for meant, _ in misspelt if meant}
     given = frozenset(name for name in table() if environ.get(_variable(name), "").strip())
-    checks = [*_contradictions(inputs, broken, given), *(check(inputs) if check else ())]
+    checks = [*_contradictions(inputs, broken), *(check(inputs, given) if check else ())]
     problems += [problem for problem in checks if problem.place not in broken]
     if problems:
         raise InvalidInputs(tuple(problems))
@@ -330,15 +315,15 @@ def _misspelt(environ: Mapping[str, str]) -> list[tuple[str, ZtpurgeError]]:
     return found
 
 
-def _contradictions(inputs: Inputs, broken: set[str], given: frozenset[str]) -> Iterator[ZtpurgeError]:
-    """Yield what does not go together, judging by no input that is broken itself; `given`: those that are not empty."""
+def _contradictions(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:
+    """Yield what does not go together, judging by no input that is broken itself."""
     yield from _login_problems(inputs, broken)
     if inputs.command == "status":
         yield from _status_problems(inputs)
         return
     if inputs.req_ids is not None and "command" not in broken:
         yield ZtpurgeError("they are given, but nothing is asked", remedy="Add `command: status`", place="req-ids")
-    yield from _source_problems(inputs, given)
+    yield from _source_problems(inputs)
     if inputs.delay >= inputs.timeout and "timeout" not in broken:
         yield ZtpurgeError("it leaves nothing of `timeout`", remedy="Lower it, or raise `timeout`", place="delay")
 
@@ -357,7 +342,7 @@ def _status_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
             yield ZtpurgeError("it is for URLs that this step purges", remedy="Give it to that step", place=name)
 
 
-def _source_problems(inputs: Inputs, given: frozenset[str]) -> Iterator[ZtpurgeError]:
+def _source_problems(inputs: Inputs) -> Iterator[ZtpurgeError]:
     """Yield what is wrong with where the changed files come from."""
     if inputs.files.strip() and inputs.files_from:
         yield ZtpurgeError("it is given beside `files`", remedy="Give one of the two", place="files-from")
@@ -366,16 +351,6 @@ def _source_problems(inputs: Inputs, given: frozenset[str]) -> Iterator[ZtpurgeE
     if inputs.manifest and (inputs.has_list or inputs.since != "event"):
         beside = "a list of files" if inputs.has_list else "`since`"
         yield ZtpurgeError(f"it is given beside {beside}", remedy="Give one of the two", place="manifest")
-    if inputs.base_url:
-        return
-    if inputs.has_list or inputs.since != "event" or inputs.manifest:
-        yield ZtpurgeError("it is missing, so the changed files have no URLs", remedy=_GIVE_BASE_URL, place="base-url")
-    elif not given & {"urls", "dirs"}:
-        yield ZtpurgeError(
-            "it is missing, and so are `urls` and `dirs`: nothing would ever be purged",
-            remedy=f"{_GIVE_BASE_URL}; where `urls` may be an empty list, write that as []",
-            place="base-url",
-        )
 
 
 def _login_problems(inputs: Inputs, broken: set[str]) -> Iterator[ZtpurgeError]:

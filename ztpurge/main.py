@@ -26,7 +26,7 @@ from ztpurge.report.cautions import Circumstances, find_cautions
 from ztpurge.report.sentences import away_line
 from ztpurge.report.values import Report, StatusReport, accepted_directories, accepted_urls, broken_off, refused
 from ztpurge.runner import Runner
-from ztpurge.site.mapping import Site, map_changes
+from ztpurge.site.mapping import map_changes
 from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ztpurge.cdn.api import Account, Cdn
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
+    from ztpurge.site.mapping import Sites
     from ztpurge.sources.source import Source
 
 
@@ -65,7 +66,8 @@ class _Recipe:
         runner.say(f"ztpurge {__version__}")
         self._files = FilesOfInputs()
         self.inputs = parse(
-            environ, check=lambda inputs: chain(check_files(inputs, runner, self._files), check_proxies(environ))
+            environ,
+            check=lambda inputs, given: chain(check_files(inputs, given, runner, self._files), check_proxies(environ)),
         )
         self._environ = environ
         self._runner = runner
@@ -85,27 +87,20 @@ class _Recipe:
 
     def purge_what_changed(self) -> int:
         inputs, runner = self.inputs, self._runner
-        site = Site(
-            base_urls=inputs.base_url,
-            root=inputs.root,
-            include=inputs.include,
-            exclude=inputs.exclude,
-            index_files=inputs.index_files,
-            clean_urls=inputs.clean_urls,
-        )
+        sites = self._files.sites
         around = self._look_around()
-        source = open_source(inputs, site, self._files, around)
-        mapped = map_changes(site, source.changes, inputs.urls)
-        plan = make_plan(mapped.urls, inputs.dirs)
+        source = open_source(inputs, self._files, around)
+        mapped = map_changes(sites, source.changes, inputs.urls)
+        plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs))
         self._tell(mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
         announce_plan(self._report, source.changes, runner)
         seen = Circumstances(
             event=around.event.name,
             is_merged=around.event.is_merged,
             attempt=around.event.run.attempt,
-            top_files=runner.names_of_files(inputs.root),
+            top_files=tuple(path for root in sites.roots for path in runner.files_in(root)),
         )
-        for caution in find_cautions(inputs, site, mapped, plan, seen):
+        for caution in find_cautions(inputs, sites, mapped, plan, seen):
             runner.annotate("warning", "ztpurge", caution)
         try:
             raise_if_too_many(plan, inputs.max_urls)
@@ -119,7 +114,7 @@ class _Recipe:
         except ZtpurgeError as error:
             return announce(refused(self._report, error), inputs, runner)
         try:
-            self._carry_out(cdn, site, source, around.repository)
+            self._carry_out(cdn, sites, source, around.repository)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
@@ -133,7 +128,7 @@ class _Recipe:
         report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
         return announce(report, inputs, self._runner)
 
-    def _carry_out(self, cdn: Cdn | None, site: Site, source: Source, repository: Repository) -> None:
+    def _carry_out(self, cdn: Cdn | None, sites: Sites, source: Source, repository: Repository) -> None:
         inputs, runner, plan = self.inputs, self._runner, self._report.plan
         if cdn:
             if inputs.delay:
@@ -146,7 +141,7 @@ class _Recipe:
                 self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
             expected: Mapping[str, Expected] = {}
             if self._is_verified or inputs.prefetch:
-                expected = stages.find_expected(site, self._report.mapped, source)
+                expected = stages.find_expected(sites, self._report.mapped, source)
             accepted = accepted_urls(plan, self._report.outcomes)
             if inputs.prefetch:
                 there = [url for url in accepted if not isinstance(expected[url], Gone)]

@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import posixpath
 import select
 import tempfile
 import threading
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 Level = Literal["error", "warning", "notice"]
 _MAX_LIST = 64 << 20  # bytes; a million names
+_MAX_CONFIGURATION = 1 << 20  # bytes; a thousand sites
 _MAX_MANIFEST = 256 << 20  # bytes; two million files
 _SHOWN = 200  # characters of a name that is no path
 _MAX_MESSAGE = 4000  # characters; the runner cuts at 4096
@@ -188,11 +190,29 @@ class Runner:
             raise ZtpurgeError(f"the event's payload cannot be read ({error})", place="GITHUB_EVENT_PATH") from error
         return payload if isinstance(payload, dict) else {}
 
-    def names_of_files(self, folder: str) -> tuple[str, ...]:
-        """Return the names of the files right in a folder of the workspace, none if there is no such folder."""
+    def read_configuration(self, name: str, *, may_lack: bool) -> bytes | None:
+        """Return what a file of the workspace holds; raise ZtpurgeError if it cannot be read.
+
+        None if it `may_lack` and is not there.
+        """
+        path = self.file_to_write(name)
+        try:
+            if may_lack and not path.exists():
+                return None
+            if not path.is_file():
+                raise ZtpurgeError(
+                    f"there is no file {name!r}",
+                    remedy="Check the repository out, and write the file's path from its top",
+                )
+            return _read(path, _MAX_CONFIGURATION)
+        except OSError as error:
+            raise ZtpurgeError(f"{name!r} cannot be read ({error.strerror})") from error
+
+    def files_in(self, folder: str) -> tuple[str, ...]:
+        """Return the paths of the files right in a folder of the workspace, none if there is no such folder."""
         try:
             with os.scandir(self.workspace / folder) as entries:
-                return tuple(sorted(entry.name for entry in entries if entry.is_file()))
+                return tuple(sorted(posixpath.join(folder, entry.name) for entry in entries if entry.is_file()))
         except OSError:  # there need not be a checkout
             return ()
 

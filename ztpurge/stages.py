@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.verify import Verification
     from ztpurge.runner import Runner
-    from ztpurge.site.mapping import Mapped, Site
+    from ztpurge.site.mapping import Mapped, Sites
     from ztpurge.sources.source import Source
 
 _ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
@@ -67,9 +67,9 @@ def prefetch(urls: Iterable[str], cdn: Cdn, scheduler: Scheduler, runner: Runner
     return purge(plan, cdn.prefetch, within, _telling(plan, runner, lambda _outcome: None))
 
 
-def find_expected(site: Site, mapped: Mapped, source: Source) -> dict[str, Expected]:
+def find_expected(sites: Sites, mapped: Mapped, source: Source) -> dict[str, Expected]:
     """Tell what each URL must serve; nobody may be able to tell."""
-    candidates = files_behind(site, mapped)
+    candidates = files_behind(sites, mapped)
     try:
         files = source.contents(frozenset(path for behind in candidates.values() for path in behind.paths))
     except ZtpurgeError as error:

@@ -5,14 +5,11 @@ Pure. What can never be meant is refused in `inputs.py` and `sources/`; here is 
 
 from __future__ import annotations
 
-import posixpath
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.paths import Change
 from ztpurge.report.sentences import count
-from ztpurge.site.mapping import map_changes
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
@@ -20,7 +17,7 @@ if TYPE_CHECKING:
 
     from ztpurge.cdn.plan import Plan
     from ztpurge.inputs import Inputs
-    from ztpurge.site.mapping import Mapped, Site
+    from ztpurge.site.mapping import Mapped, Sites
     from ztpurge.site.patterns import Patterns
 
 _SHOWN = 3
@@ -38,7 +35,7 @@ _WRITTEN_BY_HAND = frozenset({"auto", "json", "space", "csv"})  # by people, too
 class Circumstances:
     """What the runner tells of a run: its event, whether that merged a pull request, the run's attempt.
 
-    `top_files`: the names of the files in the folder `root` of the workspace.
+    `top_files`: the paths of the files that lie right in the `root` of a site.
     """
 
     event: str = ""
@@ -47,14 +44,14 @@ class Circumstances:
     top_files: tuple[str, ...] = ()
 
 
-def find_cautions(inputs: Inputs, site: Site, mapped: Mapped, plan: Plan, around: Circumstances) -> tuple[str, ...]:
+def find_cautions(inputs: Inputs, sites: Sites, mapped: Mapped, plan: Plan, around: Circumstances) -> tuple[str, ...]:
     """Return what to warn of before a plan is carried out, each in a sentence or two, the graver first."""
     paths = dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)])
     return (
         *_half_purged(inputs, plan),
-        *_of_the_event(inputs, plan, around),
-        *_sources_as_pages(inputs, site, mapped, around),
-        *_root_in_patterns(inputs, mapped, paths),
+        *_of_the_event(inputs, sites, plan, around),
+        *_sources_as_pages(inputs, sites, mapped, around),
+        *_root_in_patterns(sites, mapped, paths),
         *_written_by_hand(inputs, paths),
     )
 
@@ -81,8 +78,8 @@ def _half_purged(inputs: Inputs, plan: Plan) -> Iterator[str]:
         )
 
 
-def _of_the_event(inputs: Inputs, plan: Plan, around: Circumstances) -> Iterator[str]:
-    compares_the_event = inputs.base_url and inputs.since == "event" and not (inputs.has_list or inputs.manifest)
+def _of_the_event(inputs: Inputs, sites: Sites, plan: Plan, around: Circumstances) -> Iterator[str]:
+    compares_the_event = sites and inputs.since == "event" and not (inputs.has_list or inputs.manifest)
     if around.event == "push" and around.attempt > 1 and compares_the_event:
         yield (
             f"attempt {around.attempt} of this run may deploy older files than later runs did, and what those changed "
@@ -97,13 +94,13 @@ def _of_the_event(inputs: Inputs, plan: Plan, around: Circumstances) -> Iterator
         )
 
 
-def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Circumstances) -> Iterator[str]:
+def _sources_as_pages(inputs: Inputs, sites: Sites, mapped: Mapped, around: Circumstances) -> Iterator[str]:
     if inputs.manifest or not mapped.targets:
         return
-    top = [posixpath.join(site.root, name) for name in around.top_files]
-    there = map_changes(site, [Change(path) for path in top if _SOURCE.fullmatch(path)])
-    paths = dict.fromkeys(target.path for target in (*mapped.targets, *there.targets))
-    found = [path for path in paths if _SOURCE.fullmatch(path)]
+    # a rule may well be about a source
+    paths = dict.fromkeys([*(target.path for target in mapped.targets), *around.top_files])
+    sources = [path for path in paths if _SOURCE.fullmatch(path)]
+    found = [path for path in sources if not all(site.why_not(path) for site in sites.sites)]
     if found:
         yield (
             f"{_first(found)}: sources of a site that is built are taken for files that are served; the pages made of "
@@ -111,21 +108,22 @@ def _sources_as_pages(inputs: Inputs, site: Site, mapped: Mapped, around: Circum
         )
 
 
-def _root_in_patterns(inputs: Inputs, mapped: Mapped, paths: Iterable[str]) -> Iterator[str]:
-    root, within = inputs.root, f"{inputs.root}/{inputs.root}/"
-    for name, patterns in (("include", inputs.include), ("exclude", inputs.exclude)):
-        repeated = patterns_that_repeat(root, patterns)
-        if repeated and not any(path.startswith(within) for path in paths):
+def _root_in_patterns(sites: Sites, mapped: Mapped, paths: Iterable[str]) -> Iterator[str]:
+    for site in sites.sites:
+        root, within = site.root, f"{site.root}/{site.root}/"
+        for key, patterns in (("include", site.include), ("exclude", site.exclude)):
+            repeated = patterns_that_repeat(root, patterns)
+            if repeated and not any(path.startswith(within) for path in paths):
+                yield (
+                    f"{site.place(key)}: {_first(repeated)} is about {for_log(within, limit=200)}, since patterns are "
+                    "over paths below `root`. Take `root` off its beginning if that is not meant"
+                )
+        found = [line for line in (site.include.lines if site.include else ()) if root and line.strip("/") == root]
+        if found and not mapped.targets and any(map(site.holds, paths)):
             yield (
-                f"{name}: {_first(repeated)} is about {for_log(within, limit=200)}, since patterns are over paths "
-                "below `root`. Take `root` off its beginning if that is not meant"
+                f"{site.place('include')}: {_first(found)} is `root` itself, and patterns are over paths below it, so "
+                "that it matches nothing that changed. Take it out to purge all files below `root`"
             )
-    found = [line for line in (inputs.include.lines if inputs.include else ()) if root and line.strip("/") == root]
-    if found and not mapped.targets and any(path.startswith(f"{root}/") for path in paths):
-        yield (
-            f"include: {_first(found)} is `root` itself, and patterns are over paths below it, so that it matches "
-            "nothing that changed. Take it out to purge all files below `root`"
-        )
 
 
 def _written_by_hand(inputs: Inputs, paths: Iterable[str]) -> Iterator[str]:

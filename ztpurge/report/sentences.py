@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ztpurge.errors import ApiError, ZtpurgeError
     from ztpurge.site.mapping import Mapped
 
-NO_BASE_URL = "base-url is empty, so changed files are not looked at"
+NO_SITE = "there is no base-url and no configuration, so changed files are not looked at"
 SPLIT_AT_BLANKS = (
     "the list separates names by blanks, so a name that holds a blank was read as several, and its URL stays stale; "
     "if such names may come, have the list written as JSON or one name a line"
@@ -30,7 +30,7 @@ _NOT_KNOWN = (
     "what was deployed meanwhile and is deleted now is not known: if there is any, purge its folder once with `dirs`"
 )
 NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
-OTHER_SITE = "base-url, index-files or clean-urls are not those of the last purge: all files count as changed"
+OTHER_SITE = "files do not get their URLs as they did at the last purge, so all files count as changed"
 MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
 _BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
 _ADVICE: dict[Blame, str] = {
@@ -74,10 +74,10 @@ def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
 
 
-def manifest_line(root: str, *, files: int, changed: int, gone: int) -> str:
+def manifest_line(folders: str, *, files: int, changed: int, gone: int) -> str:
     """Return what the build output was compared with."""
     left = f", {count(gone, 'file')} gone" if gone else ""
-    return f"manifest: {count(files, 'file')} in {root or 'the workspace'}, {changed:,} not as last purged{left}"
+    return f"manifest: {count(files, 'file')} in {folders}, {changed:,} not as last purged{left}"
 
 
 def lost_runs(numbers: Sequence[int], *, are_known: bool) -> str:

@@ -173,8 +173,8 @@ class Report:
     @property
     def purged_paths(self) -> tuple[str, ...]:
         """The changed files whose every URL was purged and, if that was looked at, not seen to be stale."""
-        bad = {fate.url for fate in self.fates if fate.state in _MAYBE_STALE or fate.state == "stale"}
-        amiss = {target.path for target in self.mapped.targets if target.url in bad}
+        bad = {(fate.url, fate.kind) for fate in self.fates if fate.state in _MAYBE_STALE or fate.state == "stale"}
+        amiss = {target.path for target in self.mapped.targets if (target.url, target.kind) in bad}
         return tuple(dict.fromkeys(target.path for target in self.mapped.targets if target.path not in amiss))
 
     def _entries(self, states: Collection[str]) -> Sequence[Fate]:

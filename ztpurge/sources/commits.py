@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ztpurge.changes.contents import Content, Unknown
     from ztpurge.changes.paths import Change
     from ztpurge.changes.repository import Repository
+    from ztpurge.site.mapping import Sites
+    from ztpurge.site.serving import Site
     from ztpurge.sources.source import Surroundings
 
 _LEAST_OF_AN_ID = 7  # digits that stand for a commit
@@ -34,17 +36,21 @@ class Commits(Source):
         return self.repository.contents(self.head, paths) if paths and self.head else {}
 
 
-def open_commits(since: str, root: str, around: Surroundings) -> Commits:
+def open_commits(since: str, sites: Sites, around: Surroundings) -> Commits:
     """Compare what the event or `since` names; raise ZtpurgeError for a range that cannot be told."""
     event, repository = around.event, around.repository
     if event.problem:
         raise event.problem
     found = find_changes(since, event, repository)
     if event.head and found.changes:
-        raise_if_no_folder(root, event.head, repository)
+        for site in sites.sites:
+            try:
+                raise_if_no_folder(site.root, event.head, repository)
+            except ZtpurgeError as error:
+                raise error.at(site.place("root")) from error
     linked: tuple[Change, ...] = ()
     if found.range and found.changes:
-        links = repository.links(found.range.head, root)
+        links = repository.links(found.range.head, sites.scope)
         linked = changes_of_links((change.path for change in found.changes), links)
     around.runner.say(sentences.range_line(event.name, found))
     if found.range:
@@ -56,29 +62,32 @@ def open_commits(since: str, root: str, around: Surroundings) -> Commits:
                 remedy="Take `since` out to compare with the commit before the push, or set `last-success`",
                 place="since",
             )
-        if lacks_root(root, found.changes):
-            raise_if_root_is_nowhere(root, (head, *bases), around)
+        raise_if_root_is_nowhere(without_changes(sites, found.changes), (head, *bases), around)
     return Commits(found.changes + linked, repository, event.head)
 
 
-def lacks_root(root: str, changes: Iterable[Change]) -> bool:
-    """Say whether there are changes, but none below `root`."""
+def without_changes(sites: Sites, changes: Iterable[Change]) -> tuple[Site, ...]:
+    """Return the sites that have no change below their `root`, though there are changes."""
     paths = [change.path for change in changes]
-    return bool(root and paths) and not any(path.startswith(f"{root}/") for path in paths)
+    return tuple(site for site in sites.sites if paths and not any(map(site.holds, paths)))
 
 
-def raise_if_root_is_nowhere(root: str, commits: Iterable[str], around: Surroundings) -> None:
-    """Raise ZtpurgeError if none of the commits has a folder `root`, or what may stand for one; warn if unknown."""
-    try:
-        modes = (around.repository.modes(commit, [root]).get(root) for commit in commits)
-        is_there = any(mode in {FOLDER, LINK, SUBMODULE} for mode in modes)
-    except ZtpurgeError as error:
-        why = f"root: whether {root[:200]!r} is there is not known ({error.cause})"
-        around.runner.annotate("warning", "ztpurge", why)
-        return
-    if not is_there:
+def raise_if_root_is_nowhere(sites: Iterable[Site], commits: Iterable[str], around: Surroundings) -> None:
+    """Raise ZtpurgeError if no commit has the `root` of a site, or what may stand for one; warn if that is unknown."""
+    lost = {site.root: site for site in reversed(tuple(sites))}
+    for commit in commits:
+        if lost:
+            try:
+                modes = around.repository.modes(commit, list(lost))
+            except ZtpurgeError as error:
+                named = ", ".join(repr(root[:200]) for root in lost)
+                why = f"root: whether {named} is there is not known ({error.cause})"
+                around.runner.annotate("warning", "ztpurge", why)
+                return
+            lost = {root: site for root, site in lost.items() if modes.get(root) not in {FOLDER, LINK, SUBMODULE}}
+    for root, site in lost.items():
         raise ZtpurgeError(
             f"there is no folder {root[:200]!r} in what is compared, so none of its files could ever change",
             remedy="Write the folder's name as it is in the repository; for one that a build makes, give a `manifest`",
-            place="root",
+            place=site.place("root"),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from ztpurge.changes.since import changes_of_links
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
-from ztpurge.sources.commits import lacks_root, raise_if_root_is_nowhere
+from ztpurge.sources.commits import raise_if_root_is_nowhere, without_changes
 from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ztpurge.changes.contents import Content, Unknown
     from ztpurge.changes.event import Event
     from ztpurge.changes.paths import Change
+    from ztpurge.runner import Runner
+    from ztpurge.site.mapping import Sites
     from ztpurge.sources.source import Surroundings
 
 
@@ -38,19 +41,16 @@ class Listed(Source):
         return {**others, **found}
 
 
-def open_list(root: str, listed: tuple[Change, ...], around: Surroundings) -> Listed:
+def open_list(sites: Sites, listed: tuple[Change, ...], around: Surroundings) -> Listed:
     """Add to a list what links lead to; raise ZtpurgeError for a `root` that is nowhere, warn of one that is amiss."""
     workspace = around.runner.workspace
-    if lacks_root(root, listed):
-        if not (workspace / root).is_dir():
-            raise_if_root_is_nowhere(root, map(_served_commit, [around.event]), around)
-        for path in (change.path for change in listed):
-            there, below = (os.path.lexists(os.path.join(workspace, name)) for name in (path, f"{root}/{path}"))  # noqa: PTH118 - may hold any byte
-            if below and not there:
-                around.runner.annotate("warning", "ztpurge", sentences.below_root(root, path))
-                break
+    idle = without_changes(sites, listed)
+    if lost := [site for site in idle if not (workspace / site.root).is_dir()]:
+        raise_if_root_is_nowhere(lost, map(_served_commit, [around.event]), around)
+    if len(idle) == len(sites.sites) and not sites.rules:
+        _warn_of_names_from_root(sites, listed, around.runner)
     try:
-        links = around.repository.links(_served_commit(around.event), root, may_ask=False) if listed else {}
+        links = around.repository.links(_served_commit(around.event), sites.scope, may_ask=False) if listed else {}
     except ZtpurgeError:  # without a commit or a checkout a list must do
         links = {}
     linked = changes_of_links((change.path for change in listed), links)
@@ -64,6 +64,16 @@ def open_list(root: str, listed: tuple[Change, ...], around: Surroundings) -> Li
         for change in listed
     )
     return Listed(marked + linked, around)
+
+
+def _warn_of_names_from_root(sites: Sites, listed: tuple[Change, ...], runner: Runner) -> None:
+    """Warn if a name in the list is that of a file below a `root`, and of none from the top on."""
+    for change, site in itertools.product(listed, sites.sites):
+        names = (change.path, f"{site.root}/{change.path}")
+        there, below = (os.path.lexists(os.path.join(runner.workspace, name)) for name in names)  # noqa: PTH118 - may hold any byte
+        if below and not there:
+            runner.annotate("warning", "ztpurge", sentences.below_root(site.root, change.path))
+            return
 
 
 def _served_commit(event: Event) -> str:

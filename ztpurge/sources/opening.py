@@ -10,19 +10,18 @@ from ztpurge.changes.lists import is_split_at_blanks, parse_list
 from ztpurge.changes.manifest import Manifest, parse_manifest
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
-from ztpurge.report.cautions import patterns_that_repeat
+from ztpurge.site.mapping import Sites
 from ztpurge.sources.commits import open_commits
 from ztpurge.sources.listed import open_list
+from ztpurge.sources.sites import find_sites
 from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ztpurge.changes.paths import Change
     from ztpurge.inputs import Inputs
     from ztpurge.runner import Level, Runner
-    from ztpurge.site.mapping import Site
     from ztpurge.sources.source import Surroundings
 
 
@@ -30,13 +29,20 @@ if TYPE_CHECKING:
 class FilesOfInputs:
     """What was read from the files that the inputs name, while they were checked."""
 
+    sites: Sites = Sites()
     listed: tuple[Change, ...] = ()
     manifest: Manifest | None = None
 
 
-def check_files(inputs: Inputs, runner: Runner, found: FilesOfInputs) -> Iterator[ZtpurgeError]:
-    """Yield what is wrong with the files that the inputs name; leave what they hold in `found`."""
+def check_files(inputs: Inputs, given: frozenset[str], runner: Runner, found: FilesOfInputs) -> Iterator[ZtpurgeError]:
+    """Yield what is wrong with the files that the inputs name; leave what they hold in `found`.
+
+    `given`: the names of the inputs that are not empty.
+    """
     is_purge = inputs.command == "purge"
+    if is_purge:
+        found.sites, problems = find_sites(inputs, given, runner)
+        yield from problems
     try:
         if inputs.has_list and is_purge:
             listed = runner.read_list(inputs.files_from) if inputs.files_from else os.fsencode(inputs.files)
@@ -60,34 +66,19 @@ def check_files(inputs: Inputs, runner: Runner, found: FilesOfInputs) -> Iterato
         yield error.at("report-file")
     if report and report == kept:  # links are resolved
         yield ZtpurgeError("it is the file of `manifest`", remedy="Give each a file of its own", place="report-file")
-    if is_purge:
-        yield from _check_patterns(inputs, runner.workspace / inputs.root)
 
 
-def open_source(inputs: Inputs, site: Site, found: FilesOfInputs, around: Surroundings) -> Source:
+def open_source(inputs: Inputs, found: FilesOfInputs, around: Surroundings) -> Source:
     """Find out what changed; raise ZtpurgeError for a range that cannot be told."""
     if inputs.has_list:
-        return open_list(inputs.root, found.listed, around)
+        return open_list(found.sites, found.listed, around)
     if inputs.manifest:
         from ztpurge.sources.output import open_output  # noqa: PLC0415 - 10 ms that only runs with a manifest need
 
-        return open_output(inputs, site, found.manifest, around)
-    if inputs.base_url:
-        return open_commits(inputs.since, inputs.root, around)
+        return open_output(inputs, found.sites, found.manifest, around)
+    if found.sites:
+        return open_commits(inputs.since, found.sites, around)
     # with these given, somebody expects files to be purged
     level: Level = "warning" if inputs.root or inputs.include or inputs.exclude else "notice"
-    around.runner.annotate(level, "ztpurge", sentences.NO_BASE_URL)
+    around.runner.annotate(level, "ztpurge", sentences.NO_SITE)
     return Source(())
-
-
-def _check_patterns(inputs: Inputs, root: Path) -> Iterator[ZtpurgeError]:
-    """Yield patterns that begin with `root`, if it holds no such folder again that they could be about."""
-    if not root.is_dir() or (root / inputs.root).exists():
-        return
-    for name, patterns in (("include", inputs.include), ("exclude", inputs.exclude)):
-        for line in patterns_that_repeat(inputs.root, patterns)[:1]:
-            yield ZtpurgeError(
-                f"{line[:200]!r} matches nothing, since patterns are over paths below `root`",
-                remedy=f"Take {inputs.root[:200]!r} off its beginning",
-                place=name,
-            )

@@ -24,15 +24,16 @@ if TYPE_CHECKING:
 
     from ztpurge.changes.contents import Content
     from ztpurge.inputs import Inputs
-    from ztpurge.site.mapping import Mapped, Site
+    from ztpurge.site.mapping import Mapped, Sites
     from ztpurge.sources.source import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
 class Output(Source):
-    """A build's output, compared with the manifest; `now`, `unseen` and `changed` are paths below the root."""
+    """A build's output, compared with the manifest; `now`, `unseen` and `changed` are paths below `top`."""
 
-    inputs: Inputs
+    top: str  # a folder of the repository with its slash, or nothing
+    name: str  # of the manifest
     around: Surroundings
     before: Manifest
     now: Mapping[str, Content]
@@ -42,8 +43,7 @@ class Output(Source):
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
         """Return what the output has at those of the paths."""
-        top = posixpath.join(self.inputs.root, "")
-        below = {path: path.removeprefix(top) for path in paths}
+        below = {path: path.removeprefix(self.top) for path in paths}
         unseen = {path: Unknown(self.unseen[name]) for path, name in below.items() if name in self.unseen}
         return {path: self.now[name] for path, name in below.items() if name in self.now} | unseen
 
@@ -54,43 +54,51 @@ class Output(Source):
 
     def end(self, mapped: Mapped, purged: Iterable[str]) -> None:
         """Keep the manifest of what was purged; raise ZtpurgeError if that fails."""
-        top = posixpath.join(self.inputs.root, "")
         files = renew(
             self.before,
             self.now,
             changed=self.changed,
-            purged=(path.removeprefix(top) for path in purged),
-            skipped=(skip.path.removeprefix(top) for skip in mapped.skipped if not skip.is_unseen),
+            purged=(path.removeprefix(self.top) for path in purged),
+            skipped=(skip.path.removeprefix(self.top) for skip in mapped.skipped if not skip.is_unseen),
         )
         run = self.around.event.run
         kept = Manifest(files, self.served, run.number, run.attempt)
         try:
-            self.around.runner.write_file(self.inputs.manifest, render_manifest(kept))
+            self.around.runner.write_file(self.name, render_manifest(kept))
         except ZtpurgeError as error:
             raise error.at("manifest") from error
 
 
-def open_output(inputs: Inputs, site: Site, manifest: Manifest | None, around: Surroundings) -> Output:
+def open_output(inputs: Inputs, sites: Sites, manifest: Manifest | None, around: Surroundings) -> Output:
     """Hash the build's output and compare it with the manifest, None if there is none yet.
 
     Raises ZtpurgeError for an output that is not there or cannot be read.
     """
-    runner, root = around.runner, inputs.root
+    runner, roots = around.runner, sites.roots
+    top = posixpath.join(posixpath.commonpath(roots), "")
     own = frozenset(runner.file_to_write(name) for name in (inputs.manifest, inputs.report_file) if name)
-    try:
-        hashed = hash_output(runner.workspace / root, workspace=runner.workspace, ignored=own, why_over=around.why_over)
-    except ZtpurgeError as error:
-        raise error.at("root") from error
-    before, now, served = manifest or Manifest(), hashed.files, served_as(site)
+    now: dict[str, Content] = {}
+    unseen: dict[str, str] = {}
+    for root in roots:
+        try:
+            hashed = hash_output(
+                runner.workspace / root, workspace=runner.workspace, ignored=own, why_over=around.why_over
+            )
+        except ZtpurgeError as error:
+            raise error.at(next(site.place("root") for site in sites.sites if site.root == root)) from error
+        now |= {posixpath.join(root, path).removeprefix(top): content for path, content in hashed.files.items()}
+        unseen |= {posixpath.join(root, path).removeprefix(top): reason for path, reason in hashed.unseen.items()}
+    before, served = manifest or Manifest(), served_as(sites)
     distrust = _why_not_trusted(manifest, served, around)
     if distrust:
         runner.annotate("warning", "ztpurge", distrust)
     changed = differing_files(before, now, is_trusted=not distrust)
     gone = sum(path not in now for path in changed)
-    runner.say(sentences.manifest_line(root, files=len(now), changed=len(changed), gone=gone))
-    changes = changes_of(posixpath.join(root, path) for path in changed)
-    changes += tuple(Change(posixpath.join(root, path), reason) for path, reason in hashed.unseen.items())
-    return Output(changes, inputs, around, before, now, hashed.unseen, changed, served)
+    folders = ", ".join(root or "the workspace" for root in roots)
+    runner.say(sentences.manifest_line(folders, files=len(now), changed=len(changed), gone=gone))
+    changes = changes_of(top + path for path in changed)
+    changes += tuple(Change(top + path, reason) for path, reason in unseen.items())
+    return Output(changes, top, inputs.manifest, around, before, now, unseen, changed, served)
 
 
 def _why_not_trusted(manifest: Manifest | None, served: str, around: Surroundings) -> str:
