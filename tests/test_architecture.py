@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parents[1]
 HOUSE = TOP / "ztpurge"
 TREE = (TOP / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("    ztpurge/\n")[2].partition("    sandbox/")[0]
 # from the top to the ground: what is imported stands further down
-WINGS = [*re.findall(r"^      ([a-z]+)(?:/|\.py) ", TREE, re.MULTILINE), "__init__"]
+WINGS = [*re.findall(r"^      ([a-z_]+)(?:/|\.py) ", TREE, re.MULTILINE), "__init__"]
 FOLDERS = [name for name in WINGS if (HOUSE / name).is_dir()]
 
 

@@ -278,14 +278,6 @@ def test_a_password_in_a_url_is_not_repeated(name: str, entry: str) -> None:
         assert name == "api_url" or "'a" in str(problems)  # what stands behind the @ says which entry it is
 
 
-NO_BASE_URL = (
-    "it is missing, so the changed files have no URLs. Give the address that `root` is served under, as "
-    "https://static.example.com/"
-)
-NO_ADDRESS = (
-    "it is missing, and so are `urls` and `dirs`: nothing would ever be purged. Give the address that `root` is served "
-    "under, as https://static.example.com/; where `urls` may be an empty list, write that as []"
-)
 NEEDED = "it is missing or empty. Pass "
 NO_LOGIN = f"{NEEDED}a repository secret (runs for forks and Dependabot get none; `dry-run: true` needs none)"
 BOTH = "Give one of the two"
@@ -304,17 +296,11 @@ NO_REQ_IDS = (
         ({"token": "", "username": "n"}, {"password": f"{NEEDED}both as repository secrets"}),
         ({"token": "", "password": "p"}, {"username": f"{NEEDED}both as repository secrets"}),
         *(({"token": token}, {"token": NO_LOGIN}) for token in ("", " \n")),
-        *(({"base_url": "", **more}, {"base-url": NO_BASE_URL})
-          for more in ({"files": "a.html"}, {"files_from": "list.txt"}, {"since": "v1.0"}, {"manifest": "m.json"})),
-        *(({"base_url": "", **more}, {"base-url": NO_ADDRESS})
-          for more in ({}, {"root": "public"}, {"dry_run": "true"}, {"urls": " \n"})),
         ({"since": "v1.0", "files": "a.html"}, {"since": f"it is given beside a list of files. {BOTH}"}),
         ({"files": "a.html", "files_from": "list.txt"}, {"files-from": f"it is given beside `files`. {BOTH}"}),
         *(({"manifest": "m.json", **more}, {"manifest": f"it is given beside {what}. {BOTH}"})
           for more, what in (({"files": "a.html"}, "a list of files"), ({"files_from": "list.txt"}, "a list of files"),
                              ({"since": "v1.0"}, "`since`"))),
-        ({"manifest": "m.json", "base_url": "", "since": "last-success"},
-         {"manifest": f"it is given beside `since`. {BOTH}", "base-url": NO_BASE_URL}),
         *((STATUS | {"req_ids": empty}, {"req-ids": NO_REQ_IDS}) for empty in ("", " \n")),
         *(({"command": command, "req_ids": req_ids},
            {"req-ids": "they are given, but nothing is asked. Add `command: status`"})
@@ -334,7 +320,6 @@ def test_what_does_not_go_together_is_refused(values: dict[str, str], problems: 
     "values",
     [
         {"token": "", "dry_run": "true"},
-        *({"base_url": "", name: text} for name in ("urls", "dirs") for text in ("[]", "http://a.example/x")),
         {"since": "event", "files": "a.html"},
         {"files": " \n", "files_from": "list.txt"},
         *({"manifest": "m.json", **more} for more in ({}, {"since": "event"}, {"urls": "http://a.example/x"})),
@@ -361,7 +346,7 @@ def test_what_is_no_req_id_is_refused(text: str) -> None:
 
 
 def test_the_machine_may_find_more_problems() -> None:
-    def check(inputs: Inputs) -> Iterator[ZtpurgeError]:
+    def check(inputs: Inputs, given: frozenset[str]) -> Iterator[ZtpurgeError]:
         yield ZtpurgeError(f"{inputs.files_from} is not there", place="files-from")
         yield ZtpurgeError("told already", place="retries")
 

@@ -92,7 +92,7 @@ class _Recipe:
         source = open_source(inputs, self._files, around)
         mapped = map_changes(sites, source.changes, inputs.urls)
         plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs))
-        self._tell(mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
+        self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
         announce_plan(self._report, source.changes, runner)
         seen = Circumstances(
             event=around.event.name,
@@ -106,8 +106,8 @@ class _Recipe:
             raise_if_too_many(plan, inputs.max_urls)
             if inputs.dry_run:
                 outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, 1))
-                announce_dry_run(outcomes, plan, runner)
                 self._tell(outcomes=outcomes, seconds=self._clock.now() - self._began)
+                announce_dry_run(self._report, runner)
                 return announce(self._report, inputs, runner)
             cdn = self._open_cdn() if plan.batches else None
             source.begin(mapped)

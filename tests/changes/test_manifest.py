@@ -14,8 +14,9 @@ from tests.tables import cases
 from ztpurge.changes.contents import Content
 from ztpurge.changes.manifest import Manifest, differing_files, parse_manifest, render_manifest, renew
 from ztpurge.errors import ZtpurgeError
-from ztpurge.site.mapping import Site, served_as
+from ztpurge.site.mapping import Sites, served_as
 from ztpurge.site.patterns import parse_patterns
+from ztpurge.site.serving import Site
 
 Kept = dict[str, Content | None]
 ONE, TWO, THREE = (Content(letter * 64, size) for letter, size in (("1", 0), ("2", 20), ("3", 1 << 40)))
@@ -176,7 +177,7 @@ TWO_BASES = replace(SITE, base_urls=(*SITE.base_urls, "https://b.example/"))
     "other patterns": (SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True),
 })  # fmt: skip
 def test_another_way_to_make_urls_of_files_shows(site: Site, other: Site, same: bool) -> None:
-    assert (served_as(other) == served_as(site)) is same
+    assert (served_as(Sites((other,))) == served_as(Sites((site,)))) is same
 
 
 PATHS = ("a", "b", "c")

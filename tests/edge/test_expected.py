@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ztpurge.changes.contents import Content, Unknown
 from ztpurge.changes.paths import Change
 from ztpurge.edge.expected import Gone, expect
-from ztpurge.site.mapping import Site, files_behind, map_changes
+from ztpurge.site.mapping import Sites, files_behind, map_changes
+from ztpurge.site.serving import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,8 +61,8 @@ FOLDER = Gone(is_folder=True)
 def test_a_url_must_serve(
     site: Site, changed: str, there: dict[str, Content | Unknown], url: str, expected: Expected
 ) -> None:
-    mapped = map_changes(site, [Change(f"dist/{path}") for path in changed.split()], [BASE + url])
-    found = expect(files_behind(site, mapped), {f"dist/{path}": what for path, what in there.items()})
+    mapped = map_changes(Sites((site,)), [Change(f"dist/{path}") for path in changed.split()], [BASE + url])
+    found = expect(files_behind(Sites((site,)), mapped), {f"dist/{path}": what for path, what in there.items()})
     assert found[BASE + url] == expected
 
 
@@ -90,9 +91,9 @@ def tried(site: Site, request: str) -> Iterator[str]:
 def test_a_url_must_serve_what_takes_precedence_and_a_change_s_url_is_known(
     site: Site, changed: list[str], there: list[str], asked: list[str]
 ) -> None:
-    mapped = map_changes(site, [Change(f"dist/{path}") for path in changed], [BASE + path for path in asked])
+    mapped = map_changes(Sites((site,)), [Change(f"dist/{path}") for path in changed], [BASE + path for path in asked])
     files: dict[str, Content | Unknown] = {f"dist/{path}": Content(path, 5) for path in there}
-    found = expect(files_behind(site, mapped), files)
+    found = expect(files_behind(Sites((site,)), mapped), files)
     assert found.keys() == {target.url for target in mapped.targets} | {BASE + path for path in asked}
     for url, what in found.items():
         first = next((path for path in tried(site, url.removeprefix(BASE)) if path in there), None)

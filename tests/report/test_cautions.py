@@ -13,7 +13,7 @@ from ztpurge.cdn.plan import make_plan
 from ztpurge.changes.paths import Change
 from ztpurge.inputs import parse
 from ztpurge.report.cautions import Circumstances, find_cautions, patterns_that_repeat
-from ztpurge.site.mapping import Site, map_changes
+from ztpurge.site.mapping import Sites, map_changes
 from ztpurge.site.patterns import parse_patterns
 
 BASE = "https://a.example/"
@@ -27,10 +27,10 @@ def cautions(paths: list[str], around: Circumstances = PUSH, **values: str) -> t
     """Return the cautions for changed files under inputs, given by their field names."""
     given = {"token": "t", "base_url": BASE, **values}
     inputs = parse({f"INPUT_{name.replace('_', '-').upper()}": text for name, text in given.items()})
-    site = Site(base_urls=inputs.base_url, root=inputs.root, include=inputs.include, exclude=inputs.exclude)
-    mapped = map_changes(site, map(Change, paths) if inputs.base_url else ())
+    sites = Sites((inputs.site,) if inputs.site else ())
+    mapped = map_changes(sites, map(Change, paths) if sites else ())
     plan = make_plan([*(target.url for target in mapped.targets), *inputs.urls], inputs.dirs)
-    return find_cautions(inputs, site, mapped, plan, around)
+    return find_cautions(inputs, sites, mapped, plan, around)
 
 
 def test_what_is_well_is_not_warned_of() -> None:

@@ -34,7 +34,7 @@ def test_the_json_report_is_ascii_and_whole() -> None:
         folded={"d/x": "d/"},
         verdicts=(verdict,),
         prefetched=(call("failed", "1", "prefetch", attempts=5),),
-        mapped=Mapped((Target(A + "1", "caf\udce9"),), (Skip("caf\udce9", "outside root x"),)),
+        mapped=Mapped((Target(A + "1", "caf\udce9", "the inputs"),), (Skip("caf\udce9", "outside root x"),)),
     )
     text = render_json(replace(report, seconds=1.23456))
     document = json.loads(text)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 B = "http://b.example/"
 PATHS = {"1": "1", "2": "2", "d/x.html": "d/x", "d/x": "d/x", "3": "3"}
-TARGETS = Mapped((*(Target(A + name, path) for name, path in PATHS.items()), Target(B + "1", "1")))
+TARGETS = Mapped((*(Target(A + name, path, "") for name, path in PATHS.items()), Target(B + "1", "1", "")))
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     )
     looks = st.sampled_from(["fresh", "stale", "unverified"])
     verdicts = tuple(Verdict(url, data.draw(looks)) for url in accepted_urls(plan, before))  # type: ignore[arg-type]
-    mapped = Mapped(tuple(Target(url, f"path of {url}") for url in urls))
+    mapped = Mapped(tuple(Target(url, f"path of {url}", "") for url in urls))
     outcomes = confirm_by_sight(before, verdicts)
     made = Report(mapped, plan, outcomes, verdicts=verdicts, stale_is_fine=data.draw(st.booleans()))
     purged = [outcome for outcome in before if outcome.state == "accepted"]
@@ -100,7 +100,7 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     maybe_stale = {(fate.kind, fate.url) for fate in made.maybe_stale}
     assert {url for kind, url in maybe_stale if kind == "urls"} == {*urls} - good - stale
     assert {url for kind, url in maybe_stale if kind == "dirs"} == {*dirs} - directories
-    bad = {url for _, url in maybe_stale}
+    bad = {url for kind, url in maybe_stale if kind == "urls"}
     assert {f"path of {url}" for url in urls if url in good and url not in bad} == {*made.purged_paths}
     in_doubt = {"failed", "partial", "pending"} & {outcome.state for outcome in outcomes}
     assert made.is_red == (exit_code(made, fail_on_error=True) == 1)

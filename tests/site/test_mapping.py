@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ztpurge.changes.paths import Change
-from ztpurge.site.mapping import Candidates, Mapped, Site, Skip, Target, files_behind, map_changes
+from ztpurge.site.mapping import Candidates, Mapped, Sites, Skip, Target, files_behind, map_changes
 from ztpurge.site.patterns import parse_patterns
+from ztpurge.site.serving import THE_INPUTS, Site
 
 BASE = "https://a.example/"
 INDEX = ("index.html", "index.htm")
@@ -63,29 +64,34 @@ BRACKETS = ["a%7Cb/index.html", "a|b/index.html", "a%7Cb/", "a|b/", "a%7Cb/index
     ],
 )  # fmt: skip
 def test_a_file_has_these_urls_or_a_reason(site: Site, path: str, urls: list[str] | str) -> None:
-    mapped = map_changes(site, [Change(path)])
+    mapped = map_changes(Sites((site,)), [Change(path)])
     assert mapped.skipped == ((Skip(path, urls),) if isinstance(urls, str) else ())
-    assert mapped.targets == (() if isinstance(urls, str) else tuple(Target(BASE + url, path) for url in urls))
+    assert mapped.targets == (
+        () if isinstance(urls, str) else tuple(Target(BASE + url, path, THE_INPUTS) for url in urls)
+    )
 
 
 def test_what_nobody_can_look_into_is_skipped_as_such_if_it_is_served_at_all() -> None:
     changes = [Change("dist/a", unseen="a submodule"), Change("b", unseen="a submodule")]
     skipped = (Skip("dist/a", "a submodule", is_unseen=True), Skip("b", "outside root dist"))
-    assert map_changes(DIST, changes) == Mapped(skipped=skipped)
+    assert map_changes(Sites((DIST,)), changes) == Mapped(skipped=skipped)
 
 
 def test_each_file_is_purged_under_each_base_url_and_given_urls_come_last() -> None:
     site = Site(base_urls=(BASE, "http://b.example/x/y/"), root="dist", index_files=INDEX)
     changes = [Change("dist/index.html"), Change("src/a.css"), Change("dist/a.css")]
     given = [f"{BASE}b.css", f"{BASE}a.css"]
-    mapped = map_changes(site, changes, given)
+    mapped = map_changes(Sites((site,)), changes, given)
     index, css = (("index.html", ""), "dist/index.html"), (("a.css",), "dist/a.css")
     assert mapped.targets == tuple(
-        Target(base + name, path) for names, path in (index, css) for base in site.base_urls for name in names
+        Target(base + name, path, THE_INPUTS)
+        for names, path in (index, css)
+        for base in site.base_urls
+        for name in names
     )
     assert mapped.skipped == (Skip("src/a.css", "outside root dist"),)
     assert list(mapped.urls) == [*(target.url for target in mapped.targets), given[0]]
-    behind = files_behind(site, mapped)
+    behind = files_behind(Sites((site,)), mapped)
     assert behind[given[0]] == Candidates(("dist/b.css",), "given")
     assert behind[given[1]] == Candidates(("dist/a.css",), "file")
 
@@ -125,7 +131,9 @@ def test_each_file_is_purged_under_each_base_url_and_given_urls_come_last() -> N
 )  # fmt: skip
 def test_a_given_url_may_serve_these_files(site: Site, url: str, paths: list[str]) -> None:
     url = url if "://" in url else BASE + url
-    assert files_behind(site, map_changes(site, [], [url])) == {url: Candidates(tuple(paths), "given")}
+    assert files_behind(Sites((site,)), map_changes(Sites((site,)), [], [url])) == {
+        url: Candidates(tuple(paths), "given")
+    }
 
 
 NAMES = ("a", "x", "dist", "index.html", "a.html", "c d.css", "\u00e9", "x\n", "\udcff", "?", "-", "[a|b^]", ".html")
@@ -146,7 +154,7 @@ SITES = st.builds(
 
 @given(site=SITES, changes=CHANGES)
 def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[Change]) -> None:
-    mapped = map_changes(site, changes)
+    mapped = map_changes(Sites((site,)), changes)
     paths = [change.path for change in changes]
     purged = list(dict.fromkeys(target.path for target in mapped.targets))
     skipped = [skip.path for skip in mapped.skipped if skip.reason]
@@ -163,11 +171,11 @@ def test_every_change_is_purged_or_skipped_never_both(site: Site, changes: list[
 
 @given(site=SITES, changes=CHANGES)
 def test_files_and_urls_lead_to_each_other(site: Site, changes: list[Change]) -> None:
-    mapped = map_changes(site, changes)
+    mapped = map_changes(Sites((site,)), changes)
     everything = replace(site, include=None, exclude=None)
-    for url, behind in files_behind(site, mapped).items():
+    for url, behind in files_behind(Sites((site,)), mapped).items():
         for path in behind.paths:
-            assert Target(url, path) in map_changes(everything, [Change(path)]).targets
+            assert Target(url, path, THE_INPUTS) in map_changes(Sites((everything,)), [Change(path)]).targets
     for url, path in ((target.url, target.path) for target in mapped.targets):
         is_shadowed = sum(f"{url}/".startswith(base) for base in site.base_urls) > 1  # it is the longer base's
-        assert path in files_behind(site, mapped)[url].paths or is_shadowed
+        assert path in files_behind(Sites((site,)), mapped)[url].paths or is_shadowed

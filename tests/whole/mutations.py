@@ -57,8 +57,8 @@ MUTATIONS = (
              "entries = {**dict.fromkeys(changed), **before.files}"),
     Mutation("`last-success` forgets the runs since then", "changes/runs.py",
              "return tuple(dict.fromkeys(since))", "return (success.head,)"),
-    Mutation("index files do not purge their folder", "site/mapping.py",
-             'rules += [_Rule(f"/{name}", "/", "folder") for name in site.index_files]', "pass"),
+    Mutation("index files do not purge their folder", "site/serving.py",
+             'ways += [_Way(f"/{name}", "/", "folder") for name in index_files]', "pass"),
 )
 # fmt: on
 

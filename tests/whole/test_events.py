@@ -347,7 +347,7 @@ def test_without_a_base_url_it_is_said_that_files_are_not_looked_at(job: Job) ->
     for payload, root, level in (({}, "", "notice"), ({"before": "?"}, "public", "warning")):  # it needs no event
         step = job.run("push", payload, root=root, base_url="", urls=f"{BASE}a")
         assert (step.exit_code, {*job.purged()}) == (0, {"a"})
-        assert f"::{level} title=ztpurge::base-url is empty" in step.log
+        assert f"::{level} title=ztpurge::there is no base-url" in step.log
 
 
 def test_an_event_that_cannot_be_read_is_red(job: Job) -> None:

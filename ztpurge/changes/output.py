@@ -71,6 +71,17 @@ def hash_output(
     )
 
 
+def list_files(folder: Path, *, workspace: Path, why_over: Callable[[], str]) -> Iterator[str]:
+    """Yield the path below a folder of each file there; raise ZtpurgeError if that cannot be told."""
+    start = os.path.join(folder.resolve(), "")  # noqa: PTH118 - a prefix
+    try:
+        for path, _ in _walk(os.fspath(folder.resolve()), os.path.join(workspace.resolve(), ""), {}, why_over):  # noqa: PTH118 - a prefix
+            yield path.removeprefix(start)
+    except OSError as error:
+        name = for_log(os.fsdecode(error.filename or ""), limit=300)
+        raise ZtpurgeError(f"{name} cannot be read ({error.strerror})") from error
+
+
 def hash_files(folder: Path, paths: Iterable[str], *, why_over: Callable[[], str]) -> dict[str, Content]:
     """Return the content of the files below a folder at those of the paths where there is one that can be read.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.report import sentences
+from ztpurge.report.explain import explain_entries, explain_files, explain_idle
 from ztpurge.report.markdown import render_refusal, render_summary
 from ztpurge.report.outputs import exit_code, fit, outputs, render_json
 from ztpurge.report.values import Report
@@ -19,7 +20,6 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ztpurge.cdn.plan import Plan
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.paths import Change
     from ztpurge.edge.judge import Verdict
@@ -65,11 +65,11 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
         written = ""
     values, emptied = fit(outputs(report, report_file=written))
     runner.set_outputs(values)
-    maybe_stale = [(fate.url, fate.verdict) for fate in report.maybe_stale]
+    maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
     _list(sentences.maybe_stale_title(report.outcomes), maybe_stale, runner)
     stale, unverified = report.seen("stale"), report.seen("unverified")
-    _list(sentences.stale_title(stale), [(verdict.url, verdict) for verdict in stale], runner)
-    _list("Purged, but not verified", [(verdict.url, verdict) for verdict in unverified], runner)
+    _list(sentences.stale_title(stale), list(map(sentences.verdict_line, stale)), runner)
+    _list("Purged, but not verified", list(map(sentences.verdict_line, unverified)), runner)
     for level, message in annotations_of(report, fail_on_error=inputs.fail_on_error):
         runner.annotate(level, "ztpurge", message)
     if report.result == "nothing":
@@ -94,11 +94,16 @@ def announce_refusal(why: ZtpurgeError, runner: Runner) -> int:
     return 2
 
 
-def announce_dry_run(outcomes: tuple[Outcome, ...], plan: Plan, runner: Runner) -> None:
-    """Name each URL that a real run would send, call by call."""
-    line = sentences.outcome_lines(plan)
-    for outcome in outcomes:
-        _list(line(outcome), [(entry, None) for entry in outcome.entries], runner)
+def announce_dry_run(report: Report, runner: Runner) -> None:
+    """Name each URL that a real run would send and what it is for, call by call, then what each changed file gives."""
+    line, why = sentences.outcome_lines(report.plan), explain_entries(report.mapped, report.plan)
+    for outcome in report.outcomes:
+        entries = [f"{sentences.url_line(entry)}  {why(outcome.kind, entry)}" for entry in outcome.entries]
+        _list(line(outcome), entries, runner)
+    _list("What is purged for each changed file", list(explain_files(report.mapped)), runner)
+    changed = dict.fromkeys(change.path for change in (*report.mapped.targets, *report.mapped.skipped))
+    for idle in explain_idle(report.sites, changed, report.mapped) if changed else ():
+        runner.say(idle)
 
 
 def announce_traceback(trace: str, runner: Runner) -> None:
@@ -191,10 +196,10 @@ def _stale(report: Report) -> list[str]:
     return messages
 
 
-def _list(title: str, urls: Sequence[tuple[str, Verdict | None]], runner: Runner) -> None:
-    if urls:
+def _list(title: str, lines: Sequence[str], runner: Runner) -> None:
+    if lines:
         with runner.group(title):
-            for url, verdict in urls[:_MOST_LISTED]:
-                runner.say(f"  {sentences.url_line(url, verdict)}")
-            if len(urls) > _MOST_LISTED:
-                runner.say(f"  and {len(urls) - _MOST_LISTED:,} more; `report-file` has them all")
+            for line in lines[:_MOST_LISTED]:
+                runner.say(f"  {line}")
+            if len(lines) > _MOST_LISTED:
+                runner.say(f"  and {len(lines) - _MOST_LISTED:,} more; `report-file` has them all")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 MAX_OUTPUT = 256 * 1024  # bytes; GitHub allows 1 MB for all outputs of a job, in UTF-16
 _LONG = 32 * 1024  # characters; Forgejo loses a line over 64 KiB
-_EMPTY = {"req-ids", "requests", "purged-urls", "purged-dirs", "failed-urls", "stale-urls", "prefetch-req-ids"}
 
 
 def exit_code(report: Report, *, fail_on_error: bool) -> int:
@@ -36,6 +35,7 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
         "purged-dirs": _json(dirs),
         "failed-urls": _json(fate.url for fate in failed),
         "stale-urls": _json(verdict.url for verdict in stale),
+        "planned-urls": _json(fate.url for fate in report.fates if fate.state == "planned" and not fate.is_folded),
         "prefetch-req-ids": _json(outcome.req_id for outcome in report.prefetched if outcome.req_id),
         "url-count": str(len(urls)),
         "dir-count": str(len(dirs)),
@@ -52,7 +52,7 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
 
 def fit(values: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     """Empty each list that GitHub would not take; return the outputs, and the names of those that were emptied."""
-    too_long = tuple(name for name in values if name in _EMPTY and len(values[name]) > MAX_OUTPUT)
+    too_long = tuple(name for name in values if values[name].startswith("[") and len(values[name]) > MAX_OUTPUT)
     return values | dict.fromkeys(too_long, "[]"), too_long
 
 
@@ -82,7 +82,10 @@ def render_json(report: Report) -> str:
             for verdict in report.verdicts
         ],
         "prefetch": [_request(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
-        "targets": [{"url": target.url, "path": _text(target.path)} for target in report.mapped.targets],
+        "targets": [
+            {"url": target.url, "kind": target.kind, "path": _text(target.path), "by": target.by}
+            for target in report.mapped.targets
+        ],
         "folded": [{"url": folded.url, "directory": folded.directory} for folded in report.plan.folded],
         "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],
     }

@@ -16,7 +16,7 @@ from ztpurge.cdn.purge import Outcome, State
 from ztpurge.edge.judge import Freshness, Verdict
 from ztpurge.errors import BUG, ApiError, Failure
 from ztpurge.report.sentences import NOUNS, count, things, verdict_counts
-from ztpurge.site.mapping import Mapped
+from ztpurge.site.mapping import Mapped, Sites
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -75,9 +75,9 @@ def accepted_directories(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)  # no slots: what follows from it is found out once
 class Report:
-    """A run: what the changes were mapped to, the plan, what became of its calls, and what the edges served then.
+    """A run: how files are served, what the changes were mapped to, the plan, and what became of its calls.
 
-    `waited`: each reqId was asked after until it was done. `stale_is_fine`: stale URLs are only to be reported.
+    `verdicts`: what the edges served then. `waited`: each reqId was asked after until it was done. `stale_is_fine`: stale URLs are only to be reported.
     `refusal`: why the run ended before the first call. `has_bug`: it broke off, and what is missing counts as failed.
     """
 
@@ -86,6 +86,7 @@ class Report:
         {"failed": "not purged", "partial": "not purged", "pending": "not confirmed"}
     )  # in which a call went wrong, for annotations
 
+    sites: Sites = Sites()
     mapped: Mapped = Mapped()
     plan: Plan = Plan()
     outcomes: tuple[Outcome, ...] = ()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ztpurge.changes.paths import Change
     from ztpurge.site.rules import Rule
@@ -107,33 +107,41 @@ def map_changes(sites: Sites, changes: Iterable[Change], given: Iterable[str] = 
     skipped: list[Skip] = []
     kinds: dict[str, Kind] = {}
     for change in changes:
-        path, before, unseen = change.path, len(targets), ""
-        for site in sites.sites:
-            if site.why_not(path):
+        before, is_unseen = len(targets), False
+        for target, kind in _targets_of(sites, change):
+            if target is None:
+                is_unseen = True
                 continue
-            if change.unseen:
-                unseen = change.unseen
-                continue
-            for url, kind in site.urls_of(path):
-                targets.append(Target(url, path, site.name))
-                if kinds.get(url) != "folder":  # of two files that had a URL, one may leave a folder
-                    kinds[url] = kind
-        for rule in sites.rules:
-            purged = rule.below(path) if change.unseen else rule.urls_of(path)
-            if purged is None:
-                unseen = change.unseen
-                continue
-            for what, url in purged:
-                targets.append(Target(url, path, rule.name, what))
-                if what == "urls":
-                    kinds.setdefault(url, "given")
-        if unseen:
-            skipped.append(Skip(path, unseen, is_unseen=True))
+            targets.append(target)
+            # of two files that had a URL, one may leave a folder; what a rule gives may be a file's all the same
+            if kind is not None and kinds.get(target.url) != "folder":
+                kinds[target.url] = kinds.get(target.url, kind) if kind == "given" else kind
+        if is_unseen:
+            skipped.append(Skip(change.path, change.unseen, is_unseen=True))
         elif len(targets) == before:
-            skipped.append(Skip(path, _why_not(sites, path)))
+            skipped.append(Skip(change.path, _why_not(sites, change.path)))
     for url in given:
         kinds.setdefault(url, "given")
     return Mapped(tuple(targets), tuple(skipped), kinds)
+
+
+def _targets_of(sites: Sites, change: Change) -> Iterator[tuple[Target | None, Kind | None]]:
+    """Yield what sites and rules give for a change, with the kind if it is a URL; None where nobody can tell."""
+    path = change.path
+    for site in sites.sites:
+        if not site.why_not(path):
+            if change.unseen:
+                yield None, None
+            else:
+                yield from ((Target(url, path, site.name), kind) for url, kind in site.urls_of(path))
+    for rule in sites.rules:
+        purged = rule.below(path) if change.unseen else rule.urls_of(path)
+        if purged is None:
+            yield None, None
+        else:
+            yield from (
+                (Target(url, path, rule.name, what), "given" if what == "urls" else None) for what, url in purged
+            )
 
 
 def files_behind(sites: Sites, mapped: Mapped) -> dict[str, Candidates]:

@@ -35,6 +35,10 @@ class Commits(Source):
         """Return what the later commit has at those of the paths; raise ZtpurgeError if that is unknown."""
         return self.repository.contents(self.head, paths) if paths and self.head else {}
 
+    def files(self) -> Iterable[str] | None:
+        """Return the paths of all files of the later commit; raise ZtpurgeError if they are not known."""
+        return self.repository.differing_paths(None, self.head)[0] if self.head else ()
+
 
 def open_commits(since: str, sites: Sites, around: Surroundings) -> Commits:
     """Compare what the event or `since` names; raise ZtpurgeError for a range that cannot be told."""
@@ -75,16 +79,15 @@ def without_changes(sites: Sites, changes: Iterable[Change]) -> tuple[Site, ...]
 def raise_if_root_is_nowhere(sites: Iterable[Site], commits: Iterable[str], around: Surroundings) -> None:
     """Raise ZtpurgeError if no commit has the `root` of a site, or what may stand for one; warn if that is unknown."""
     lost = {site.root: site for site in reversed(tuple(sites))}
-    for commit in commits:
-        if lost:
-            try:
-                modes = around.repository.modes(commit, list(lost))
-            except ZtpurgeError as error:
-                named = ", ".join(repr(root[:200]) for root in lost)
-                why = f"root: whether {named} is there is not known ({error.cause})"
-                around.runner.annotate("warning", "ztpurge", why)
-                return
+    try:
+        for commit in commits if lost else ():
+            modes = around.repository.modes(commit, list(lost))
             lost = {root: site for root, site in lost.items() if modes.get(root) not in {FOLDER, LINK, SUBMODULE}}
+    except ZtpurgeError as error:
+        named = ", ".join(repr(root[:200]) for root in lost)
+        why = f"root: whether {named} is there is not known ({error.cause})"
+        around.runner.annotate("warning", "ztpurge", why)
+        return
     for root, site in lost.items():
         raise ZtpurgeError(
             f"there is no folder {root[:200]!r} in what is compared, so none of its files could ever change",

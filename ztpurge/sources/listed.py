@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ztpurge.sources.commits import raise_if_root_is_nowhere, without_changes
 from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from ztpurge.changes.contents import Content, Unknown
     from ztpurge.changes.event import Event
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 class Listed(Source):
     """A list of the files that changed."""
 
+    sites: Sites
     around: Surroundings
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
@@ -39,6 +41,18 @@ class Listed(Source):
         found = self.around.repository.contents(_served_commit(self.around.event), paths)
         others = hash_files(self.around.runner.workspace, paths - found.keys(), why_over=self.around.why_over)
         return {**others, **found}
+
+    def files(self) -> Iterable[str] | None:
+        """Return the paths of all files of the commit and, where a site has none there, those of the workspace."""
+        from ztpurge.changes.output import list_files  # noqa: PLC0415 - 10 ms that only runs which fold need
+
+        top = self.around.runner.workspace
+        found = set(self.around.repository.differing_paths(None, _served_commit(self.around.event))[0])
+        for site in self.sites.sites:
+            if not any(map(site.holds, found)) and (top / site.root).is_dir():
+                listed = list_files(top / site.root, workspace=top, why_over=self.around.why_over)
+                found |= {posixpath.join(site.root, path) for path in listed}
+        return found
 
 
 def open_list(sites: Sites, listed: tuple[Change, ...], around: Surroundings) -> Listed:
@@ -63,7 +77,7 @@ def open_list(sites: Sites, listed: tuple[Change, ...], around: Surroundings) ->
         else change
         for change in listed
     )
-    return Listed(marked + linked, around)
+    return Listed(marked + linked, sites, around)
 
 
 def _warn_of_names_from_root(sites: Sites, listed: tuple[Change, ...], runner: Runner) -> None:

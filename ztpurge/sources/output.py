@@ -47,6 +47,10 @@ class Output(Source):
         unseen = {path: Unknown(self.unseen[name]) for path, name in below.items() if name in self.unseen}
         return {path: self.now[name] for path, name in below.items() if name in self.now} | unseen
 
+    def files(self) -> Iterable[str] | None:
+        """Return the paths of all files of the output."""
+        return [self.top + path for path in self.now]
+
     def begin(self, mapped: Mapped) -> None:
         """Keep a manifest that has what differs as not known to be purged; raise ZtpurgeError if that fails."""
         if self.changed:

@@ -36,6 +36,10 @@ class Source:
         """Return what is there now at those of the paths where there is a file; raise ZtpurgeError if unknown."""
         return {}
 
+    def files(self) -> Iterable[str] | None:
+        """Return the paths of all files that are there now, None if nobody knows; raise ZtpurgeError if that fails."""
+        return None
+
     def begin(self, mapped: Mapped) -> None:
         """Note, before the first call, what is about to be purged; raise ZtpurgeError if that cannot be kept."""
 

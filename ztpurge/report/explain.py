@@ -1,0 +1,70 @@
+"""Why each URL would be purged, and each changed file not: what a dry run and `explain` tell, line by line. Pure."""
+
+from __future__ import annotations
+
+import os.path
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from ztpurge.report.sentences import count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ztpurge.cdn.plan import Kind, Plan
+    from ztpurge.site.mapping import Mapped, Sites, Target
+
+_SHOWN = 3
+
+
+def explain_files(mapped: Mapped) -> Iterator[str]:
+    """Yield each changed file for which something is purged, then what that is, with the site or rule that says so."""
+    by_file: dict[str, list[Target]] = defaultdict(list)
+    for target in mapped.targets:
+        by_file[target.path].append(target)
+    for path, targets in by_file.items():
+        yield path
+        yield from (f"  -> {target.url}  by {target.by}" for target in targets)
+
+
+def explain_entries(mapped: Mapped, plan: Plan) -> Callable[[Kind, str], str]:
+    """Return what tells for a URL or directory of a plan which changed files it is purged for."""
+    by_entry: dict[tuple[Kind, str], list[str]] = defaultdict(list)
+    for target in mapped.targets:
+        by_entry[target.kind, target.url].append(f"{target.path}, by {target.by}")
+    for fold in plan.folds:
+        by_entry["dirs", fold.directory].append(f"{count(fold.entries, 'entry')} below it, to keep within max-requests")
+
+    def why(kind: Kind, url: str) -> str:
+        files = by_entry.get((kind, url)) or [f"which was given in `{kind}`"]
+        more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
+        return f"for {'; '.join(files[:_SHOWN])}{more}"
+
+    return why
+
+
+def explain_idle(sites: Sites, paths: Iterable[str], mapped: Mapped) -> Iterator[str]:
+    """Yield the sites and rules that had nothing to say of any of the paths, a rule with how near one of them came."""
+    used = {target.by for target in mapped.targets}
+    known = tuple(paths)
+    for site in sites.sites:
+        if site.name not in used:
+            yield f"{site.name}: purges none of what changed"
+    for rule in sites.rules:
+        if rule.name not in used:
+            nearest = max(known, key=lambda path: len(os.path.commonprefix((path, rule.match.text))), default="")  # noqa: RUF071 - of characters, on purpose
+            yield f"{rule.name}: purges none of what changed{f'; {rule.mismatch(nearest)}' if nearest else ''}"
+
+
+def explain_path(sites: Sites, path: str, mapped: Mapped) -> Iterator[str]:
+    """Yield a path and under it what each site and each rule makes of it, or why that is nothing."""
+    yield path
+    found = defaultdict(list)
+    for target in mapped.targets:
+        if target.path == path:
+            found[target.by].append(f"  -> {target.url}{' (directory)' if target.kind == 'dirs' else ''}")
+    refusals = [(site.name, site.why_not(path)) for site in sites.sites]
+    refusals += [(rule.name, rule.mismatch(path)) for rule in sites.rules]
+    for name, reason in refusals:
+        yield f"  {name}: {'' if found[name] else f'nothing, {reason}'}".rstrip()
+        yield from (f"  {line}" for line in found[name])
