@@ -77,8 +77,9 @@ def accepted_directories(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 class Report:
     """A run: how files are served, what the changes were mapped to, the plan, and what became of its calls.
 
-    `verdicts`: what the edges served then. `waited`: each reqId was asked after until it was done. `stale_is_fine`: stale URLs are only to be reported.
-    `refusal`: why the run ended before the first call. `has_bug`: it broke off, and what is missing counts as failed.
+    `verdicts`: what the edges served then. `waited`: each reqId was asked after until it was done.
+    `stale_is_fine`: stale URLs are only to be reported. `refusal`: why the run ended before the first call.
+    `has_bug`: it broke off, and what is missing counts as failed.
     """
 
     words: ClassVar[Mapping[str, str]] = WORDS
