@@ -19,7 +19,8 @@ _GIVEN_QUERY = _PRINTABLE.translate(dict.fromkeys(map(ord, "\"#'<>")))
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
-_MAX_LENGTH = 16_384
+MAX_LENGTH = 16_384  # of a URL, in characters
+DOT_SEGMENT = re.compile(r"/(\.|%2e){1,2}(?=/|\Z)", re.IGNORECASE)  # in a path; clients take it out
 
 
 def spell_path(path: str) -> tuple[str, ...]:
@@ -41,7 +42,7 @@ def parse_url(text: str) -> str:
     if "*" in parts.path:
         raise ZtpurgeError("it holds a wildcard, and the CDN takes none", remedy="Name a directory in `dirs` instead")
     origin = _origin(parts)
-    if any(re.fullmatch(r"(\.|%2e){1,2}", segment, re.IGNORECASE) for segment in parts.path.split("/")):
+    if DOT_SEGMENT.search(parts.path):
         raise ZtpurgeError("it holds a `.` or `..` segment", remedy="Write the path that it stands for")
     path = quote(parts.path, safe=_GIVEN_PATH, errors="surrogateescape") or "/"
     query = "?" + quote(parts.query, safe=_GIVEN_QUERY, errors="surrogateescape") if "?" in text else ""
@@ -69,8 +70,8 @@ def host_of(url: str) -> str:
 
 
 def _split(text: str) -> SplitResult:
-    if len(text) > _MAX_LENGTH:
-        raise ZtpurgeError(f"it is longer than {_MAX_LENGTH} characters")
+    if len(text) > MAX_LENGTH:
+        raise ZtpurgeError(f"it is longer than {MAX_LENGTH} characters")
     if _CONTROL.search(text) or "\\" in text or not text.isprintable():
         raise ZtpurgeError("it holds a control character or a backslash", remedy="Percent-encode it")
     if " " in text or re.search(r",https?:", text, re.IGNORECASE):
