@@ -174,7 +174,9 @@ def served_as(sites: Sites) -> str:
             ways[-1] += [site.root, *picked]
         if site.variants != ("",):
             ways[-1].append(site.variants)
-    ways += ([rule.match.text, *(one.text for one in (*rule.urls, *rule.dirs))] for rule in sites.rules)
+    for rule in sites.rules:
+        purged = [[(one.parts, one.names) for one in templates] for templates in (rule.urls, rule.dirs)]
+        ways.append([rule.match.text, *purged])
     return json.dumps(ways[0] if len(ways) == 1 else ways, separators=(",", ":"))
 
 
