@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sandbox.clock import Clock
@@ -22,11 +22,20 @@ class Account:
     """One customer of the CDN."""
 
     def __init__(  # noqa: PLR0913  each is a setting of the sandbox
-        self, *, hosts: Iterable[str], token: str, username: str, password: str, token_lifetime: float, clock: Clock
+        self,
+        *,
+        hosts: Iterable[str],
+        projects: Mapping[str, Iterable[str]],
+        token: str,
+        username: str,
+        password: str,
+        token_lifetime: float,
+        clock: Clock,
     ) -> None:
         self.username = username
         self.project = uuid.uuid4().hex
         self._hosts = frozenset(without_port(host).lower() for host in hosts)
+        self._projects = {without_port(host).lower(): frozenset(ids) for host, ids in projects.items()}
         self._token = token
         self._password = password
         self._token_lifetime = token_lifetime
@@ -37,6 +46,11 @@ class Account:
     def owns(self, host: str) -> bool:
         """Tell whether a host, without port, is on the account."""
         return host.lower() in self._hosts
+
+    def takes(self, host: str, project: str) -> bool:
+        """Tell whether a call for a host may run: in a project if it names one, and it must if the host is in two."""
+        projects = self._projects.get(host.lower(), frozenset({self.project}))
+        return self.owns(host) and (project in projects if project else len(projects) == 1)
 
     def log_in(self, username: object, password: object) -> Token | None:
         """Issue a token for the right name and password; an account without a name lets nobody in."""

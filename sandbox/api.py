@@ -98,19 +98,21 @@ class Api:
     def _submit(self, request: Request, *, terms: Terms) -> Answer:
         self._authenticate(request)
         document = submissions.read_document(request)
+        project = str(document.get("project_id") or "")
         is_prefetch = request.path == PREFETCH
         if is_prefetch:
             if "urls" not in document:
                 raise Refused(answers.error(404, "can not found key 'urls'"))
             document = {"urls": document["urls"]}
         submission = submissions.read_submission(document)
-        keys = submissions.check(submission, owns=self._account.owns)
+        keys = submissions.check(submission, takes=lambda host: self._account.takes(host, project))
         kind = "prefetch" if is_prefetch else submission.kind
         now = self._clock()
         due = now + self._propagation
         if terms.end == "success":
             self._cache.order(kind, keys, due=due)
-        task = self._tasks.add(kind, submission.entries, created_at=now, due=due, end=terms.end)
+        project = project or self._account.project
+        task = self._tasks.add(kind, submission.entries, created_at=now, due=due, end=terms.end, project=project)
         return Answer(answers.accepted(task.req_id, shape=self._shape, rate=terms.rate), task.req_id)
 
     def _log_in(self, request: Request) -> Reply:
@@ -142,7 +144,7 @@ class Api:
         if task is None:
             return answers.error(404, "task id can not found")
         user = self._account.username or "sandbox"
-        return answers.json_reply(200, task.document(now, user=user, project=self._account.project))
+        return answers.json_reply(200, task.document(now, user=user))
 
 
 def _paste(text: object) -> object:

@@ -1,7 +1,7 @@
 """The whole CDN on loopback, put together: origin, edge and API on three ports, for as long as it is entered."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,8 @@ class Sandbox(Opened):
 
     With `varnish` for an edge visitors meet a real cache, whose time is real whatever the clock says. A `serial` API
     takes one call at a time, those that nobody waits for any more included, as the vendor's sample server does.
+    `projects` has the ids of the account's projects that a host stands in; without any it is in the one that the
+    account has.
     """
 
     def __init__(  # noqa: PLR0913  each is a setting of its own
@@ -34,6 +36,7 @@ class Sandbox(Opened):
         folder: str | Path,
         *,
         hosts: Iterable[str] = ("127.0.0.1", "localhost"),
+        projects: Mapping[str, Iterable[str]] | None = None,
         token: str = "",
         shape: Shape = "documented",
         latency: float = 0.0,
@@ -56,6 +59,7 @@ class Sandbox(Opened):
         hosts = tuple(hosts)
         account = Account(
             hosts=hosts,
+            projects=projects or {},
             token=token,
             username=username,
             password=password,

@@ -58,7 +58,7 @@ def record_of(body: bytes) -> Submission:
         return Submission()
 
 
-def check(submission: Submission, *, owns: Callable[[str], bool]) -> tuple[Key, ...]:
+def check(submission: Submission, *, takes: Callable[[str], bool]) -> tuple[Key, ...]:
     """Return the keys of a submission that keeps the rules, or refuse it with the answer for the first it breaks."""
     if not submission.entries:
         raise Refused(answers.error(404, "can not found sp"))
@@ -71,7 +71,7 @@ def check(submission: Submission, *, owns: Callable[[str], bool]) -> tuple[Key, 
     if len(hosts) > 1:
         raise Refused(answers.error(400, "A single host name can only be submitted at a time"))
     host = hosts.pop()
-    if not owns(host):
+    if not takes(host):
         raise Refused(answers.error(403, f"{host} is not yours or not ready"))
     for entry in submission.entries:
         if submission.kind == "dirs" and not entry.endswith("/"):

@@ -26,9 +26,10 @@ class Task:
     created_at: float
     due: float
     end: End
+    project: str
     is_ended: bool = True
 
-    def document(self, now: float, *, user: str, project: str) -> dict[str, object]:
+    def document(self, now: float, *, user: str) -> dict[str, object]:
         """Describe the task as `req_status` does."""
         status = self.end if now >= self.due and self.is_ended else "run"
         return {
@@ -38,7 +39,7 @@ class Task:
                 "taskType": TYPES[self.kind],
                 "taskContent": ",".join(self.entries)[:LONGEST_CONTENT],
                 "taskUser": user,
-                "projectId": project,
+                "projectId": self.project,
                 "taskCreateAt": http_date(self.created_at),
                 "taskDoneAt": None if status == "run" else http_date(self.due),
             }
@@ -53,10 +54,12 @@ class Tasks:
         self._are_ended = are_ended
         self._tasks: dict[str, Task] = {}
 
-    def add(self, kind: str, entries: tuple[str, ...], *, created_at: float, due: float, end: End) -> Task:
+    def add(  # noqa: PLR0913  each is a fact of the task
+        self, kind: str, entries: tuple[str, ...], *, created_at: float, due: float, end: End, project: str
+    ) -> Task:
         """Note a task under a new id."""
         req_id = str(uuid.uuid1())  # as the service makes them
-        task = Task(req_id, kind, entries, created_at=created_at, due=due, end=end, is_ended=self._are_ended)
+        task = Task(req_id, kind, entries, created_at, due, end, project, is_ended=self._are_ended)
         with self._lock:
             self._tasks[task.req_id] = task
         return task

@@ -55,9 +55,11 @@ def wait(
     )
 
 
-def prefetch(urls: Iterable[str], cdn: Cdn, scheduler: Scheduler, runner: Runner) -> tuple[Outcome, ...]:
-    """Have the edges fetch URLs."""
-    plan = plan_prefetch(urls)
+def prefetch(
+    urls: Iterable[str], cdn: Cdn, scheduler: Scheduler, runner: Runner, *, projects: Mapping[str, str] | None = None
+) -> tuple[Outcome, ...]:
+    """Have the edges fetch URLs; `projects` has the project id of each host that needs one."""
+    plan = plan_prefetch(urls, projects=projects)
     if not plan.batches or scheduler.clock.stopped():
         return ()
     runner.say(f"Prefetching {sentences.count(plan.size, 'URL')} in {sentences.count(len(plan.batches), 'call')}")

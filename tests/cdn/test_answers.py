@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tables import cases
 from ztpurge.calls.transport import Answer
 from ztpurge.cdn.answers import Live, Provider, Receipt, Task, read_live, read_receipt, read_req_id, read_task
 from ztpurge.errors import ApiError, Failure
@@ -100,6 +101,14 @@ def test_a_provider_that_took_some_needs_no_error_and_one_that_lets_the_service_
     error = refusal(answer({"error": {"code": 401, "message": "who?"}, "successRate": 0.0}, 401))
     assert (error.is_final, error.cause) == (False, f"{PROVIDER} 401: who?")
     assert error.remedy == "The service could not log in at that provider; if that lasts, tell the CDN's support"
+
+
+@cases("body status is_named", {
+    "refused as a stranger's": ({"error": "a.example is not yours or not ready"}, 403, True),
+    "without a provider": ({"error": "can not found sp"}, 404, False),
+})  # fmt: skip
+def test_the_remedy_of_a_403_names_the_project(body: object, status: int, is_named: bool) -> None:
+    assert ("`project-id`" in refusal(answer(body, status)).remedy) == is_named
 
 
 HTML = b"<!DOCTYPE HTML PUBLIC>\n<title>500 Internal Server Error</title>\n<h1>Oops</h1><p>Sorry\n"

@@ -12,6 +12,7 @@ import requests
 import requests_mock
 
 from sandbox import Fault, Provider, Sandbox, Service
+from tests.tables import cases
 from ztpurge import __version__
 from ztpurge.calls.clock import Clock
 from ztpurge.calls.redaction import Secrets
@@ -141,6 +142,38 @@ def test_a_call_has_the_token_and_one_key_and_nothing_that_this_machine_knows(
     assert json.loads(asked.body) == {key: list(entries)}
     assert (asked.headers["User-Agent"], asked.headers["X-Auth-Token"]) == (f"ztpurge/{__version__}", token)
     assert "Authorization" not in asked.headers
+
+
+@cases("kind call login sent", {
+    "with a token": ("urls", "purge", {"token": "a-token"}, {"urls": [], "project_id": "p1"}),
+    "with a name": ("dirs", "purge", {"username": "n", "password": "p"},
+                    {"dirs": [], "project_id": "p1", "username": "n"}),
+    "prefetched": ("prefetch", "prefetch", {"token": "a-token"}, {"urls": [], "project_id": "p1"}),
+})  # fmt: skip
+def test_a_call_names_the_project_of_its_batch(
+    kind: Kind, call: str, login: dict[str, str], sent: dict[str, object]
+) -> None:
+    account = Account("http://api.example", **login)
+    api = Cdn(account, environ={}, clock=Clock(), secrets=Secrets(), on_token=lambda _token: None)
+    with requests_mock.Mocker() as service:
+        service.post("http://api.example/cdn_api/tokens", json={"access": {"token": {"id": "another-token"}}})
+        service.post(f"http://api.example/cdn_api/{call}", json={"reqId": "x"})
+        getattr(api, call)(Batch(kind, "a.example", (), "p1"), 5)
+    assert service.last_request.json() == sent
+
+
+@cases("project_id is_accepted", {"none": ("", False), "another": ("p3", False), "one of its two": ("p2", True)})
+def test_a_host_in_two_projects_is_purged_in_the_one_that_is_named(
+    tmp_path: Path, token: str, project_id: str, is_accepted: bool
+) -> None:
+    with Sandbox(tmp_path, hosts=(BATCH.host,), projects={BATCH.host: ("p1", "p2")}, token=token) as cdn:
+        api, batch = client(cdn.api_url, token), replace(BATCH, project_id=project_id)
+        if is_accepted:
+            assert api.status(api.purge(batch, 5).req_id, 5).state == "done"
+            return
+        with pytest.raises(ApiError, match=r"403: static\.example\.com is not yours or not ready") as caught:
+            api.purge(batch, 5)
+    assert caught.value.failure is Failure.HOST
 
 
 def test_cookies_of_the_api_are_not_kept(cdn: Sandbox, token: str) -> None:

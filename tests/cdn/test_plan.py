@@ -71,6 +71,13 @@ def test_a_plan(given_urls: list[str], given_dirs: list[str], plan: Plan) -> Non
     assert make_plan(iter(given_urls), iter(given_dirs)) == plan  # which may be read only once
 
 
+def test_each_batch_has_the_project_of_its_host() -> None:
+    projects, wanted = {"a.example": "p1", "c.example": "p2"}, [f"{A}/{number}" for number in range(11)]
+    plan = make_plan([*wanted, f"{B}/1"], [f"{A}/d/", f"{B}/d/"], projects=projects)
+    assert {(batch.host, batch.project_id) for batch in plan.batches} == {("a.example", "p1"), ("b.example", "")}
+    assert [batch.project_id for batch in plan_prefetch(wanted, projects=projects).batches] == ["p1", "p1"]
+
+
 ORIGINS = st.sampled_from([A, "https://a.example", f"{A}:8080", B])
 FOLDERS = st.lists(st.sampled_from(["a/", "b/"]), max_size=4).map("".join)
 DIRS = st.builds("{}/{}".format, ORIGINS, FOLDERS)

@@ -131,6 +131,7 @@ def test_what_a_split_batch_brought_in_time_is_kept(submit: Submit, clock: FakeC
     released = threading.Event()
 
     def call(batch: Batch, timeout: float) -> Receipt:
+        assert batch.project_id == "p1"
         if batch.entries == entries:
             raise ApiError(Failure.CONTENT, "one of them")
         if batch.entries == entries[:2]:
@@ -139,7 +140,7 @@ def test_what_a_split_batch_brought_in_time_is_kept(submit: Submit, clock: FakeC
         released.wait(20)
         raise ApiError(Failure.TIMEOUT, f"within {timeout}")
 
-    outcomes = submit(call, plan=Plan((Batch("urls", "a.example", entries),)))
+    outcomes = submit(call, plan=Plan((Batch("urls", "a.example", entries, "p1"),)))
     released.set()
     assert [(outcome.state, outcome.req_id, outcome.entries) for outcome in outcomes] == [
         ("accepted", "first-half", entries[:2]),

@@ -167,6 +167,24 @@ def test_a_purge_runs_until_it_takes_effect(cdn: Sandbox, clock: Hands) -> None:
     }  # fmt: skip
 
 
+@cases("project status", {"none": (None, 403), "one": ("p1", 200), "the other": ("p2", 200), "a third": ("p3", 403)})
+@pytest.mark.parametrize("path", [PURGE, PREFETCH])
+def test_a_host_in_two_projects_takes_calls_that_name_one(
+    tmp_path: Path, path: str, project: str | None, status: int
+) -> None:
+    with Sandbox(tmp_path, hosts=(HOST,), projects={HOST: ("p1", "p2")}, token=TOKEN) as cdn:
+        heard = send(cdn.api_url, path, {"urls": [URL], **({"project_id": project} if project else {})})
+        assert (heard.status, f"{HOST} is not yours or not ready" in heard.body.decode()) == (status, status == 403)
+        if status == 200:
+            assert task(cdn, cdn.calls[0].req_id or "")["projectId"] == project
+
+
+def test_a_host_in_one_project_is_not_found_in_another(cdn: Sandbox) -> None:
+    project = task(cdn, purge(cdn, urls=[URL]))["projectId"]
+    heard = [send(cdn.api_url, PURGE, {"urls": [URL], "project_id": one}).status for one in (project, "p1")]
+    assert heard == [200, 403]
+
+
 def test_a_later_purge_cancels_a_prefetch(cdn: Sandbox, clock: Hands) -> None:
     for url, path in ((URL, PREFETCH), (f"{URL}?2", PREFETCH), (URL, PURGE)):
         send(cdn.api_url, path, body=urls(url))

@@ -289,7 +289,10 @@ def _failure(status: int, facts: dict[str, Any], text: str) -> tuple[Failure, st
     if 401 in {status, _code(facts)} or told is Failure.AUTH:
         return Failure.AUTH, _RENEW
     if status == 403 or told is Failure.HOST:
-        return Failure.HOST, "Check that the host belongs to the token's account and is deployed"
+        remedy = "Check that the host belongs to the token's account and is deployed"
+        if status == 403:  # the service has the same words for a stranger's host and for one in two projects
+            remedy += "; if it stands in two of the account's projects, give the right `project-id` in `.ztpurge.yml`"
+        return Failure.HOST, remedy
     if status in {429, 503}:
         return Failure.BUSY, "If that lasts, lower `concurrency` or set `pace: 1`"
     if status == 408 or status >= 500:

@@ -87,11 +87,11 @@ class Cdn:
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:
         """Ask for the purge of a batch and return the API's receipt, within `timeout` seconds; raise ApiError."""
-        return self._submit("/cdn_api/purge", {batch.kind: batch.entries}, timeout)
+        return self._submit("/cdn_api/purge", batch, timeout)
 
     def prefetch(self, batch: Batch, timeout: float) -> Receipt:
         """Have the edges fetch the URLs of a batch anew; as `purge` otherwise."""
-        return self._submit("/cdn_api/prefetch", {"urls": batch.entries}, timeout)
+        return self._submit("/cdn_api/prefetch", batch, timeout)
 
     def status(self, req_id: str, timeout: float) -> Task:
         """Ask what became of a purge or prefetch, within `timeout` seconds; raise ApiError."""
@@ -109,7 +109,13 @@ class Cdn:
         token = self._tokens.get(timeout)  # that of the question for the task, which sees to it that it is good
         return read_live(self._shown(self._exchange("GET", path, timeout, token=token)))
 
-    def _submit(self, path: str, body: Mapping[str, object], timeout: float) -> Receipt:
+    def _submit(self, path: str, batch: Batch, timeout: float) -> Receipt:
+        body: dict[str, object] = {"urls" if batch.kind == "prefetch" else batch.kind: batch.entries}
+        if batch.project_id:
+            body["project_id"] = batch.project_id
+            if self._account.username:  # beside a project the service takes it from here, for its record of the call
+                body["username"] = self._account.username
+
         def submit(token: str, seconds: float) -> Receipt:
             try:
                 answer = self._shown(self._exchange("POST", path, seconds, body=body, token=token))

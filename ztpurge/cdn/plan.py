@@ -12,7 +12,7 @@ from ztpurge.errors import ZtpurgeError
 from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 Kind = Literal["urls", "dirs", "prefetch"]
 BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one domain
@@ -20,11 +20,12 @@ BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One call: up to ten URLs (to purge or to prefetch) or directories of one host."""
+    """One call: up to ten URLs (to purge or to prefetch) or directories of one host, in a project if one is named."""
 
     kind: Kind
     host: str
     entries: tuple[str, ...]
+    project_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,11 @@ class Plan:
         return sum(len(batch.entries) for batch in self.batches)
 
 
-def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
-    """Plan the purge of URLs and directories as `urls.py` spells them; hosts and entries keep their given order."""
+def make_plan(urls: Iterable[str], dirs: Iterable[str], *, projects: Mapping[str, str] | None = None) -> Plan:
+    """Plan the purge of URLs and directories as `urls.py` spells them; hosts and entries keep their given order.
+
+    `projects` has the project id of each host that needs one.
+    """
     directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
     folded: list[Folded] = []
     entries: list[tuple[Kind, str]] = []
@@ -61,20 +65,20 @@ def make_plan(urls: Iterable[str], dirs: Iterable[str]) -> Plan:
             folded.append(Folded(entry, above, kind))
         else:
             entries.append((kind, entry))
-    return Plan(_batches(entries), tuple(folded))
+    return Plan(_batches(entries, projects or {}), tuple(folded))
 
 
-def plan_prefetch(urls: Iterable[str]) -> Plan:
-    """Plan the prefetch of URLs, by the same limits."""
-    return Plan(_batches(("prefetch", url) for url in dict.fromkeys(urls)))
+def plan_prefetch(urls: Iterable[str], *, projects: Mapping[str, str] | None = None) -> Plan:
+    """Plan the prefetch of URLs, by the same limits and in the same projects."""
+    return Plan(_batches((("prefetch", url) for url in dict.fromkeys(urls)), projects or {}))
 
 
-def _batches(entries: Iterable[tuple[Kind, str]]) -> tuple[Batch, ...]:
+def _batches(entries: Iterable[tuple[Kind, str]], projects: Mapping[str, str]) -> tuple[Batch, ...]:
     by_host: dict[str, dict[Kind, list[str]]] = {}
     for kind, entry in entries:
         by_host.setdefault(host_of(entry), {"urls": [], "dirs": [], "prefetch": []})[kind].append(entry)
     return tuple(
-        Batch(kind, host, tuple(listed[start : start + BATCH_SIZE]))
+        Batch(kind, host, tuple(listed[start : start + BATCH_SIZE]), projects.get(host, ""))
         for host, kinds in by_host.items()
         for kind, listed in kinds.items()
         for start in range(0, len(listed), BATCH_SIZE)
