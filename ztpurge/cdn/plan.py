@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from ztpurge.cdn.forest import BATCH_SIZE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.site.urls import host_of
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 Kind = Literal["urls", "dirs", "prefetch"]
-BATCH_SIZE = 10  # the vendor's document: at most ten entries a call, all of one domain
 
 
 @dataclass(frozen=True, slots=True)

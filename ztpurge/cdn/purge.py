@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ztpurge.calls.scheduler import Tried
-from ztpurge.cdn.plan import BATCH_SIZE
+from ztpurge.cdn.forest import BATCH_SIZE
 from ztpurge.errors import ApiError, Failure
 from ztpurge.untrusted import for_log
 
