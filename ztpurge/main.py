@@ -11,7 +11,7 @@ from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.calls.scheduler import Scheduler
-from ztpurge.cdn.plan import make_plan, raise_if_too_many
+from ztpurge.cdn.plan import keep_within, make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
@@ -21,11 +21,20 @@ from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import parse
-from ztpurge.report.announce import announce, announce_dry_run, announce_plan, announce_refusal, announce_traceback
+from ztpurge.report import sentences
+from ztpurge.report.announce import (
+    announce,
+    announce_dry_run,
+    announce_folds,
+    announce_plan,
+    announce_refusal,
+    announce_traceback,
+)
 from ztpurge.report.cautions import Circumstances, find_cautions
 from ztpurge.report.sentences import away_line
 from ztpurge.report.values import Report, StatusReport, accepted_directories, accepted_urls, broken_off, refused
 from ztpurge.runner import Runner
+from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
 from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
@@ -35,6 +44,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.clock import Clock
     from ztpurge.cdn.api import Account, Cdn
+    from ztpurge.cdn.plan import Plan
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
     from ztpurge.site.mapping import Sites
@@ -91,9 +101,15 @@ class _Recipe:
         around = self._look_around()
         source = open_source(inputs, self._files, around)
         mapped = map_changes(sites, source.changes, inputs.urls)
-        plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs))
+        plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
         announce_plan(self._report, source.changes, runner)
+        try:
+            raise_if_too_many(plan, inputs.max_urls)
+            if inputs.max_requests and len(plan.batches) > inputs.max_requests:
+                plan = self._fold(source)
+        except ZtpurgeError as error:
+            return announce(refused(self._report, error), inputs, runner)
         seen = Circumstances(
             event=around.event.name,
             is_merged=around.event.is_merged,
@@ -103,7 +119,6 @@ class _Recipe:
         for caution in find_cautions(inputs, sites, mapped, plan, seen):
             runner.annotate("warning", "ztpurge", caution)
         try:
-            raise_if_too_many(plan, inputs.max_urls)
             if inputs.dry_run:
                 outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, 1))
                 self._tell(outcomes=outcomes, seconds=self._clock.now() - self._began)
@@ -128,6 +143,20 @@ class _Recipe:
         report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
         return announce(report, inputs, self._runner)
 
+    def _fold(self, source: Source) -> Plan:
+        """Keep the plan within `max-requests`; raise ZtpurgeError if that cannot be."""
+        report, most = self._report, self.inputs.max_requests
+        try:
+            files = source.files()
+        except ZtpurgeError as error:
+            files = None
+            self._runner.annotate("warning", "ztpurge", sentences.not_counted(error))
+        count = count_unchanged(report.sites, files, {target.path for target in report.mapped.targets})
+        plan = keep_within(report.plan, most, unchanged_below=count, projects=report.sites.projects)
+        self._tell(plan=plan)
+        announce_folds(self._report, self._runner)
+        return plan
+
     def _carry_out(self, cdn: Cdn | None, sites: Sites, source: Source, repository: Repository) -> None:
         inputs, runner, plan = self.inputs, self._runner, self._report.plan
         if cdn:
@@ -145,7 +174,7 @@ class _Recipe:
             accepted = accepted_urls(plan, self._report.outcomes)
             if inputs.prefetch:
                 there = [url for url in accepted if not isinstance(expected[url], Gone)]
-                self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner))
+                self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
                 if inputs.wait:
                     self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
             if self._is_verified:

@@ -333,7 +333,7 @@ def test_a_plan_names_what_is_skipped_and_warns_of_what_is_no_file(unseen: int) 
     below = "it may be stale: 0 (a link). Purge" if unseen == 1 else "them may be stale: 0 (a link), 1 (a link), "
     out = io.StringIO()
     skipped = (Skip("x", "y"), *(Skip(str(number), "a link", is_unseen=True) for number in range(unseen)))
-    announce_plan(Report(Mapped(skipped=skipped)), (), Runner({}, out))
+    announce_plan(Report(mapped=Mapped(skipped=skipped)), (), Runner({}, out))
     lines = out.getvalue().splitlines()
     assert lines[0] == f"0 changed files, {unseen + 1} skipped; nothing to purge in 0 calls"
     assert "  x  (y)" in lines

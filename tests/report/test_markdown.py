@@ -195,9 +195,9 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
     )
     entries = [entry for each in calls if each.kind == "urls" for entry in each.entries]
     report = kind(
-        Mapped(skipped=tuple(Skip(f"{long}{number}", f"outside root {word * 200}") for number in range(count))),
-        replace(run(*calls).plan, folded=tuple(Folded(url, url) for url in urls)),
-        calls,
+        mapped=Mapped(skipped=tuple(Skip(f"{long}{number}", f"outside root {word * 200}") for number in range(count))),
+        plan=replace(run(*calls).plan, folded=tuple(Folded(url, url) for url in urls)),
+        outcomes=calls,
         verdicts=tuple(
             Verdict(url, "stale" if number % 3 else "unverified", long, said, 9)
             for number, url in enumerate(entries[:500])

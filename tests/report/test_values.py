@@ -47,7 +47,7 @@ def test_a_path_is_purged_if_all_its_urls_are(states: str, seen: dict[str, str],
         replace(call(state), entries=batch.entries, kind=batch.kind)  # type: ignore[arg-type]
         for state, batch in zip(states.split(), plan.batches, strict=True)
     )
-    made = Report(TARGETS, plan, outcomes, verdicts=see(**seen), stale_is_fine=is_fine)
+    made = Report(mapped=TARGETS, plan=plan, outcomes=outcomes, verdicts=see(**seen), stale_is_fine=is_fine)
     assert " ".join(made.purged_paths) == paths
 
 
@@ -89,7 +89,9 @@ def test_nothing_that_may_be_stale_is_left_out_and_red_says_so(
     verdicts = tuple(Verdict(url, data.draw(looks)) for url in accepted_urls(plan, before))  # type: ignore[arg-type]
     mapped = Mapped(tuple(Target(url, f"path of {url}", "") for url in urls))
     outcomes = confirm_by_sight(before, verdicts)
-    made = Report(mapped, plan, outcomes, verdicts=verdicts, stale_is_fine=data.draw(st.booleans()))
+    made = Report(
+        mapped=mapped, plan=plan, outcomes=outcomes, verdicts=verdicts, stale_is_fine=data.draw(st.booleans())
+    )
     purged = [outcome for outcome in before if outcome.state == "accepted"]
     seen = {verdict.url: verdict.state for verdict in verdicts}
     stale = {url for url in accepted_urls(plan, purged) if seen[url] == "stale"}

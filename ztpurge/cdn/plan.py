@@ -5,15 +5,16 @@ Pure, so that a dry run shows exactly what a real run does.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from ztpurge.cdn.fold import Fold, fold
 from ztpurge.cdn.forest import BATCH_SIZE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Kind = Literal["urls", "dirs", "prefetch"]
 
@@ -39,10 +40,11 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The calls of a run in their order, and what was folded away."""
+    """The calls of a run in their order, and what was folded away; `folds`: directories that nobody asked to purge."""
 
     batches: tuple[Batch, ...] = ()
     folded: tuple[Folded, ...] = ()
+    folds: tuple[Fold, ...] = ()
 
     @property
     def size(self) -> int:
@@ -66,6 +68,23 @@ def make_plan(urls: Iterable[str], dirs: Iterable[str], *, projects: Mapping[str
         else:
             entries.append((kind, entry))
     return Plan(_batches(entries, projects or {}), tuple(folded))
+
+
+def keep_within(
+    plan: Plan, most: int, *, unchanged_below: Callable[[str], int | None], projects: Mapping[str, str] | None = None
+) -> Plan:
+    """Fold entries of a plan into directories until `most` calls do; raise ZtpurgeError if so few never can.
+
+    `unchanged_below` counts the files below a directory that need no purge, None where nobody knows.
+    """
+    urls, dirs = (
+        [entry for batch in plan.batches if batch.kind == kind for entry in batch.entries] for kind in ("urls", "dirs")
+    )
+    folds = fold(urls, dirs, most=most, unchanged_below=unchanged_below)
+    again = make_plan(urls, [*dirs, *(one.directory for one in folds)], projects=projects)
+    above = {one.url: one.directory for one in again.folded if one.kind == "dirs"}
+    earlier = (replace(one, directory=above.get(one.directory, one.directory)) for one in plan.folded)
+    return Plan(again.batches, (*earlier, *again.folded), folds)
 
 
 def plan_prefetch(urls: Iterable[str], *, projects: Mapping[str, str] | None = None) -> Plan:

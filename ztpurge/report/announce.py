@@ -49,6 +49,13 @@ def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner) -
         runner.annotate("warning", "ztpurge", f"not purged, and {what}: {shown}{more}. {remedy}")
 
 
+def announce_folds(report: Report, runner: Runner) -> None:
+    """Say which directories are purged in the place of what is below them, and what that takes along."""
+    _list(sentences.folds_line(report.plan), list(map(sentences.fold_line, report.plan.folds)), runner)
+    for directory in report.whole_sites:
+        runner.say(f"The whole of {directory} is purged")
+
+
 def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     """Say what was done, everywhere where somebody looks, and return the exit code."""
     headline = report.headline
@@ -101,8 +108,7 @@ def announce_dry_run(report: Report, runner: Runner) -> None:
         entries = [f"{sentences.url_line(entry)}  {why(outcome.kind, entry)}" for entry in outcome.entries]
         _list(line(outcome), entries, runner)
     _list("What is purged for each changed file", list(explain_files(report.mapped)), runner)
-    changed = dict.fromkeys(change.path for change in (*report.mapped.targets, *report.mapped.skipped))
-    for idle in explain_idle(report.sites, changed, report.mapped) if changed else ():
+    for idle in explain_idle(report.sites, report.mapped):
         runner.say(idle)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ztpurge.report.sentences import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from ztpurge.cdn.plan import Kind, Plan
     from ztpurge.site.mapping import Mapped, Sites, Target
@@ -43,10 +43,12 @@ def explain_entries(mapped: Mapped, plan: Plan) -> Callable[[Kind, str], str]:
     return why
 
 
-def explain_idle(sites: Sites, paths: Iterable[str], mapped: Mapped) -> Iterator[str]:
-    """Yield the sites and rules that had nothing to say of any of the paths, a rule with how near one of them came."""
+def explain_idle(sites: Sites, mapped: Mapped) -> Iterator[str]:
+    """Yield the sites and rules that gave nothing for any of the changes, a rule with how near one of them came."""
     used = {target.by for target in mapped.targets}
-    known = tuple(paths)
+    known = (*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped))
+    if not known:
+        return
     for site in sites.sites:
         if site.name not in used:
             yield f"{site.name}: purges none of what changed"

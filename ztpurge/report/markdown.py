@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.errors import BUG
 from ztpurge.report import sentences
+from ztpurge.report.explain import explain_entries, explain_idle
 from ztpurge.untrusted import for_html
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ def render_summary(report: Report) -> str:
     """Return the summary of a run, under 900 KiB whatever its size."""
     skipped = [f"{skip.path}  ({skip.reason})" for skip in report.mapped.skipped]
     folded = [f"{folded.url}  (in {folded.directory})" for folded in report.plan.folded]
-    planned = [sentences.url_line(fate.url) for fate in report.fates if fate.state == "planned" and not fate.is_folded]
+    why = explain_entries(report.mapped, report.plan)
+    entries = (fate for fate in report.fates if fate.state == "planned" and not fate.is_folded)
+    planned = [f"{sentences.url_line(fate.url)}  {why(fate.kind, fate.url)}" for fate in entries]
     maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
     prefetched = [
         f"{outcome.req_id or 'no reqId'}  {outcome.host}  {sentences.size_of(outcome)}"
@@ -57,6 +60,8 @@ def render_summary(report: Report) -> str:
         f"- {BUG}\n" if report.has_bug else "",
         _items([sentences.problem_message(report.refusal)]) if report.refusal else _calls(report),
         f"{cut}\n" if cut else "",
+        "".join(f"**The whole of {_code(directory)} is purged.**\n" for directory in report.whole_sites),
+        f"{sentences.folds_line(report.plan)}.\n" if report.plan.folds else "",
         _stale(report.seen("stale")),
         _folded(sentences.maybe_stale_title(report.outcomes), maybe_stale, is_open=True),
         _folded("Purged, but not verified", list(map(sentences.verdict_line, report.seen("unverified")))),
@@ -64,6 +69,8 @@ def render_summary(report: Report) -> str:
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
         _folded("To be purged", planned),
+        _folded("Purged for none of what changed", list(explain_idle(report.sites, report.mapped)) if planned else []),
+        _folded("Directories that were folded to", list(map(sentences.fold_line, report.plan.folds))),
         _folded("Folded into a directory above", folded),
         _folded("Skipped changed files", skipped, why=sentences.skip_counts(report.mapped)),
     ]

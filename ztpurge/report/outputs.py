@@ -86,6 +86,10 @@ def render_json(report: Report) -> str:
             {"url": target.url, "kind": target.kind, "path": _text(target.path), "by": target.by}
             for target in report.mapped.targets
         ],
+        "folds": [
+            {"directory": one.directory, "entries": one.entries, "unchanged": one.unchanged}
+            for one in report.plan.folds
+        ],
         "folded": [{"url": folded.url, "directory": folded.directory} for folded in report.plan.folded],
         "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],
     }

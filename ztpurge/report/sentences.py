@@ -14,6 +14,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ztpurge.cdn.fold import Fold
     from ztpurge.cdn.plan import Batch, Plan
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.since import Found
@@ -72,6 +73,33 @@ def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     planned = f"{things(plan) or 'nothing'} to purge in {count(len(plan.batches), 'call')}"
     folded = f", {len(plan.folded):,} folded into a directory above" if plan.folded else ""
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
+
+
+def folds_line(plan: Plan) -> str:
+    """Return what is purged in the place of single entries to keep within the budget, and what that takes along."""
+    entries = sum(one.entries for one in plan.folds)
+    known = sum(one.unchanged or 0 for one in plan.folds)
+    unknown = sum(one.unchanged is None for one in plan.folds)
+    along = f"{count(known, 'file')} that did not change {'is' if known == 1 else 'are'} purged along"
+    more = f"; what else {count(unknown, 'directory')} of them hold is not known" if unknown else ""
+    what = f"{count(len(plan.folds), 'directory')} purged in the place of {count(entries, 'entry')}"
+    return f"{what}, to keep within max-requests; {along}{more}"
+
+
+def fold_line(fold: Fold) -> str:
+    """Return a directory that is purged in the place of what is below it, with what that is."""
+    along = "what else it holds is not known"
+    if fold.unchanged is not None:
+        along = f"{count(fold.unchanged, 'unchanged file')} along"
+    return f"{url_line(fold.directory)}  ({count(fold.entries, 'entry')}, {along})"
+
+
+def not_counted(error: ZtpurgeError) -> str:
+    """Return what to warn of where nobody can tell how many unchanged files a directory holds."""
+    return (
+        f"max-requests: which files there are is not known ({error.cause}), so as few and as deep directories as "
+        "possible are purged, whatever else they hold"
+    )
 
 
 def manifest_line(folders: str, *, files: int, changed: int, gone: int) -> str:

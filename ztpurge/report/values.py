@@ -105,6 +105,13 @@ class Report:
         return trace(self.plan, self.outcomes, self.verdicts)
 
     @property
+    def whole_sites(self) -> tuple[str, ...]:
+        """The directories to purge that are all of a host, or all that a site serves."""
+        bases = {base for site in self.sites.sites for base in site.base_urls}
+        entries = (entry for batch in self.plan.batches if batch.kind == "dirs" for entry in batch.entries)
+        return tuple(entry for entry in entries if entry in bases or entry.count("/") == 3)
+
+    @property
     def result(self) -> Result:
         """The run in one word."""
         if not self.outcomes:
