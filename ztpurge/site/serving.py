@@ -108,7 +108,7 @@ def parse_root(text: str) -> str:
 def parse_index_files(names: tuple[str, ...]) -> tuple[str, ...]:
     """Check the names of index files; `none` is no name."""
     for name in names:
-        if "/" in name or "," in name:
+        if not name or "/" in name or "," in name:
             raise ZtpurgeError(f"{name!r} is not the name of a file", remedy="Write one name a line, without a folder")
     return () if names == ("none",) else names
 
