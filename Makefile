@@ -47,6 +47,7 @@ lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, issue forms, 
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --check-metaschema ztpurge.schema.json
 	$(BIN)/zizmor --quiet --pedantic --offline action.yml .github
 	$(BIN)/hadolint Dockerfile image/*.Dockerfile
 	$(BIN)/shellcheck .ci/run image/*.sh

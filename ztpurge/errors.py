@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 BUG = "ztpurge has a bug; the log has the traceback"
 
 
-class ZtpurgeError(Exception):
-    """A failure with its cause, the place where it shows (an input, a file, a URL) and what to do about it."""
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file of the workspace; line and column count from 1, the column in characters."""
 
-    def __init__(self, cause: str, *, remedy: str = "", place: str = "") -> None:
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """Render as compilers do."""
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class ZtpurgeError(Exception):
+    """A failure with its cause, the place where it shows (an input, a file, a URL) and what to do about it.
+
+    `position` is that place if it is one in a file, so that the log can point at it.
+    """
+
+    def __init__(self, cause: str, *, remedy: str = "", place: str | Position = "") -> None:
         super().__init__(cause)
         self.cause = cause
         self.remedy = remedy
-        self.place = place
+        self.place = str(place)
+        self.position = place if isinstance(place, Position) else None
 
-    def at(self, place: str) -> ZtpurgeError:
+    def at(self, place: str | Position) -> ZtpurgeError:
         """Return the same failure with the place where it shows."""
         return ZtpurgeError(self.cause, remedy=self.remedy, place=place)
 

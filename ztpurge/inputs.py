@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from ztpurge.cdn.answers import read_req_id
 from ztpurge.changes.lists import FORMATS
 from ztpurge.errors import InvalidInputs, ZtpurgeError
-from ztpurge.site.patterns import Patterns, parse_patterns
-from ztpurge.site.serving import Site, parse_folder_url, parse_index_files, parse_root
-from ztpurge.site.urls import parse_base, parse_url
+from ztpurge.site.patterns import Patterns, parse_include, parse_patterns
+from ztpurge.site.serving import INDEX_FILES, Site, parse_folder_url, parse_index_files, parse_root
+from ztpurge.site.urls import parse_base, parse_url, quote_given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -69,9 +69,9 @@ def read_api_url(text: str) -> str:
     try:
         url = parse_base(text.strip()).rstrip("/")
     except ZtpurgeError as error:
-        raise ZtpurgeError(f"{_shown(text.strip())}: {error}") from error
+        raise ZtpurgeError(f"{quote_given(text.strip())}: {error}") from error
     if url.endswith("/cdn_api"):
-        raise ZtpurgeError(f"{_shown(url)} has /cdn_api at its end", remedy="Leave that out")
+        raise ZtpurgeError(f"{quote_given(url)} has /cdn_api at its end", remedy="Leave that out")
     return url
 
 
@@ -80,25 +80,14 @@ def read_index_files(text: str) -> tuple[str, ...]:
     return parse_index_files(read_list(text))
 
 
-def read_patterns(text: str) -> Patterns | None:
-    """Read patterns, None if there are none; blanks count as .gitignore has it."""
+def read_patterns(text: str) -> tuple[str, ...]:
+    """Read patterns; blanks count as .gitignore has it."""
     if text.strip().startswith("[") and text.strip().endswith("]") and '"' in text:
-        return parse_patterns(read_list(text))
+        return read_list(text)
     lines = tuple(line.lstrip().removesuffix("\r") for line in text.split("\n") if line.strip())
     if len(lines) == 1 and ", " in lines[0]:
         raise ZtpurgeError(f"{lines[0]!r} may be one pattern or several", remedy="Write one pattern a line")
-    return parse_patterns(lines)
-
-
-def read_include(text: str) -> Patterns | None:
-    """Read patterns of which at least one picks files; those that begin with `!` only take back."""
-    patterns = read_patterns(text)
-    if patterns and all(line.startswith(("!", "#")) for line in patterns.lines):
-        raise ZtpurgeError(
-            "all its patterns begin with `!`, which takes back, so no file can match",
-            remedy="Begin with a pattern that picks files, such as `*`, or move them to `exclude`, without the `!`",
-        )
-    return patterns
+    return lines
 
 
 def read_format(text: str) -> str:
@@ -148,11 +137,6 @@ def _refuse_what_is_not_text(text: str) -> None:
         )
 
 
-def _shown(url: str) -> str:
-    """Quote what was given for a URL, less what may be a password."""
-    return repr(url.rpartition("@")[2][:200])
-
-
 def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     """Return what reads a list of URLs."""
 
@@ -163,7 +147,7 @@ def _lines(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
             try:
                 entries[read(entry.strip())] = None
             except ZtpurgeError as error:
-                problems.append(f"{_shown(entry)}: {error}")
+                problems.append(f"{quote_given(entry)}: {error}")
         if problems:
             raise ZtpurgeError("; ".join(problems))
         return tuple(entries)
@@ -201,9 +185,9 @@ class Inputs:
     api_url: str = _given(read_api_url, "http://cdnapi.ztgame.com.cn")
     base_url: tuple[str, ...] = _given(_lines(parse_folder_url))
     root: str = _given(lambda text: parse_root(text.strip()), ".")
-    include: Patterns | None = _given(read_include)
-    exclude: Patterns | None = _given(read_patterns)
-    index_files: tuple[str, ...] = _given(read_index_files, "index.html\nindex.htm")
+    include: Patterns | None = _given(lambda text: parse_include(read_patterns(text)))
+    exclude: Patterns | None = _given(lambda text: parse_patterns(read_patterns(text)))
+    index_files: tuple[str, ...] = _given(read_index_files, "\n".join(INDEX_FILES))
     clean_urls: bool = _given(read_boolean, "false")
     config: str = _given(str.strip)
     files: str = _given(str)

@@ -24,6 +24,8 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ztpurge.errors import Position
+
 Level = Literal["error", "warning", "notice"]
 _MAX_LIST = 64 << 20  # bytes; a million names
 _MAX_CONFIGURATION = 1 << 20  # bytes; a thousand sites
@@ -111,10 +113,12 @@ class Runner:
         finally:
             self._write("::endgroup::")
 
-    def annotate(self, level: Level, title: str, message: str) -> None:
-        """Put a message on the run's page; the runner keeps ten of a level."""
-        title = _escape(for_log(title)).replace(":", "%3A").replace(",", "%2C")
-        self._write(f"::{level} title={title}::{_escape(for_log(message, limit=_MAX_MESSAGE))}")
+    def annotate(self, level: Level, title: str, message: str, *, at: Position | None = None) -> None:
+        """Put a message on the run's page, beside the line of a file if it is about one; ten of a level are kept."""
+        where = {"file": at.file, "line": str(at.line), "col": str(at.column)} if at else {}
+        where["title"] = title
+        properties = ",".join(f"{name}={_escape_property(for_log(text))}" for name, text in where.items())
+        self._write(f"::{level} {properties}::{_escape(for_log(message, limit=_MAX_MESSAGE))}")
 
     def set_outputs(self, outputs: Mapping[str, str]) -> None:
         """Hand values to later steps; without GITHUB_OUTPUT there is nobody to hand them to.
@@ -264,3 +268,7 @@ def _read(path: Path, most: int) -> bytes:
 
 def _escape(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escape_property(text: str) -> str:
+    return _escape(text).replace(":", "%3A").replace(",", "%2C")

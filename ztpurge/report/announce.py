@@ -94,8 +94,8 @@ def announce_refusal(why: ZtpurgeError, runner: Runner) -> int:
     problems = list(map(sentences.problem_message, found))
     if len(problems) > MAX_ANNOTATIONS:
         problems[MAX_ANNOTATIONS - 1 :] = ["; ".join(problems[MAX_ANNOTATIONS - 1 :])]
-    for problem in problems:
-        runner.annotate("error", "ztpurge", problem)
+    for message, problem in zip(problems, found, strict=False):  # the last message may be about several
+        runner.annotate("error", "ztpurge", message, at=problem.position)
     runner.set_outputs(outputs(Report()) | {"result": "failed", "success-rate": "0.0"})
     runner.write_summary(render_refusal(problems))
     return 2

@@ -65,6 +65,17 @@ def parse_patterns(lines: tuple[str, ...]) -> Patterns | None:
     return Patterns(lines, tuple(reversed(rules))) if rules else None
 
 
+def parse_include(lines: tuple[str, ...]) -> Patterns | None:
+    """Compile patterns of which at least one picks files; those that begin with `!` only take back."""
+    patterns = parse_patterns(lines)
+    if patterns and all(line.startswith(("!", "#")) for line in patterns.lines):
+        raise ZtpurgeError(
+            "all its patterns begin with `!`, which takes back, so no file can match",
+            remedy="Begin with a pattern that picks files, such as `*`, or move them to `exclude`, without the `!`",
+        )
+    return patterns
+
+
 def _compile(pattern: str) -> re.Pattern[bytes]:
     """Return what matches, at their beginning, the names that a pattern means and all names below them."""
     try:

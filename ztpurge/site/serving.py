@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote_to_bytes
 
 from ztpurge.errors import ZtpurgeError
-from ztpurge.site.urls import parse_directory, spell_path
+from ztpurge.site.urls import parse_directory, parse_url, spell_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Kind = Literal["file", "folder", "given"]
 
 THE_INPUTS = "the inputs"
+INDEX_FILES = ("index.html", "index.htm")  # of a site that names none
 _PAGE_ENDINGS = (".html", ".htm")
 _STEM = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[^/\0]+)*")  # empty, or segments that a file or folder may be called
 _MAX_NAME = 255  # bytes: NAME_MAX of Linux
@@ -107,9 +108,17 @@ def parse_root(text: str) -> str:
 def parse_index_files(names: tuple[str, ...]) -> tuple[str, ...]:
     """Check the names of index files; `none` is no name."""
     for name in names:
-        if "/" in name or "," in name:
+        if not name or "/" in name or "," in name:
             raise ZtpurgeError(f"{name!r} is not the name of a file", remedy="Write one name a line, without a folder")
     return () if names == ("none",) else names
+
+
+def parse_variant(text: str) -> str:
+    """Spell what is appended to a URL for another of its cache keys: nothing, or a query with its `?`."""
+    if text and not text.startswith("?"):
+        raise ZtpurgeError("it is no query", remedy="Begin it with a `?`, or write an empty text for the plain URL")
+    top = "http://host/"
+    return parse_url(top + text).removeprefix(top)
 
 
 def parse_folder_url(text: str) -> str:

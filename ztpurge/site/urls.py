@@ -64,6 +64,11 @@ def parse_base(text: str) -> str:
     return parse_directory(text)
 
 
+def quote_given(text: str) -> str:
+    """Quote what was given for a URL, cut, and less what may be a password."""
+    return repr(text.rpartition("@")[2][:200])
+
+
 def host_of(url: str) -> str:
     """Return the host of a URL from this room, without its port: what the API counts as one domain."""
     return urlsplit(url).hostname or ""
