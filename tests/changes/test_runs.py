@@ -101,6 +101,7 @@ def test_pages_are_read_until_no_run_can_have_been_run_again(days: float, is_eno
     "the list of another workflow": ([listed(9)], (500, 1), (9, 1), None),
     "an earlier attempt of this run": ([listed(9), listed(7)], (7, 1), (9, 2), (9,)),
     "the attempt before wrote the manifest": ([listed(9), listed(7)], (9, 1), (9, 2), ()),
+    "older, run again between the attempts": ([listed(9, again=9.9), listed(5, again=9.5)], (9, 1), (9, 2), (5,)),
     "the attempt before did not": ([listed(9), listed(7)], (9, 1), (9, 3), (9,)),
 })  # fmt: skip
 def test_runs_that_may_have_deployed_since_a_manifest(

@@ -98,5 +98,6 @@ def _may_have_deployed_since(run: Listed, writer: Listed | None, attempt: int) -
     if run is writer:
         return run.attempt > attempt
     if run.attempt > 1:
-        return run.started > writer.started
+        # of an attempt that is not the latest, as the first of a run that is now run again, the start is not listed
+        return run.started > (writer.started if writer.attempt == attempt else writer.created)
     return run.is_over and not run.is_success and run.updated > writer.created
