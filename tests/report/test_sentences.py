@@ -51,7 +51,7 @@ SAID = {
     "The API is back": away_line(None),
     "manifest: 1,234 files in dist, 1 not as last purged": manifest_line("dist", files=1234, changed=1, gone=0),
     "manifest: 1 file in the workspace, 0 not as last purged, 2 files gone":
-        manifest_line("", files=1, changed=0, gone=2),
+        manifest_line("the workspace", files=1, changed=0, gone=2),
     "1,234 seen fresh, 2 STILL STALE, 1 NOT SEEN, 1 not verified":
         verdict_counts((*see(unverified="1", stale="2 3", fresh="4 " * 1234), seen("5", "stale", is_seen=False))),
     # a URL, with the name that people wrote where that differs

@@ -151,7 +151,9 @@ def test_the_report_file_holds_everything_and_skipped_files_are_named_with_their
     assert (step.outputs["report-file"], step.outputs["skipped-count"]) == ("out/report.json", "2")
     report = json.loads((workspace / "out/report.json").read_text())
     assert report["result"] == "purged"
-    assert report["targets"][0] == {"url": f"{BASE}index.html", "path": "public/index.html"}
+    assert report["targets"][0] == {
+        "url": f"{BASE}index.html", "kind": "urls", "path": "public/index.html", "by": "the inputs"
+    }
     assert report["folded"] == [{"url": f"{BASE}img/a.png", "directory": f"{BASE}img/"}]
     assert [call["purge"] for call in report["requests"]] == [under(BASE, "index.html", ""), [f"{BASE}img/"]]
     assert report["skipped"] == [

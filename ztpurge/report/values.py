@@ -109,7 +109,7 @@ class Report:
         """The directories to purge that are all of a host, or all that a site serves."""
         bases = {base for site in self.sites.sites for base in site.base_urls}
         entries = (entry for batch in self.plan.batches if batch.kind == "dirs" for entry in batch.entries)
-        return tuple(entry for entry in entries if entry in bases or entry.count("/") == 3)
+        return tuple(entry for entry in entries if entry in bases or (entry.count("/") == 3 and entry.endswith("/")))
 
     @property
     def result(self) -> Result:
