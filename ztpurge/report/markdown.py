@@ -68,6 +68,7 @@ def render_summary(report: Report) -> str:
         _folded(f"Prefetch, {failed:,} failed" if failed else "Prefetch", prefetched),
         _folded("Purged URLs", report.purged("urls")),
         _folded("Purged directories", report.purged("dirs")),
+        *(f"{_code(name)}: {_code(hashed.sentence)}\n" for name, hashed in report.hashed.items()),
         _folded("To be purged", planned),
         _folded("Purged for none of what changed", list(explain_idle(report.sites, report.mapped)) if planned else []),
         _folded("Directories that were folded to", list(map(sentences.fold_line, report.plan.folds))),
