@@ -183,6 +183,6 @@ def served_as(sites: Sites) -> str:
 def _why_not(sites: Sites, path: str) -> str:
     """Say why nothing serves a file: what the sites say whose root it lies in, else which roots it lies outside."""
     inside = dict.fromkeys(site.why_not(path) for site in sites.sites if site.holds(path))
-    roots = " and ".join(dict.fromkeys(site.root for site in sites.sites))
+    roots = ", ".join(dict.fromkeys(site.root for site in sites.sites))
     reasons = [*inside] or ([f"outside root {roots}"] if sites.sites else [])
-    return ", ".join([*reasons, *(["matched by no rule"] if sites.rules else [])])
+    return " and ".join([*reasons, *(["matched by no rule"] if sites.rules else [])])
