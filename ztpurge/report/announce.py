@@ -53,7 +53,7 @@ def announce_folds(report: Report, runner: Runner) -> None:
     """Say which directories are purged in the place of what is below them, and what that takes along."""
     _list(sentences.folds_line(report.plan), list(map(sentences.fold_line, report.plan.folds)), runner)
     for directory in report.whole_sites:
-        runner.say(f"The whole of {directory} is purged")
+        runner.say(f"That is the whole of {directory}")
 
 
 def announce(report: Report, inputs: Inputs, runner: Runner) -> int:

@@ -60,7 +60,7 @@ def render_summary(report: Report) -> str:
         f"- {BUG}\n" if report.has_bug else "",
         _items([sentences.problem_message(report.refusal)]) if report.refusal else _calls(report),
         f"{cut}\n" if cut else "",
-        "".join(f"**The whole of {_code(directory)} is purged.**\n" for directory in report.whole_sites),
+        *(f"**Purged as a whole: {_code(directory)}**\n" for directory in report.whole_sites),
         f"{sentences.folds_line(report.plan)}.\n" if report.plan.folds else "",
         _stale(report.seen("stale")),
         _folded(sentences.maybe_stale_title(report.outcomes), maybe_stale, is_open=True),
