@@ -15,6 +15,7 @@ from ztpurge.cdn.plan import Plan
 from ztpurge.cdn.purge import Outcome, State
 from ztpurge.edge.judge import Freshness, Verdict
 from ztpurge.errors import BUG, ApiError, Failure
+from ztpurge.report.hashed import Hashed, find_hashed
 from ztpurge.report.sentences import NOUNS, count, things, verdict_counts
 from ztpurge.site.mapping import Mapped, Sites
 
@@ -103,6 +104,15 @@ class Report:
     def fates(self) -> tuple[Fate, ...]:
         """What became of each entry, and of what was folded."""
         return trace(self.plan, self.outcomes, self.verdicts)
+
+    @cached_property
+    def hashed(self) -> Mapping[str, Hashed]:
+        """The sites, by name, of whose changed files many are named by their content."""
+        found = {
+            site.name: find_hashed((target.path for target in self.mapped.targets if target.by == site.name), site.root)
+            for site in self.sites.sites
+        }
+        return {name: hashed for name, hashed in found.items() if hashed}
 
     @property
     def whole_sites(self) -> tuple[str, ...]:

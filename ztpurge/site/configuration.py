@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.errors import InvalidInputs, Position, ZtpurgeError
@@ -127,9 +126,13 @@ class _Reading:
         match = self._text(found, "match", _quoting(parse_match))
         templates: list[tuple[Template, ...]] = []
         for key in ("urls", "dirs"):
-            parse = partial(parse_template, names=match.names, is_directory=key == "dirs") if match else None
-            read = self._texts(found, key, _quoting(parse, quote_given) if parse else str)
-            templates.append(tuple(dict.fromkeys(template for template, _ in read if isinstance(template, Template))))
+
+            def parse(text: str, is_directory: bool = key == "dirs") -> Template:
+                names = match.names if match else re.findall(r"\{([^{}]*)\}", text)  # of a broken one any may be meant
+                return parse_template(text, names, is_directory=is_directory)
+
+            read = self._texts(found, key, _quoting(parse, quote_given))
+            templates.append(tuple(dict.fromkeys(template for template, _ in read)))
         if not any(templates) and len(self.problems) == before:
             self._refuse(node.position, "a rule has nothing to purge", "Give it `urls` or `dirs`")
         if not match or len(self.problems) > before:

@@ -97,9 +97,8 @@ def parse_document(data: bytes, name: str) -> Node:
         before = error.object[: error.start].decode()
         raise ZtpurgeError("it is not UTF-8", remedy="Save the file as UTF-8", place=_end_of(before, name)) from error
     try:
-        parser: Any = yaml.SafeLoader(
-            text
-        )  # not libyaml's: that runs out of stack on a deep file, and ends the process
+        # not libyaml's, which runs out of stack on a deep file and ends the process
+        parser: Any = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:
         character = f"the character U+{ord(text[error.position]):04X} cannot stand in YAML"
         raise ZtpurgeError(character, remedy="Take it out", place=_end_of(text[: error.position], name)) from error
