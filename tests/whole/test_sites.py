@@ -185,13 +185,18 @@ def test_a_run_purges_what_the_table_of_an_example_says(
             assert run_inside(site.folder, inputs, environ=environ).outputs["result"] == "nothing"
 
 
-def test_a_host_in_two_projects_is_refused_without_its_id(token: str, workspace: Path, tmp_path: Path) -> None:
-    text = re.sub(r".*project-id.*\n", "", EXAMPLES["A host in two projects"].text)
-    (workspace / ".ztpurge.yml").write_text(text)
-    with Sandbox(tmp_path, hosts=["static.example.com"], projects={"static.example.com": "ab"}, token=token) as cdn:
-        step = run_inside(workspace, {"token": token, "api-url": cdn.api_url, "files": "public/a.css"})
-    assert (step.exit_code, step.outputs["failed-urls"]) == (1, '["https://static.example.com/a.css"]')
-    assert "give the right `project-id` in `.ztpurge.yml`" in step.log.replace("&#96;", "`")
+def test_a_host_in_two_projects_takes_its_id(token: str, workspace: Path, tmp_path: Path) -> None:
+    text = EXAMPLES["A host in two projects"].text
+    projects = {"static.example.com": ("7f3c9a51", "another")}
+    steps = []
+    with Sandbox(tmp_path, hosts=projects, projects=projects, token=token) as cdn:
+        for configuration in (text, re.sub(r".*project-id.*\n", "", text)):
+            (workspace / ".ztpurge.yml").write_text(configuration)
+            steps.append(run_inside(workspace, {"token": token, "api-url": cdn.api_url, "files": "public/a.css"}))
+    purged, refused = steps
+    assert (purged.exit_code, refused.exit_code) == (0, 1)
+    assert refused.outputs["failed-urls"] == purged.outputs["purged-urls"] == '["https://static.example.com/a.css"]'
+    assert "give the right `project-id` in `.ztpurge.yml`" in refused.log
 
 
 def test_a_variant_must_serve_what_the_plain_url_must_and_of_a_rule_nobody_can_tell(token: str, tmp_path: Path) -> None:
