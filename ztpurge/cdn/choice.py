@@ -1,7 +1,7 @@
 """A budget of calls -> which directories of a forest to purge whole, so that they cost the least.
 
-Pure. `fold.py` says what a directory costs. Called a knapsack on a tree elsewhere: what it takes to be sure of the best
-choice is a bound on what the rest can cost, which `_relax` gives, and a good choice to begin with, which `_draft` gives.
+Pure; `fold.py` says what a directory costs. It is a knapsack on trees: the search for the best choice needs a bound on
+what the rest costs at least, and a good choice to begin with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ztpurge.cdn.forest import Choice, Forest, Host
 
-WIDTH = 20  # ways kept at each directory where there are too many to follow all: enough for what `_fill` misses
+_STEPS = 800_000  # of a search that need not be exact: about a second
 
 # What was chosen on the way here: the last step, and the trail before it
 _Trail = tuple[Any, "_Trail"] | None
@@ -75,7 +75,7 @@ def choose(task: Task, *, exactly: bool) -> Choice:
     """
     relaxed, over, within = _relax(task)
     drafts = [_unfold(relaxed, draft) for draft in (within, _fill(task, over)) if draft]
-    return _search(relaxed, min(drafts, key=task.cost), width=None if exactly else WIDTH)
+    return _search(relaxed, min(drafts, key=task.cost), width=None if exactly else 1 + _STEPS // len(task.costs))
 
 
 def _price(task: Task, price: int) -> _Relaxed:
