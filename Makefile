@@ -38,7 +38,7 @@ soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 
 mutations: $(VENV)/dev.stamp ## change one line at a time and see the histories go red
 	$(BIN)/python -m tests.whole.mutations
 
-lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, issue forms, scripts, Dockerfiles
+lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, issue forms, the schema, scripts, Dockerfiles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -90,6 +90,8 @@ GIVEN = rows({
        for name in ("base_url", "dirs")
        for folder in ("v1.2", "example.com", "three.js/", "index.html/", ".css", "js", "jquery-3.7.1", "a.css/b",
                       "node.js/v20")},
+    "config": ("config", " cdn/sites.yml\n", "cdn/sites.yml"),
+    "max-requests": ("max_requests", " 20 ", 20), "max-requests at least": ("max_requests", "0", 0),
     "max-urls at least": ("max_urls", "1", 1), "max-urls at most": ("max_urls", "1000000", 1_000_000),
     "concurrency": ("concurrency", " 64\n", 64), "pace": ("pace", "0.25", 0.25),
     "pace at most": ("pace", "3600", 3600.0), "no retries": ("retries", "0", 0),
@@ -141,6 +143,7 @@ SECONDS = {  # bounds, and what lies out of them
     **dict.fromkeys(["wait_timeout", "verify_timeout"], ("1 to 86400", ["0", "0.9", "86400.1"])),
 }
 COUNTS = {
+    "max_requests": ("0 to 1000000", ["-1", "1000001", "1.5"]),
     "max_urls": ("1 to 1000000", ["0", "1000001"]), "concurrency": ("1 to 64", ["0", "65"]),
     "retries": ("0 to 100", ["101"]),
 }  # fmt: skip

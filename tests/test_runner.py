@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sandbox.runner import read_outputs
 from tests.tables import cases
-from ztpurge.errors import ZtpurgeError
+from ztpurge.errors import Position, ZtpurgeError
 from ztpurge.runner import Runner
 
 
@@ -67,9 +67,16 @@ def test_a_log_that_nobody_takes_is_dropped(tmp_path: Path, error: Exception) ->
     assert read_outputs((tmp_path / "output").read_bytes()) == {"a": "b"}
 
 
-def test_annotations_escape_title_and_message(runner: Runner, out: io.StringIO) -> None:
-    runner.annotate("error", "a:b,c%", "100 %\r\n::x")
-    assert out.getvalue() == "::error title=a%3Ab%2Cc%25::100 %25\\r\\n::x\n"
+@cases("position properties", {
+    "nowhere": (None, ""),
+    "at a line of a file": (Position("a/.ztpurge.yml", 7, 5), "file=a/.ztpurge.yml,line=7,col=5,"),
+    "of a hostile name": (Position("a,line=9::b\n%", 1, 1), "file=a%2Cline=9%3A%3Ab\\n%25,line=1,col=1,"),
+})  # fmt: skip
+def test_annotations_escape_properties_and_message(
+    runner: Runner, out: io.StringIO, position: Position | None, properties: str
+) -> None:
+    runner.annotate("error", "a:b,c%", "100 %\r\n::x", at=position)
+    assert out.getvalue() == f"::error {properties}title=a%3Ab%2Cc%25::100 %25\\r\\n::x\n"
 
 
 def test_a_group_is_closed_even_after_an_error(runner: Runner, out: io.StringIO) -> None:

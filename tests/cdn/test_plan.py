@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ztpurge.cdn.plan import Batch, Folded, Plan, make_plan, plan_prefetch, raise_if_too_many
+from ztpurge.cdn.fold import Fold
+from ztpurge.cdn.plan import Batch, Folded, Plan, keep_within, make_plan, plan_prefetch, raise_if_too_many
 from ztpurge.errors import ZtpurgeError
 from ztpurge.site.urls import host_of
 
@@ -82,6 +83,30 @@ ORIGINS = st.sampled_from([A, "https://a.example", f"{A}:8080", B])
 FOLDERS = st.lists(st.sampled_from(["a/", "b/"]), max_size=4).map("".join)
 DIRS = st.builds("{}/{}".format, ORIGINS, FOLDERS)
 URLS = st.builds("{}{}".format, DIRS, st.sampled_from(["", "a", "b", "c?a/b/", *(str(n) for n in range(30))]))
+
+
+def test_a_plan_is_kept_within_a_budget_by_directories_and_says_what_they_take_along() -> None:
+    urls = [f"{A}/d/{number}" for number in range(11)] + [f"{A}/e/1", f"{A}/g/1"]
+    plan = make_plan(urls, [f"{A}/g/"], projects={"a.example": "p"})
+    counts = {f"{A}/d/": 3, f"{A}/e/": 1, f"{A}/": 9}
+    kept = keep_within(plan, 2, unchanged_below=counts.get, projects={"a.example": "p"})
+    assert kept.folds == (Fold(f"{A}/d/", 11, 3),)
+    assert kept.batches == (
+        Batch("urls", "a.example", (f"{A}/e/1",), "p"), Batch("dirs", "a.example", (f"{A}/g/", f"{A}/d/"), "p")
+    )  # fmt: skip
+    assert {(one.url, one.directory) for one in kept.folded} == {
+        (f"{A}/g/1", f"{A}/g/"), *((url, f"{A}/d/") for url in urls[:11])
+    }  # fmt: skip
+    assert keep_within(plan, len(plan.batches), unchanged_below=counts.get, projects={"a.example": "p"}) == plan
+
+
+def test_what_lay_in_a_directory_that_is_folded_itself_is_in_the_one_above() -> None:
+    given = [f"{A}/x/{number}/" for number in range(11)]
+    plan = make_plan([f"{A}/x/1/a"], given)
+    assert plan.folded == (Folded(f"{A}/x/1/a", f"{A}/x/1/"),)
+    kept = keep_within(plan, 1, unchanged_below=lambda _directory: None)
+    assert kept.batches == (Batch("dirs", "a.example", (f"{A}/x/",)),)
+    assert {(one.url, one.directory) for one in kept.folded} == {(url, f"{A}/x/") for url in (f"{A}/x/1/a", *given)}
 
 
 @given(given_urls=st.lists(URLS, max_size=60), given_dirs=st.lists(DIRS, max_size=15))

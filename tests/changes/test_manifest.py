@@ -175,6 +175,7 @@ TWO_BASES = replace(SITE, base_urls=(*SITE.base_urls, "https://b.example/"))
     "another order": (TWO_BASES, replace(SITE, base_urls=TWO_BASES.base_urls[::-1]), True),
     "another folder": (SITE, replace(SITE, root="build"), True),
     "other patterns": (SITE, replace(SITE, exclude=parse_patterns(("*.map",))), True),
+    "a variant": (SITE, replace(SITE, variants=("", "?v=2")), False),
 })  # fmt: skip
 def test_another_way_to_make_urls_of_files_shows(site: Site, other: Site, same: bool) -> None:
     assert (served_as(Sites((other,))) == served_as(Sites((site,)))) is same

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sandbox.runner import read_outputs
 from tests.report.reports import NO_ANSWER, A, call, run, see, seen, status, told
 from ztpurge.edge.judge import Verdict, confirm_by_sight
-from ztpurge.errors import ApiError, Failure, InvalidInputs, ZtpurgeError
+from ztpurge.errors import ApiError, Failure, InvalidInputs, Position, ZtpurgeError
 from ztpurge.report.announce import announce_plan, announce_refusal
 from ztpurge.report.outputs import outputs
 from ztpurge.report.values import Report, refused
@@ -326,6 +326,19 @@ def test_a_run_that_was_not_understood_names_every_problem_and_promises_nothing(
     assert values.keys() == outputs(Report()).keys()
     told_of = {name: value for name, value in values.items() if value not in {"[]", "0", ""}}
     assert told_of == {"result": "failed", "success-rate": "0.0"}
+
+
+def test_what_is_wrong_in_a_file_is_shown_beside_its_line() -> None:
+    out = io.StringIO()
+    problem = ZtpurgeError("it is wrong", remedy="Write it right")
+    places: list[str | Position] = ["root", *(Position("c.yml", line, 3) for line in range(1, 12))]
+    announce_refusal(InvalidInputs(tuple(problem.at(place) for place in places)), Runner({}, out))
+    first, second, *_, last = out.getvalue().splitlines()
+    told = "it is wrong. Write it right"
+    assert first == f"::error title=ztpurge::root: {told}"
+    assert second == f"::error file=c.yml,line=1,col=3,title=ztpurge::c.yml:1:3: {told}"
+    rest = "; ".join(f"c.yml:{line}:3: {told}" for line in (9, 10, 11))
+    assert last == f"::error file=c.yml,line=9,col=3,title=ztpurge::{rest}"
 
 
 @pytest.mark.parametrize("unseen", [0, 1, 12])

@@ -131,7 +131,7 @@ def everything(text: str) -> tuple[str, ...]:
     purged = [f"{text}1", f"{text}2", f"http://a.example/{quote(text, errors='replace')}%20"]
     accepted = replace(call("accepted"), entries=tuple(purged))
     report = replace(
-        run(listed, accepted, replace(accepted, kind="dirs", entries=(text,))),
+        run(listed, accepted, replace(accepted, kind="dirs", entries=(f"http://a.example/{text}d/",))),
         mapped=Mapped(skipped=(Skip(text, f"outside root {text}"),)),
         prefetched=(replace(listed, kind="prefetch"),),
         verdicts=(

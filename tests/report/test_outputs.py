@@ -16,7 +16,9 @@ from ztpurge.site.mapping import Mapped, Skip, Target
 @pytest.mark.parametrize(("more", "is_emptied"), [(0, False), (1, True)])
 def test_every_list_that_is_too_long_is_emptied_and_nothing_else(more: int, is_emptied: bool) -> None:
     lists = {name for name, value in outputs(Report()).items() if value == "[]" and is_emptied}
-    values, emptied = fit(dict.fromkeys(outputs(Report()), "x" * (MAX_OUTPUT + more)))
+    values, emptied = fit(
+        {name: value + " " * (MAX_OUTPUT + more - len(value)) for name, value in outputs(Report()).items()}
+    )
     assert {*emptied} == {name for name, value in values.items() if value == "[]"} == lists
 
 
@@ -56,7 +58,9 @@ def test_the_json_report_is_ascii_and_whole() -> None:
         "stale_urls": [A + "1"],
         "verified": [seen_stale | {"said": {"Via": 'é"'}}],
         "prefetch": [a_call | third],
-        "targets": [{"url": A + "1", "path": "caf\\xe9"}],
+        "targets": [{"url": A + "1", "kind": "urls", "path": "caf\\xe9", "by": "the inputs"}],
+        "folds": [],
+        "hashed": [],
         "folded": [{"url": A + "d/x", "directory": A + "d/"}],
         "skipped": [{"path": "caf\\xe9", "reason": "outside root x"}],
     }

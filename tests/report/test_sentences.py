@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.report.reports import ERROR, NO_ANSWER, A, call, see, seen
+from ztpurge.cdn.fold import Fold
 from ztpurge.cdn.plan import Batch, Folded, Plan
 from ztpurge.errors import ApiError, Failure
 from ztpurge.report.sentences import (
     advice,
     away_line,
     count,
+    fold_line,
+    folds_line,
     lost_runs,
     manifest_line,
     outcome_lines,
@@ -51,7 +54,14 @@ SAID = {
     "The API is back": away_line(None),
     "manifest: 1,234 files in dist, 1 not as last purged": manifest_line("dist", files=1234, changed=1, gone=0),
     "manifest: 1 file in the workspace, 0 not as last purged, 2 files gone":
-        manifest_line("", files=1, changed=0, gone=2),
+        manifest_line("the workspace", files=1, changed=0, gone=2),
+    "2 directories purged in the place of 12 entries, to keep within max-requests; 3 unchanged files purged along":
+        folds_line(Plan(folds=(Fold("a", 10, 3), Fold("b", 2, 0)))),
+    "1 directory purged in the place of 1 entry, to keep within max-requests; no unchanged file purged along; of "
+    "1 directory it is not known what else is below": folds_line(Plan(folds=(Fold("a", 1, None),))),
+    "http://a.example/x/  (10 entries, 1 unchanged file along)": fold_line(Fold("http://a.example/x/", 10, 1)),
+    "http://a.example/%25/  %/  (1 entry, no other file)": fold_line(Fold("http://a.example/%25/", 1, 0)),
+    "http://a.example/  (1 entry, what else it holds is not known)": fold_line(Fold("http://a.example/", 1, None)),
     "1,234 seen fresh, 2 STILL STALE, 1 NOT SEEN, 1 not verified":
         verdict_counts((*see(unverified="1", stale="2 3", fresh="4 " * 1234), seen("5", "stale", is_seen=False))),
     # a URL, with the name that people wrote where that differs

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.report.reports import A, call, numbered, run, see, told
+from tests.tables import cases
 from ztpurge.cdn.plan import make_plan
 from ztpurge.edge.judge import Verdict, confirm_by_sight
 from ztpurge.errors import BUG
 from ztpurge.report.outputs import exit_code
 from ztpurge.report.values import Report, accepted_directories, accepted_urls, broken_off
-from ztpurge.site.mapping import Mapped, Target
+from ztpurge.site.mapping import Mapped, Sites, Target
+from ztpurge.site.serving import Site
 
 if TYPE_CHECKING:
     from ztpurge.cdn.purge import State
@@ -127,3 +129,19 @@ def test_of_a_run_that_broke_off_what_was_still_to_be_done_failed(wait: bool, ve
     found = told(broken_off(replace(whole, outcomes=()), reversed(heard), wait=wait, verify=verify))
     assert found["in short"] == short
     assert (found["code"], found["error"][0]) == (1, BUG)
+
+
+@cases("directory is_whole", {
+    "a site's": (f"{A}docs/", True), "a host's": ("http://b.example/", True), "a folder's": (f"{A}docs/a/", False),
+})  # fmt: skip
+def test_a_directory_may_be_a_whole_site(directory: str, is_whole: bool) -> None:
+    report = Report(sites=Sites((Site(base_urls=(f"{A}docs/",)),)), plan=make_plan([], [directory]))
+    assert report.whole_sites == ((directory,) if is_whole else ())
+
+
+def test_files_that_a_build_named_by_their_content_are_counted_by_site() -> None:
+    names = ["app.3f2a1b9c.js", "vendor.0c4d5e6f.js", "a.9b8a7c6d.css", "index.html"]
+    targets = tuple(Target(A + name, f"dist/{name}", "site 1") for name in names)
+    sites = Sites((Site(base_urls=(A,), root="dist", name="site 1"), Site(base_urls=(B,), name="site 2")))
+    report = Report(sites=sites, mapped=Mapped(targets))
+    assert [(name, found.count, found.total) for name, found in report.hashed.items()] == [("site 1", 3, 4)]

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tables import cases
 from ztpurge.changes.paths import Change
 from ztpurge.site.mapping import Candidates, Mapped, Sites, Skip, Target, files_behind, map_changes
 from ztpurge.site.patterns import parse_patterns
+from ztpurge.site.rules import Rule, parse_match, parse_template
 from ztpurge.site.serving import THE_INPUTS, Site
 
 BASE = "https://a.example/"
@@ -179,3 +181,82 @@ def test_files_and_urls_lead_to_each_other(site: Site, changes: list[Change]) ->
     for url, path in ((target.url, target.path) for target in mapped.targets):
         is_shadowed = sum(f"{url}/".startswith(base) for base in site.base_urls) > 1  # it is the longer base's
         assert path in files_behind(Sites((site,)), mapped)[url].paths or is_shadowed
+
+
+POSTS = Rule(
+    parse_match("posts/{slug}.md"), (parse_template(f"{BASE}p/{{slug}}/", ["slug"], is_directory=False),), (), "1"
+)
+THEME = Rule(parse_match("themes/**"), (), (parse_template(BASE, [], is_directory=True),), "2")
+ALL = Sites(
+    (replace(DIST, name="a"), replace(INDEXED, name="b", root="dist/docs", variants=("", "?v=2"))), (POSTS, THEME)
+)
+
+
+@cases("path found reason", {
+    "the first site's": ("dist/a", [("a", "urls", "a")], ""),
+    "both sites'": ("dist/docs/a", [("docs/a", "urls", "a"), ("a", "urls", "b"), ("a?v=2", "urls", "b")], ""),
+    "a page, and its folder, in each variant": (
+        "dist/docs/index.htm",
+        [("docs/index.htm", "urls", "a"),
+         *((url, "urls", "b") for url in ("index.htm", "index.htm?v=2", "", "?v=2"))], ""),
+    "a rule's": ("posts/x y.md", [("p/x%20y/", "urls", "1")], ""),
+    "a rule's directory": ("themes/a/b.css", [("", "dirs", "2")], ""),
+    "nobody's": ("posts/a/b.md", [], "outside root dist, dist/docs and matched by no rule"),
+})  # fmt: skip
+def test_every_site_and_rule_that_matches_contributes(
+    path: str, found: list[tuple[str, str, str]], reason: str
+) -> None:
+    mapped = map_changes(ALL, [Change(path)])
+    assert [(one.url.removeprefix(BASE), one.kind, one.by) for one in mapped.targets] == found
+    assert mapped.skipped == ((Skip(path, reason),) if reason else ())
+    assert mapped.dirs == tuple(BASE + url for url, kind, _ in found if kind == "dirs")
+    assert list(mapped.urls) == [BASE + url for url, kind, _ in found if kind == "urls"]
+
+
+@cases("sites path reason", {
+    "what the site says that holds it": (
+        Sites((replace(DIST, exclude=MAP), replace(DIST, root="src"))), "dist/a.map", "matched by exclude"),
+    "what both say": (Sites((replace(PLAIN, include=CSS), replace(DIST, exclude=MAP))), "dist/a.map",
+        "not matched by include and matched by exclude"),
+    "only rules": (Sites((), (POSTS,)), "a", "matched by no rule"),
+})  # fmt: skip
+def test_a_change_that_nothing_serves_says_why(sites: Sites, path: str, reason: str) -> None:
+    assert map_changes(sites, [Change(path)]).skipped == (Skip(path, reason),)
+
+
+def test_a_submodule_purges_what_a_rule_gives_whatever_is_in_it_and_is_named_where_nobody_can_tell() -> None:
+    theme, posts, dist = (Change(path, unseen="a submodule") for path in ("themes/x", "posts", "dist/x"))
+    mapped = map_changes(ALL, [theme, posts, dist])
+    assert mapped.targets == (Target(BASE, "themes/x", "2", "dirs"),)
+    assert mapped.skipped == tuple(Skip(change.path, "a submodule", is_unseen=True) for change in (posts, dist))
+
+
+@cases("sites url paths", {
+    "a variant": (ALL, "a?v=2", ["dist/docs/a"]),
+    "a variant that only a shorter base has": (
+        Sites((replace(DOCS, root="x"), replace(PLAIN, variants=("?v=2",)))), "docs/a?v=2", ["docs/a"]),
+    "two sites of one base": (Sites((DIST, replace(DIST, root="x"))), "a", ["dist/a", "x/a"]),
+    "no site": (Sites((), (POSTS,)), "a", []),
+    "another query": (ALL, "a?v=3", []),
+})  # fmt: skip
+def test_a_url_leads_back_to_the_files_of_every_site(sites: Sites, url: str, paths: list[str]) -> None:
+    ((found, behind),) = files_behind(sites, map_changes(sites, [], [BASE + url])).items()
+    assert (found, sorted(behind.paths)) == (BASE + url, sorted(paths))
+
+
+@cases("sites roots scope", {
+    "one": (Sites((DIST,)), ("dist",), "dist"),
+    "beside each other": (Sites((replace(DIST, root="a/b"), replace(DIST, root="a/c"))), ("a/b", "a/c"), "a"),
+    "one in the other": (Sites((replace(DIST, root="dist/x"), DIST)), ("dist",), "dist"),
+    "alike in name only": (Sites((DIST, replace(DIST, root="dist2"))), ("dist", "dist2"), ""),
+    "the top": (Sites((DIST, PLAIN)), ("",), ""),
+    "a rule beside": (Sites((DIST,), (POSTS,)), ("dist",), ""),
+    "rules alone": (Sites((), (POSTS,)), (), ""),
+})  # fmt: skip
+def test_the_folders_that_matter(sites: Sites, roots: tuple[str, ...], scope: str) -> None:
+    assert (sites.roots, sites.scope) == (roots, scope)
+
+
+def test_a_project_is_that_of_a_host() -> None:
+    site = replace(PLAIN, base_urls=(f"{BASE}x/", "http://b.example:8080/"), project_id="p")
+    assert Sites((PLAIN, site)).projects == {"a.example": "p", "b.example": "p"}

@@ -138,7 +138,7 @@ def test_a_dry_run_plans_what_a_real_run_sends_and_calls_nobody(run: Run, cdn: S
     assert {call["status"] for call in planned} == {"dry-run"}
     for entry in (entry for _, entries in sent(cdn) for entry in entries):
         shown = f"{entry}  {unquote(urlsplit(entry).path)[1:]}" if "%" in entry else entry  # as people write it
-        assert f"  {shown}\n" in dry.log
+        assert f"  {shown}  for " in dry.log or f"  {shown}  which was given in `dirs`\n" in dry.log
         assert shown in dry.summary
 
 
@@ -151,7 +151,12 @@ def test_the_report_file_holds_everything_and_skipped_files_are_named_with_their
     assert (step.outputs["report-file"], step.outputs["skipped-count"]) == ("out/report.json", "2")
     report = json.loads((workspace / "out/report.json").read_text())
     assert report["result"] == "purged"
-    assert report["targets"][0] == {"url": f"{BASE}index.html", "path": "public/index.html"}
+    assert report["targets"][0] == {
+        "url": f"{BASE}index.html",
+        "kind": "urls",
+        "path": "public/index.html",
+        "by": "the inputs",
+    }
     assert report["folded"] == [{"url": f"{BASE}img/a.png", "directory": f"{BASE}img/"}]
     assert [call["purge"] for call in report["requests"]] == [under(BASE, "index.html", ""), [f"{BASE}img/"]]
     assert report["skipped"] == [

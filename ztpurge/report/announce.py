@@ -53,7 +53,7 @@ def announce_folds(report: Report, runner: Runner) -> None:
     """Say which directories are purged in the place of what is below them, and what that takes along."""
     _list(sentences.folds_line(report.plan), list(map(sentences.fold_line, report.plan.folds)), runner)
     for directory in report.whole_sites:
-        runner.say(f"The whole of {directory} is purged")
+        runner.say(f"That is the whole of {directory}")
 
 
 def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
@@ -77,6 +77,8 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     stale, unverified = report.seen("stale"), report.seen("unverified")
     _list(sentences.stale_title(stale), list(map(sentences.verdict_line, stale)), runner)
     _list("Purged, but not verified", list(map(sentences.verdict_line, unverified)), runner)
+    for name, hashed in report.hashed.items():
+        runner.say(f"{name}: {hashed.sentence}")
     for level, message in annotations_of(report, fail_on_error=inputs.fail_on_error):
         runner.annotate(level, "ztpurge", message)
     if report.result == "nothing":

@@ -36,7 +36,9 @@ def explain_entries(mapped: Mapped, plan: Plan) -> Callable[[Kind, str], str]:
         by_entry["dirs", fold.directory].append(f"{count(fold.entries, 'entry')} below it, to keep within max-requests")
 
     def why(kind: Kind, url: str) -> str:
-        files = by_entry.get((kind, url)) or [f"which was given in `{kind}`"]
+        files = by_entry.get((kind, url))
+        if not files:
+            return f"which was given in `{kind}`"
         more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""
         return f"for {'; '.join(files[:_SHOWN])}{more}"
 

@@ -86,6 +86,10 @@ def render_json(report: Report) -> str:
             {"url": target.url, "kind": target.kind, "path": _text(target.path), "by": target.by}
             for target in report.mapped.targets
         ],
+        "hashed": [
+            {"by": name, "count": hashed.count, "of": hashed.total, "patterns": hashed.patterns}
+            for name, hashed in report.hashed.items()
+        ],
         "folds": [
             {"directory": one.directory, "entries": one.entries, "unchanged": one.unchanged}
             for one in report.plan.folds

@@ -80,8 +80,8 @@ def folds_line(plan: Plan) -> str:
     entries = sum(one.entries for one in plan.folds)
     known = sum(one.unchanged or 0 for one in plan.folds)
     unknown = sum(one.unchanged is None for one in plan.folds)
-    along = f"{count(known, 'file')} that did not change {'is' if known == 1 else 'are'} purged along"
-    more = f"; what else {count(unknown, 'directory')} of them hold is not known" if unknown else ""
+    along = f"{count(known, 'unchanged file') if known else 'no unchanged file'} purged along"
+    more = f"; of {count(unknown, 'directory')} it is not known what else is below" if unknown else ""
     what = f"{count(len(plan.folds), 'directory')} purged in the place of {count(entries, 'entry')}"
     return f"{what}, to keep within max-requests; {along}{more}"
 
@@ -90,7 +90,7 @@ def fold_line(fold: Fold) -> str:
     """Return a directory that is purged in the place of what is below it, with what that is."""
     along = "what else it holds is not known"
     if fold.unchanged is not None:
-        along = f"{count(fold.unchanged, 'unchanged file')} along"
+        along = f"{count(fold.unchanged, 'unchanged file')} along" if fold.unchanged else "no other file"
     return f"{url_line(fold.directory)}  ({count(fold.entries, 'entry')}, {along})"
 
 

@@ -15,6 +15,7 @@ from ztpurge.cdn.plan import Plan
 from ztpurge.cdn.purge import Outcome, State
 from ztpurge.edge.judge import Freshness, Verdict
 from ztpurge.errors import BUG, ApiError, Failure
+from ztpurge.report.hashed import Hashed, find_hashed
 from ztpurge.report.sentences import NOUNS, count, things, verdict_counts
 from ztpurge.site.mapping import Mapped, Sites
 
@@ -104,12 +105,21 @@ class Report:
         """What became of each entry, and of what was folded."""
         return trace(self.plan, self.outcomes, self.verdicts)
 
+    @cached_property
+    def hashed(self) -> Mapping[str, Hashed]:
+        """The sites, by name, of whose changed files many are named by their content."""
+        found = {
+            site.name: find_hashed((target.path for target in self.mapped.targets if target.by == site.name), site.root)
+            for site in self.sites.sites
+        }
+        return {name: hashed for name, hashed in found.items() if hashed}
+
     @property
     def whole_sites(self) -> tuple[str, ...]:
         """The directories to purge that are all of a host, or all that a site serves."""
         bases = {base for site in self.sites.sites for base in site.base_urls}
         entries = (entry for batch in self.plan.batches if batch.kind == "dirs" for entry in batch.entries)
-        return tuple(entry for entry in entries if entry in bases or entry.count("/") == 3)
+        return tuple(entry for entry in entries if entry in bases or (entry.count("/") == 3 and entry.endswith("/")))
 
     @property
     def result(self) -> Result:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.errors import InvalidInputs, Position, ZtpurgeError
@@ -34,6 +33,7 @@ _NAMES_ELSEWHERE = {"base-url": "urls"}  # of the same thing, among the inputs
 _MAX_ENTRIES = 1000  # sites, and rules: each is asked about each change, and a push may have 100,000
 _MAX_PROBLEMS = 100  # that are told at once
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # controls, ends of lines, half characters
+_OR_NOTHING = "Write an entry, or take the key out"
 _SAY_SOMETHING = "List `sites`, each with its `root` and `urls`, or `rules`, each with `match` and `urls` or `dirs`"
 
 
@@ -61,14 +61,9 @@ class _Reading:
 
     def sites_of(self, document: Node) -> Sites:
         """Return what the document says, which counts only if there are no problems."""
-        if isinstance(document, Scalar) and document.is_empty:
-            raise ZtpurgeError(
-                "it says nothing", remedy=f"Begin with `version: 1`. {_SAY_SOMETHING}", place=document.position
-            )
         if not isinstance(document, Mapping):
-            raise ZtpurgeError(
-                f"the file holds {document}", remedy=f"Write `version: 1`. {_SAY_SOMETHING}", place=document.position
-            )
+            remedy = f"Begin with `version: 1`. {_SAY_SOMETHING}"
+            raise ZtpurgeError(f"the file holds {document}", remedy=remedy, place=document.position)
         found = self._keys(document, "the file", _TOP_KEYS, required="version")
         version = found.get("version")
         if version and not (isinstance(version, Scalar) and version.is_plain and version.text == "1"):
@@ -86,13 +81,14 @@ class _Reading:
     def _site(self, node: Node, number: int) -> Site | None:
         before = len(self.problems)
         found = self._keys(node, "a site", _SITE_KEYS, required="urls")
-        urls = self._texts(found, "urls", _quoting(parse_folder_url, quote_given), least=1)
+        urls = self._texts(found, "urls", _quoting(parse_folder_url, quote_given), if_empty="Write an entry")
         root = self._text(found, "root", parse_root)
         include = self._patterns(found, "include", parse_include)
         exclude = self._patterns(found, "exclude", parse_patterns)
-        index_files = self._texts(found, "index-files", lambda text: parse_index_files((text,)))
+        named = self._texts(found, "index-files", lambda text: parse_index_files((text,)))
+        index_files = tuple(name for names, _ in named for name in names)
         clean_urls = self._boolean(found, "clean-urls")
-        variants = self._texts(found, "variants", _quoting(parse_variant), least=1)
+        variants = self._texts(found, "variants", _quoting(parse_variant), if_empty=_OR_NOTHING)
         project_id = self._text(found, "project-id", _quoting(parse_project_id))
         if len(self.problems) > before:
             return None
@@ -101,9 +97,7 @@ class _Reading:
             root=root or "",
             include=include,
             exclude=exclude,
-            index_files=tuple(name for names, _ in index_files for name in names)
-            if "index-files" in found
-            else INDEX_FILES,
+            index_files=index_files if "index-files" in found else INDEX_FILES,
             clean_urls=clean_urls,
             variants=tuple(dict.fromkeys(variant for variant, _ in variants)) or ("",),
             project_id=project_id or "",
@@ -117,13 +111,13 @@ class _Reading:
         for url, position in dict(urls).items():
             first = self._served.setdefault(replace(site, base_urls=(url,), project_id="", name=""), site.name)
             if first != site.name:
-                self._refuse(position, f"{first} serves the same files at {url[:200]!r}", "Take one of them out")
+                self._refuse(position, f"the same files are served at {url[:200]!r} by {first}", "Take one of them out")
             project = self._projects.setdefault(host_of(url), site) if site.project_id else site
             if project.project_id != site.project_id:
                 self._refuse(
                     found["project-id"].position,
-                    f"for {host_of(url)}, {project.name} says {project.project_id!r}",
-                    "A host is purged in one project: write the same for both",
+                    f"{project.name} has {host_of(url)} purged in project {project.project_id!r}",
+                    "Write the same project in both",
                 )
 
     def _rule(self, node: Node, number: int) -> Rule | None:
@@ -132,9 +126,13 @@ class _Reading:
         match = self._text(found, "match", _quoting(parse_match))
         templates: list[tuple[Template, ...]] = []
         for key in ("urls", "dirs"):
-            parse = partial(parse_template, names=match.names, is_directory=key == "dirs") if match else None
-            read = self._texts(found, key, _quoting(parse, quote_given) if parse else str)
-            templates.append(tuple(dict.fromkeys(template for template, _ in read if isinstance(template, Template))))
+
+            def parse(text: str, is_directory: bool = key == "dirs") -> Template:
+                names = match.names if match else re.findall(r"\{([^{}]*)\}", text)  # of a broken one any may be meant
+                return parse_template(text, names, is_directory=is_directory)
+
+            read = self._texts(found, key, _quoting(parse, quote_given))
+            templates.append(tuple(dict.fromkeys(template for template, _ in read)))
         if not any(templates) and len(self.problems) == before:
             self._refuse(node.position, "a rule has nothing to purge", "Give it `urls` or `dirs`")
         if not match or len(self.problems) > before:
@@ -191,15 +189,18 @@ class _Reading:
         return self._parsed(found[key], key, parse) if key in found else None
 
     def _texts(
-        self, found: dict[str, Node], key: str, parse: Callable[[str], T], *, least: int = 0
+        self, found: dict[str, Node], key: str, parse: Callable[[str], T], *, if_empty: str = ""
     ) -> list[tuple[T, Position]]:
-        """Return what is read of each text of a list, or of a text that stands in its place, with its position."""
+        """Return what is read of each text of a list, or of a text that stands in its place, with its position.
+
+        `if_empty` is what to do about an empty list, where that is wrong.
+        """
         node = found.get(key)
         if node is None:
             return []
         items = node.items if isinstance(node, Sequence) else (node,)
-        if len(items) < least:
-            self._refuse(node.position, f"`{key}` is an empty list", "Write an entry, or take the key out")
+        if if_empty and not items:
+            self._refuse(node.position, f"`{key}` is an empty list", if_empty)
         parsed = [(self._parsed(item, key, parse), item.position) for item in items]
         return [(value, position) for value, position in parsed if value is not None]
 
@@ -208,7 +209,7 @@ class _Reading:
     ) -> Patterns | None:
         """Return the patterns of a list, each of which has to mean something, and all of them together, too."""
         before = len(self.problems)
-        texts = self._texts(found, key, _check_pattern, least=1 if key == "include" else 0)
+        texts = self._texts(found, key, _check_pattern, if_empty=_OR_NOTHING if key == "include" else "")
         try:
             return parse(tuple(text for text, _ in texts)) if len(self.problems) == before else None
         except ZtpurgeError as error:
@@ -227,7 +228,7 @@ class _Reading:
         if not isinstance(node, Scalar):
             self._refuse(node.position, f"a text of `{key}` should stand here, and this is {node}", "Write a text")
         elif node.is_empty or node.boolean is not None:
-            remedy = "Write a text, in quotes if it is this word, or take it out"
+            remedy = _OR_NOTHING if node.is_empty else "Write a text, in quotes if it is this word"
             self._refuse(node.position, f"a text of `{key}` should stand here, and this is {node}", remedy)
         elif _UNSEEN.search(node.text):
             remedy = "Write one line of text, and of several entries a list"

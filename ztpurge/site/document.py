@@ -20,21 +20,18 @@ _MAX_DEPTH = 20  # a configuration needs five, and PyYAML's time grows with the 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})  # YAML 1.2, the core schema: section 10.3.2
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _QUOTE = "If it is a text, put it in quotes"
+_NOT_FITTING = "<block end>|node content|entries are not|keys are not"
 _IN_PLAIN_WORDS = (  # what PyYAML says, what that means, and what to do
     (r"character '\\t'", "a tab stands where YAML takes only blanks", "Indent with blanks"),
     (r"scanning an? (alias|anchor)", "YAML takes this for an alias or an anchor", _QUOTE),
-    (r"parsing a tag|scanning a tag|tag handle", "YAML takes this for a tag", _QUOTE),
+    (r"(parsing|scanning) a tag|tag handle", "YAML takes this for a tag", _QUOTE),
     (r"cannot start any token", "no text without quotes begins with this character", _QUOTE),
     (r"end of stream|document separator", "the quotes that open here are never closed", "Close them"),
     (r"escape", "this is no escape within double quotes", "Double the backslash, or use single quotes"),
     (r"mapping values", "the `:` makes a key here, where none can stand", f"Check the indentation. {_QUOTE}"),
     (r"expected ':'", "a key stands here without its `:`", "Write `key: value`"),
+    (_NOT_FITTING, "this does not fit what stands before it", "Check indentation, brackets and quotes"),
     (r"a flow (mapping|sequence)", "a `,` or the closing bracket is missing here", f"Close the bracket. {_QUOTE}"),
-    (
-        r"<block end>|entries are not|keys are not",
-        "this does not fit what stands before it",
-        "Check indentation, brackets and quotes",
-    ),
 )
 
 
@@ -100,9 +97,8 @@ def parse_document(data: bytes, name: str) -> Node:
         before = error.object[: error.start].decode()
         raise ZtpurgeError("it is not UTF-8", remedy="Save the file as UTF-8", place=_end_of(before, name)) from error
     try:
-        parser: Any = yaml.SafeLoader(
-            text
-        )  # not libyaml's: that runs out of stack on a deep file, and ends the process
+        # not libyaml's, which runs out of stack on a deep file and ends the process
+        parser: Any = yaml.SafeLoader(text)
     except yaml.reader.ReaderError as error:
         character = f"the character U+{ord(text[error.position]):04X} cannot stand in YAML"
         raise ZtpurgeError(character, remedy="Take it out", place=_end_of(text[: error.position], name)) from error

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from ztpurge.changes.paths import Change
     from ztpurge.site.rules import Rule
@@ -107,41 +107,35 @@ def map_changes(sites: Sites, changes: Iterable[Change], given: Iterable[str] = 
     skipped: list[Skip] = []
     kinds: dict[str, Kind] = {}
     for change in changes:
-        before, is_unseen = len(targets), False
-        for target, kind in _targets_of(sites, change):
-            if target is None:
-                is_unseen = True
-                continue
+        by_sites, by_rules, is_unseen = _targets_of(sites, change)
+        for target, kind in by_sites:
+            if kinds.get(target.url) != "folder":  # of two files that had a URL, one may leave a folder
+                kinds[target.url] = kind
             targets.append(target)
-            # of two files that had a URL, one may leave a folder; what a rule gives may be a file's all the same
-            if kind is not None and kinds.get(target.url) != "folder":
-                kinds[target.url] = kinds.get(target.url, kind) if kind == "given" else kind
+        for target in by_rules:
+            if target.kind == "urls":
+                kinds.setdefault(target.url, "given")
+            targets.append(target)
         if is_unseen:
             skipped.append(Skip(change.path, change.unseen, is_unseen=True))
-        elif len(targets) == before:
+        elif not by_sites and not by_rules:
             skipped.append(Skip(change.path, _why_not(sites, change.path)))
     for url in given:
         kinds.setdefault(url, "given")
     return Mapped(tuple(targets), tuple(skipped), kinds)
 
 
-def _targets_of(sites: Sites, change: Change) -> Iterator[tuple[Target | None, Kind | None]]:
-    """Yield what sites and rules give for a change, with the kind if it is a URL; None where nobody can tell."""
+def _targets_of(sites: Sites, change: Change) -> tuple[list[tuple[Target, Kind]], list[Target], bool]:
+    """Return what sites and what rules give for a change, and whether there is more that nobody can tell."""
     path = change.path
-    for site in sites.sites:
-        if not site.why_not(path):
-            if change.unseen:
-                yield None, None
-            else:
-                yield from ((Target(url, path, site.name), kind) for url, kind in site.urls_of(path))
-    for rule in sites.rules:
-        purged = rule.below(path) if change.unseen else rule.urls_of(path)
-        if purged is None:
-            yield None, None
-        else:
-            yield from (
-                (Target(url, path, rule.name, what), "given" if what == "urls" else None) for what, url in purged
-            )
+    serving = [site for site in sites.sites if not site.why_not(path)]
+    if not change.unseen:
+        by_sites = [(Target(url, path, site.name), kind) for site in serving for url, kind in site.urls_of(path)]
+        by_rules = [Target(url, path, rule.name, what) for rule in sites.rules for what, url in rule.urls_of(path)]
+        return by_sites, by_rules, False
+    below = [(rule.name, rule.below(path)) for rule in sites.rules]
+    known = [Target(url, path, name, what) for name, purged in below for what, url in purged or ()]
+    return [], known, bool(serving) or any(purged is None for _, purged in below)
 
 
 def files_behind(sites: Sites, mapped: Mapped) -> dict[str, Candidates]:
@@ -183,6 +177,6 @@ def served_as(sites: Sites) -> str:
 def _why_not(sites: Sites, path: str) -> str:
     """Say why nothing serves a file: what the sites say whose root it lies in, else which roots it lies outside."""
     inside = dict.fromkeys(site.why_not(path) for site in sites.sites if site.holds(path))
-    roots = " and ".join(dict.fromkeys(site.root for site in sites.sites))
+    roots = ", ".join(dict.fromkeys(site.root for site in sites.sites))
     reasons = [*inside] or ([f"outside root {roots}"] if sites.sites else [])
-    return ", ".join([*reasons, *(["matched by no rule"] if sites.rules else [])])
+    return " and ".join([*reasons, *(["matched by no rule"] if sites.rules else [])])

@@ -32,6 +32,7 @@ _CLASSES = {
     "upper": string.ascii_uppercase,
     "xdigit": string.hexdigits,
 }
+_MAX_LENGTH = 1 << 16  # characters; ten times as many take a second to compile
 _FOLDERS = [b"**"]  # a segment; any other piece of a segment is an expression for one byte, or `*`
 
 
@@ -57,6 +58,8 @@ def parse_patterns(lines: tuple[str, ...]) -> Patterns | None:
     for line in lines:
         found = _UP_TO_BLANKS.match(line)
         pattern = found[0] if found and not line.startswith("#") else ""
+        if len(pattern) > _MAX_LENGTH:
+            raise ZtpurgeError(f"`{line[:100]}...` is longer than {_MAX_LENGTH} characters")
         if pattern:
             try:
                 rules.append((_compile(pattern.removeprefix("!")), not pattern.startswith("!")))

@@ -70,17 +70,19 @@ class Site:
             return "not matched by include"
         return "matched by exclude" if self.exclude and self.exclude.match(served) else ""
 
-    def urls_of(self, path: str) -> Iterator[tuple[str, Kind]]:
-        """Yield each URL of a file that the site serves, with the kind of what is gone if nothing is behind it."""
+    def urls_of(self, path: str) -> list[tuple[str, Kind]]:
+        """Return the URLs of a file that the site serves, each with the kind of what is gone if nothing is behind."""
         file = path[len(self.root) :] if self.root else f"/{path}"
         ways = _ways(self.index_files, clean_urls=self.clean_urls)
         asked = [(request, way.kind) for way in ways if (request := way.request_for(file)) is not None]
         spelled = [(spelling, kind) for request, kind in asked for spelling in spell_path(request)]
-        for base in self.base_urls:
-            is_top = base.count("/") == 3  # of a host, where the slash is the whole path
-            for spelling, kind in spelled:
-                if spelling or not is_top:
-                    yield from ((base[:-1] + spelling + variant, kind) for variant in self.variants)
+        return [
+            (base[:-1] + spelling + variant, kind)
+            for base in self.base_urls
+            for spelling, kind in spelled
+            if spelling or base.count("/") > 3  # at the top of a host the slash is the whole path
+            for variant in self.variants
+        ]
 
     def files_for(self, url: str, base: str) -> Iterator[str]:
         """Yield the files of the repository that may be behind a URL under `base`, one of the base URLs.

@@ -12,6 +12,7 @@ from ztpurge.errors import ZtpurgeError
 
 # RFC 3986 section 3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"; quote() keeps unreserved by itself
 _PCHAR = "!$&'()*+,;=:@"
+_AS_IT_IS = re.compile(rf"[A-Za-z0-9_.~{re.escape(_PCHAR)}/-]*")
 # what browsers leave in a URL that is given whole: the URL standard's path and special-query percent-encode sets
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 _GIVEN_PATH = _PRINTABLE.translate(dict.fromkeys(map(ord, '"#<>?^`{}')))
@@ -28,6 +29,8 @@ def spell_path(path: str) -> tuple[str, ...]:
 
     Where these are the same there is one spelling. Bytes that are not UTF-8 come as surrogates (PEP 383).
     """
+    if _AS_IT_IS.fullmatch(path):  # nearly all are, and there may be 100,000
+        return (path,)
     rfc = quote(path.encode("utf-8", "surrogateescape"), safe=_PCHAR + "/")
     # not in the URL Standard's path percent-encode set; a `%` of the name itself is "%25", so nothing else looks so
     browsers = rfc.replace("%5B", "[").replace("%5D", "]").replace("%7C", "|")
