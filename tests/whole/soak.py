@@ -1,6 +1,5 @@
-"""A random history of pushes to a site behind the CDN, each purged by a whole run, and a judge of edge and origin.
+"""A random history of pushes to sites behind the CDN, each purged by a whole run, and judged by `judge.py`.
 
-After a green run no URL is stale; after a red or killed one each stale URL was named, or the next run deals with it.
 `python -m tests.whole.soak` plays longer histories than the test does.
 """
 
@@ -18,9 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -30,27 +28,31 @@ from sandbox.runner import read_outputs
 from sandbox.varnish import EDGES, EdgeKind, find_varnishd
 from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
+from tests.whole.judge import Ended, Judge, Tally
+from tests.whole.layouts import FOLDERS, LINKS, VENDOR, draw
 from tests.whole.steps import push_event, started
 from ztpurge.changes.manifest import parse_manifest
-from ztpurge.site.urls import spell_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ztpurge.changes.contents import Content
+
 Mode = Literal["last-success", "manifest"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-HOST, TOKEN = "127.0.0.1", "soak-token"
+HOSTS, TOKEN = ("127.0.0.1", "localhost"), "soak-token"
 # fmt: off
 NAMES = (
     "index.html", "about.html", "a/index.html", "a/b/index.html", "css/site.css", "js/a+b&c=d.js", "100%.css",
     "\u6625/\u590f.html", "\u00e9/\u00fc \u00fc.txt", "\u6625/index.html", "q?x=1.html", "h#y.html", "[slug].html",
     "[x^y]/a|b.html", "x'y\".txt", "tilde~/a b.html", "semi;colon,comma.html", "UPPER.html", "upper.html",
     "back\\slash.txt", "raw\udcff.bin", "\U0001f600.html", "two\nlines.txt", "a|b.css", "x^y.css", "swap",
-    "swap/index.html", "big.bin", "empty.txt",
+    "swap/index.html", "big.bin", "empty.txt", "a/site.css",
 )
 # fmt: on
-VENDOR = "vendor"  # a submodule
-WAYS = ("wait", "verify", "wait verify", "wait verify prefetch")
+BUDGETS = (0, 0, 0, 0, 1, 2, 3, 4, 6, 12)  # the least that always does is a call a host and kind
+# the first not with rules: of what they give nobody can tell by sight whether it is fresh
+WAYS = ("verify", "wait", "wait verify", "wait verify prefetch")
 STATUS, LIVE, PREFETCH = "/cdn_api/req_status", "/cdn_api/purge/", "/cdn_api/prefetch"
 # fmt: off
 FAULTS = (
@@ -77,28 +79,6 @@ INPUTS = {
     "wait-timeout": "4", "verify-timeout": "4", "concurrency": "3",
 }
 # fmt: on
-BY_COMMITS = {"root": "public", "since": "last-success"}
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened in a history, and what should not have."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a run ended: its exit code (negative if a signal ended it at once) and what it named."""
-
-    exit_code: int
-    outputs: dict[str, str]
-    log: str
-
-    def named(self, *names: str) -> set[str]:
-        """Return the URLs of some outputs."""
-        return {url for name in names for url in json.loads(self.outputs.get(name) or "[]")}
 
 
 class History:
@@ -108,21 +88,26 @@ class History:
         self.tally = Tally()
         self._dice = random.Random(seed)  # noqa: S311 - the same history each time
         self._mode = mode
-        self._cdn, self._base = cdn, f"{cdn.edge_url}/"
+        self._cdn = cdn
+        hosts = (f"{cdn.edge_url}/", f"{cdn.edge_url.replace(*HOSTS)}/")
+        top = "dist" if mode == "manifest" else "public"
+        self._layout = draw(self._dice, top=top, hosts=hosts, built=mode == "manifest")
+        self._judge = Judge(self._layout, cdn, self.tally)
         self._served, self._folder = served, folder
         self._site = Repository(folder / "site")
         self._manifest = folder / "site/.ztpurge/manifest.json"
         (folder / "site/.git/info/exclude").write_text("/dist/\n/.ztpurge/\n")  # the build, and what is kept of it
+        if self._layout.configuration:
+            self._site.write({".ztpurge.yml": self._layout.configuration})
+        self._site.write({f"public/{folder}/kept.txt": "" for folder in FOLDERS})
         self._head = ""
         self._runs: list[Run] = []  # by their numbers, which count from 1
         self._befores: list[str] = []  # the commit before each push
         self._started = datetime(2026, 1, 1, tzinfo=UTC)
         self._deployed: set[str] = set()
-        self._names: set[str] = set()  # every file that was ever served
         self._lost: set[str] = set()  # files of deployments since the last manifest that was kept
-        self._unknowable: set[str] = set()  # of them those that are deleted now: a warning says so
-        self._owed: set[str] = set()  # stale URLs that no run has named
-        self._vendor_seen = ""  # the submodule as the last green run knew it
+        self.tally.counts["histories: sites of a file"] += bool(self._layout.configuration)
+        self.tally.counts["histories: rules"] += bool(self._layout.rules)
 
     def play(self, pushes: int) -> Tally:
         """Push so many times."""
@@ -169,16 +154,21 @@ class History:
             self._note(run, "never began", conclusion="cancelled")
             self._lost |= self._deployed
             return
-        forgotten = self._lost - self._deployed - self._read_manifest()[1] if self._mode == "manifest" else set()
-        self.tally.counts["deleted files that no manifest knew"] += len(forgotten - self._unknowable)
-        self._unknowable |= forgotten
+        is_built = self._mode == "manifest"
+        forgotten = self._lost - self._deployed - self._read_manifest()[1].keys() if is_built else set()
+        self.tally.counts["deleted files that no manifest knew"] += len(forgotten - self._judge.unknowable)
+        self._judge.unknowable |= forgotten
         self._lost.clear()
-        ended, how = self._purge(run, calm=calm)
-        if self._mode == "manifest" and self._read_manifest()[0] != (run.run_id, run.attempt):
+        ended = self._purge(run, calm=calm)
+        writer, files = self._read_manifest()
+        if is_built and writer != (run.run_id, run.attempt):
             self._lost |= self._deployed
+            files = {}
         else:
-            self._unknowable -= self._deployed
-        self._judge(run, ended, how, is_whole=deploys)
+            self._judge.unknowable -= self._deployed
+        vendor = self._site.git("ls-tree", run.head_sha, f"public/{VENDOR}")
+        claimed = {name for name, content in files.items() if content}
+        self._judge.judge(ended, is_whole=deploys, vendor=vendor, claimed=claimed)
 
     def _edit(self, *, calm: bool) -> None:
         """Change the sources and commit; sometimes go back to an earlier commit first, as a force push does."""
@@ -206,6 +196,12 @@ class History:
                 case _:
                     self._write(dice.choice(NAMES))
                     self.tally.counts["edits"] += 1
+        if not calm and dice.random() < 0.2:
+            name = dice.choice([*LINKS])
+            (public / name).unlink(missing_ok=True)
+            if dice.random() < 0.7:
+                (public / name).symlink_to(dice.choice(LINKS[name]))
+            self.tally.counts["links changed"] += 1
         self._site.write({"layout.txt": str(dice.randrange(3))})
         if self._mode == "last-success" and dice.random() < 0.15:
             (public / VENDOR).mkdir(parents=True, exist_ok=True)
@@ -227,23 +223,29 @@ class History:
         path.write_bytes(data)
 
     def _deploy(self) -> None:
-        """Serve what the commit holds, or what is built of it: pages with the layout around them."""
+        """Serve what the commit holds, or what is built of it: pages with the layout's text after them."""
         public, dist = self._site.folder / "public", self._site.folder / "dist"
         shutil.rmtree(dist, ignore_errors=True)
         dist.mkdir()
         if public.is_dir():
-            shutil.copytree(public, dist, dirs_exist_ok=True)
+            shutil.copytree(public, dist, symlinks=True, dirs_exist_ok=True)
         if self._mode == "manifest":
             layout = (self._site.folder / "layout.txt").read_bytes()
             for page in dist.rglob("*.html"):
-                page.write_bytes(page.read_bytes() + layout)
+                if not page.is_symlink():
+                    page.write_bytes(page.read_bytes() + layout)
+        files = (Path(at, name) for at, _, names in os.walk(dist, followlinks=True) for name in names)
+        tree = {str(file.relative_to(dist)): file.read_bytes() for file in files if file.is_file()}
+        self._deployed = {*tree}
+        self._judge.see_deployed(tree)
         for left in self._served.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
-        shutil.copytree(dist, self._served, dirs_exist_ok=True)
-        self._deployed = {os.fsdecode(path.relative_to(dist)) for path in dist.rglob("*") if path.is_file()}
-        self._names |= self._deployed
+        for path, data in self._layout.serve(tree).items():
+            file = self._served / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
 
-    def _purge(self, run: Run, *, calm: bool) -> tuple[Ended, str]:
+    def _purge(self, run: Run, *, calm: bool) -> Ended:
         dice = self._dice
         how = "undisturbed"
         self._cdn.clear_faults()
@@ -256,10 +258,15 @@ class History:
         if not calm and dice.random() < 0.2:
             how = f"{how}, cancelled"
             end = (dice.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]), dice.random() * 1.5)
-        inputs = {"api-url": self._cdn.api_url, "base-url": self._base, **INPUTS}
-        inputs |= dict.fromkeys(dice.choice(WAYS).split(), "true")
+        inputs = {"api-url": self._cdn.api_url, **INPUTS, **self._layout.inputs}
+        inputs |= dict.fromkeys(dice.choice(WAYS[1:] if self._layout.rules else WAYS).split(), "true")
         is_built = self._mode == "manifest"
-        inputs |= {"root": "dist", "manifest": ".ztpurge/manifest.json"} if is_built else BY_COMMITS
+        inputs |= {"manifest": ".ztpurge/manifest.json"} if is_built else {"since": "last-success"}
+        budget = 0 if calm else dice.choice(BUDGETS)
+        if budget:
+            how = f"{how}, within a budget"
+            inputs["max-requests"] = str(budget)
+        sent = len(self._cdn.purge_calls)
         kept = self._manifest.read_bytes() if self._manifest.exists() else None
         with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
             ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
@@ -268,7 +275,9 @@ class History:
             self._manifest.write_bytes(kept)
         conclusion = "success" if ended.exit_code == 0 else "cancelled" if end else "failure"
         self._note(run, how, conclusion=conclusion)
-        return ended, how
+        calls = self._cdn.purge_calls[sent:]
+        which = f"run {run.run_id}, attempt {run.attempt} ({how})"
+        return replace(ended, which=which, budget=budget, was_cancelled=end is not None, calls=calls)
 
     def _note(self, run: Run, how: str, *, conclusion: str) -> None:
         self._runs[run.run_id - 1] = replace(run, status="completed", conclusion=conclusion)
@@ -286,64 +295,16 @@ class History:
             "GITHUB_WORKFLOW_REF": "owner/site/.github/workflows/purge.yml@refs/heads/main",
         }
 
-    def _judge(self, run: Run, ended: Ended, how: str, *, is_whole: bool) -> None:
-        """Compare edge and origin for every URL that there ever was; `is_whole`: the run's commit was deployed."""
-        stale = {url for url in self._urls() if not self._is_fresh(url)}
-        green = ended.exit_code == 0
-        self.tally.counts["green" if green else "red"] += 1
-        self.tally.counts["stale URLs after red runs"] += 0 if green else len(stale)
-        self._judge_submodule(run, ended, how)
-        if not is_whole:  # it owes only what its own commit changed; the rest stays for the next
-            self._owed |= stale - ended.named("failed-urls", "stale-urls")
-            return
-        dealt_with = ended.named("purged-urls", "failed-urls", "stale-urls")
-        if ended.outputs and ended.exit_code != 2:  # one that was cancelled before it knew its range hands the debt on
-            unpaid = self._owed & stale - dealt_with
-            self._complain(unpaid, "neither named by the red run before nor dealt with by this one", run, how, ended)
-        if green:
-            self._complain(stale, "stale after a green run", run, how, ended)
-            self._owed = set()
-        elif ended.outputs:
-            self._owed = stale - ended.named("failed-urls", "stale-urls")
-        else:
-            self._owed |= stale
-        if ended.exit_code not in {0, 1} and not how.endswith(("cancelled", "manifest not saved")):
-            self._complain({"-"}, f"exit code {ended.exit_code}", run, how, ended)
-
-    def _judge_submodule(self, run: Run, ended: Ended, how: str) -> None:
-        """A submodule has no files here: that it moved must be said, since what is served of it may be stale."""
-        vendor = self._site.git("ls-tree", run.head_sha, f"public/{VENDOR}")
-        if ended.exit_code == 0:
-            if vendor != self._vendor_seen and f"public/{VENDOR}" not in ended.log:
-                self._complain({VENDOR}, "moved, and a green run did not say so", run, how, ended)
-            self._vendor_seen = vendor
-
-    def _complain(self, urls: set[str], what: str, run: Run, how: str, ended: Ended) -> None:
-        if urls:
-            which = f"run {run.run_id}, attempt {run.attempt} ({how})"
-            self.tally.violations.append(f"{which}: {sorted(urls)} {what}\n{ended.log}")
-
-    def _read_manifest(self) -> tuple[tuple[int, int], set[str]]:
+    def _read_manifest(self) -> tuple[tuple[int, int], dict[str, Content | None]]:
         """Return which run and attempt wrote the manifest, and the files it knows."""
         if self._mode != "manifest" or not self._manifest.exists():
-            return (0, 0), set()
+            return (0, 0), {}
         manifest = parse_manifest(self._manifest.read_bytes())
-        return (manifest.run, manifest.attempt), {*manifest.files}
-
-    def _urls(self) -> Iterator[str]:
-        """Yield each URL that ever served a file, folders of index files included."""
-        for name in sorted(self._names - self._unknowable):
-            for path in spell_path(name):
-                yield self._base + path
-                if path == "index.html" or path.endswith("/index.html"):
-                    yield self._base + path.removesuffix("index.html")
-
-    def _is_fresh(self, url: str) -> bool:
-        edge, origin = self._cdn.get(url), self._cdn.get_from_origin(url)
-        return (edge.status, edge.body) == (origin.status, origin.body)
+        files = {self._layout.shared + path: content for path, content in manifest.files.items()}
+        return (manifest.run, manifest.attempt), files
 
     def _visit(self, times: int) -> None:
-        urls = list(self._urls())
+        urls = [*self._judge.watched()]
         for _ in range(times if urls else 0):
             self._cdn.get(self._dice.choice(urls))
 
@@ -351,7 +312,7 @@ class History:
     def _visitors(self) -> Iterator[None]:
         """Have somebody ask for pages all the while."""
         over = threading.Event()
-        urls = list(self._urls())
+        urls = [*self._judge.watched()]
         dice = random.Random(self._dice.random())  # noqa: S311 - the same
 
         def visit() -> None:
@@ -398,7 +359,7 @@ def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
         served.mkdir()
         propagation = (0.0, 0.2, 0.7)[seed % 3]
         service = SERVICES[seed // 2 % len(SERVICES)]
-        with Sandbox(served, hosts=(HOST,), token=TOKEN, propagation=propagation, edge=edge, service=service) as cdn:
+        with Sandbox(served, hosts=HOSTS, token=TOKEN, propagation=propagation, edge=edge, service=service) as cdn:
             return History(folder, seed=seed, mode=mode, cdn=cdn, served=served).play(pushes)
 
 
