@@ -59,6 +59,24 @@ MUTATIONS = (
              "return tuple(dict.fromkeys(since))", "return (success.head,)"),
     Mutation("index files do not purge their folder", "site/serving.py",
              'ways += [_Way(f"/{name}", "/", "folder") for name in index_files]', "pass"),
+    Mutation("of a URL's variants only the first is purged", "site/serving.py",
+             "for variant in self.variants\n        ]", "for variant in self.variants[:1]\n        ]"),
+    Mutation("a rule's first URL is lost", "site/rules.py",
+             "for template in self.urls for url in template.fill(captures)]",
+             "for template in self.urls[1:] for url in template.fill(captures)]"),
+    Mutation("a rule gives a submodule or a link to a folder nothing, and nobody says so", "site/rules.py",
+             "return self._filled(captures) if is_known else None", "return ()"),
+    Mutation("of several sites only the first one's output is looked at", "sources/output.py",
+             "    for root in roots:", "    for root in roots[:1]:"),
+    Mutation("what is folded needs no directory", "cdn/plan.py",
+             "return Plan(again.batches, (*earlier, *again.folded), folds)",
+             'kept = tuple(batch for batch in again.batches if batch.kind == "urls" or dirs)\n'
+             "    return Plan(kept, (*earlier, *again.folded), folds)"),
+    Mutation("what was folded into a directory whose purge failed counts as purged", "report/values.py",
+             'if fate.state in _MAYBE_STALE or fate.state == "stale"}',
+             "if fate.state in _MAYBE_STALE and not fate.is_folded}"),
+    Mutation("a budget is kept to but for a call", "cdn/fold.py", "if forest.calls(()) <= most:",
+             "if forest.calls(()) <= (most := most + 1):"),
 )
 # fmt: on
 
