@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from tests.standins.repositories import Repository
+from tests.whole.workflows import SHOWN, TOP, is_ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,16 +25,6 @@ if TYPE_CHECKING:
     Push = tuple["Site", Callable[..., "Job"]]
 
 pytestmark = pytest.mark.engine
-
-TOP = Path(__file__).resolve().parents[2]
-
-
-def readme_workflow() -> dict[str, Any]:
-    """Return the first workflow of the README."""
-    found = re.search(r"```yaml\n(.*?)```", (TOP / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    assert found
-    workflow: dict[str, Any] = yaml.load(found[1], Loader=yaml.BaseLoader)  # noqa: S506 - `on` stays a word, all is text
-    return workflow
 
 
 @dataclass(frozen=True)
@@ -51,9 +42,9 @@ class Site(Repository):
         super().__init__(folder)
         action = yaml.safe_load((TOP / "action.yml").read_text(encoding="utf-8"))
         action |= {"runs": {"using": "docker", "image": f"docker://{image}"}}
-        self.workflow = readme_workflow()
+        self.workflow = deepcopy(SHOWN["README.md-1"])
         self.steps: list[dict[str, Any]] = self.workflow["jobs"]["deploy"]["steps"]
-        (self.step,) = [step for step in self.steps if "/ztpurge@" in step.get("uses", "")]
+        (self.step,) = filter(is_ours, self.steps)
         self.step["uses"] = "./.ztpurge"
         self.step["with"]["api-url"] = api_url
         self.write({".ztpurge/action.yml": yaml.safe_dump(action), "deploy": '#!/bin/sh\necho "deployed $1"\n'})
