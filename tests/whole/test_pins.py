@@ -10,7 +10,7 @@ import pytest
 from ztpurge import __version__
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [*sorted(TOP.glob("README*.md")), *sorted((TOP / "docs").glob("*.md"))]
 WORKFLOWS = sorted([*(TOP / ".github/workflows").glob("*.yml"), *(TOP / "examples").glob("*.yml")])
 # the first major version whose action.yml says `using: node24`, read in each repository; runners have no Node 20 now
 FIRST_ON_NODE_24 = {

@@ -43,8 +43,8 @@ def test_an_example_purges_after_the_deployment_and_with_secrets(document: Any) 
             assert given.keys() in ({"token"}, {"username", "password"})
 
 
-def test_the_main_example_and_the_error_say_how_long_a_token_lasts(cdn: Sandbox, workspace: Path) -> None:
-    (line,) = [line for line in PAGES["README.md"].splitlines() if "secrets.ZT_CDN_TOKEN" in line]
+def test_the_example_with_a_token_and_the_error_say_how_long_it_lasts(cdn: Sandbox, workspace: Path) -> None:
+    (line,) = [line for line in PAGES["credentials.md"].splitlines() if "secrets.ZT_CDN_TOKEN" in line]
     given = {"token": "a-token-of-yesterday", "base-url": "https://static.example.com/", "files": "a"}
     finished = run_step(workspace, given | {"api-url": cdn.api_url})
     assert finished.exit_code == 1
