@@ -40,8 +40,9 @@ from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from ztpurge.calls.transport import Exchange
     from ztpurge.calls.clock import Clock
     from ztpurge.cdn.api import Account, Cdn
     from ztpurge.cdn.plan import Plan
@@ -180,7 +181,7 @@ class _Recipe:
             if self._is_verified:
                 purged = {url: expected[url] for url in accepted}
                 scheduler = self._scheduler.within(inputs.verify_timeout, "`verify-timeout`")
-                edges = _doors().edges(self._environ, self._secrets)
+                edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
 
                 def watch(purged: Mapping[str, Expected], scheduler: Scheduler) -> Verification:
                     return Verification(purged, edges, scheduler, pointer_of=repository.pointer_of, purged_at=purged_at)
@@ -238,11 +239,18 @@ class _Recipe:
         if not (token and environ.get("GITHUB_API_URL") and environ.get("GITHUB_REPOSITORY")):
             missing = "GITHUB_API_URL and GITHUB_REPOSITORY, which a runner sets" if token else "`github-token`"
             raise ZtpurgeError(
+            on_exchange=self._on_exchange,
                 f"GitHub's API cannot be asked without {missing}",
                 remedy="Give that, or check out with `fetch-depth: 0` if it is commits that are lacking",
                 place="since",
             )
-        return _doors().github(environ, token, replace(self._scheduler, pace=Pace(0, self._clock)), self._secrets)
+        scheduler = replace(self._scheduler, pace=Pace(0, self._clock))
+        return _doors().github(environ, token, scheduler, self._secrets, on_exchange=self._on_exchange)
+
+    @property
+    def _on_exchange(self) -> Callable[[Exchange], None] | None:
+        runner = self._runner
+        return (lambda exchange: runner.detail(sentences.exchange_line(exchange))) if runner.is_debugging else None
 
 
 class _Doors(NamedTuple):

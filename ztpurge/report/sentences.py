@@ -14,6 +14,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.fold import Fold
     from ztpurge.cdn.plan import Batch, Plan
     from ztpurge.cdn.purge import Outcome
@@ -46,6 +47,7 @@ _ADVICE: dict[Blame, str] = {
     "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
     "address": "None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?",
 }
+_MOST_SHOWN_OF_BODY = 1000  # characters
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 
 
@@ -163,6 +165,16 @@ def progress_line(outcome: Outcome) -> str:
     more = " (the service lists no more)" if outcome.is_cut else ""
     what = f"  {outcome.host}  {size_of(outcome)}{more}" if outcome.entries else ""
     why = str(outcome.error or ", ".join(outcome.late))
+def exchange_line(exchange: Exchange) -> str:
+    """Return what was asked of a server and what it answered, for those who debug."""
+    asked = f"{exchange.method} {exchange.url} {for_log(exchange.sent, limit=_MOST_SHOWN_OF_BODY)}".rstrip()
+    answer = "no answer" if exchange.status is None else str(exchange.status)
+    headers = ", ".join(f"{name}: {value}" for name, value in exchange.headers)
+    said = for_log(exchange.said, limit=_MOST_SHOWN_OF_BODY)
+    told = "  ".join(filter(None, (for_log(headers, limit=_MOST_SHOWN_OF_BODY), said, for_log(exchange.error))))
+    return f"{asked} -> {answer} in {exchange.seconds:.2f} s  {told}".rstrip()
+
+
     state = outcome.state.upper() if outcome.error else outcome.state
     return f"{state:6}  reqId {outcome.req_id}{what}{f'  {why}' if why else ''}"
 
