@@ -266,7 +266,7 @@ class TestTasksThatStayAtRun:
             step = bare.purge({"a.css": "2"}, wait="true", wait_timeout="2")
         assert ended(step) == (1, "failed")
         assert "of its providers `\\n::error::<b>@owner [x](http://x) ***` says `#\\#[error]wait`" in step.log
-        (error,) = [line for line in step.log.splitlines() if line.startswith("::error")]
+        (error,) = [line for line in step.log.splitlines() if line.startswith("::error title")]
         assert error.startswith("::error title=ztpurge::1 URL of 127.0.0.1 not ")
         assert not any(mark in step.summary for mark in ("<b>", "##[", TOKEN))
         outside_code = re.sub(r"<(code|pre)>.*?</\1>", "", step.summary, flags=re.DOTALL)

@@ -77,6 +77,16 @@ def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
 
 
+def stage_line(stage: str, what: str, seconds: float) -> str:
+    """Return what came of a stage of the run, and its time."""
+    return f"{stage}: {what} ({seconds:.2f} s)"
+
+
+def last_line(headline: str, *, summary: str) -> str:
+    """Return the last line of the log: what the run did and, if there is one, the address of its summary."""
+    return f"{headline}; summary: {summary}" if summary else headline
+
+
 def folds_line(plan: Plan) -> str:
     """Return what is purged in the place of single entries to keep within the budget, and what that takes along."""
     entries = sum(one.entries for one in plan.folds)
@@ -155,16 +165,6 @@ def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
     return line
 
 
-def away_line(error: ApiError | None) -> str:
-    """Return what to say when the API takes no connection any more and, without an error, when it does again."""
-    return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"
-
-
-def progress_line(outcome: Outcome) -> str:
-    """Return the log line of a reqId that has ended, or was asked after once."""
-    more = " (the service lists no more)" if outcome.is_cut else ""
-    what = f"  {outcome.host}  {size_of(outcome)}{more}" if outcome.entries else ""
-    why = str(outcome.error or ", ".join(outcome.late))
 def exchange_line(exchange: Exchange) -> str:
     """Return what was asked of a server and what it answered, for those who debug."""
     asked = f"{exchange.method} {exchange.url} {for_log(exchange.sent, limit=_MOST_SHOWN_OF_BODY)}".rstrip()
@@ -175,6 +175,16 @@ def exchange_line(exchange: Exchange) -> str:
     return f"{asked} -> {answer} in {exchange.seconds:.2f} s  {told}".rstrip()
 
 
+def away_line(error: ApiError | None) -> str:
+    """Return what to say when the API takes no connection any more and, without an error, when it does again."""
+    return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"
+
+
+def progress_line(outcome: Outcome) -> str:
+    """Return the log line of a reqId that has ended, or was asked after once."""
+    more = " (the service lists no more)" if outcome.is_cut else ""
+    what = f"  {outcome.host}  {size_of(outcome)}{more}" if outcome.entries else ""
+    why = str(outcome.error or ", ".join(outcome.late))
     state = outcome.state.upper() if outcome.error else outcome.state
     return f"{state:6}  reqId {outcome.req_id}{what}{f'  {why}' if why else ''}"
 
@@ -222,6 +232,23 @@ def verdict_counts(verdicts: Iterable[Verdict]) -> str:
     found = Counter(
         "unseen" if verdict.state == "stale" and not verdict.is_seen else verdict.state for verdict in verdicts
     )
+    return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
+
+
+def entry_counts(outcomes: Iterable[Outcome]) -> str:
+    """Return `7 accepted, 2 NOT CONFIRMED`: what became of the entries of calls, in capitals what is wrong."""
+    words = {
+        "failed": "NOT ACCEPTED",
+        "doubtful": "NOT CONFIRMED",
+        "partial": "NOT ACCEPTED BY ALL PROVIDERS",
+        "pending": "STILL UNDER WAY",
+        "accepted": "accepted",
+        "done": "done",
+    }
+    found = Counter[str]()
+    for outcome in outcomes:
+        state = "doubtful" if outcome.is_doubtful else outcome.state
+        found[state] += len(outcome.entries)
     return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
 
 
