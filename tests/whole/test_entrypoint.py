@@ -385,6 +385,24 @@ def test_debug_logging_names_each_url(run: Run) -> None:
     assert "::debug::" not in run(files="a.css").log
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({"GITHUB_OUTPUT": "", "GITHUB_STEP_SUMMARY": ""}, id="no files"),
+        pytest.param({"GITHUB_OUTPUT": "/no/such/file", "GITHUB_STEP_SUMMARY": "/no/such/file"}, id="unwritable"),
+        pytest.param({"LC_ALL": "C", "LANG": "C"}, id="C locale"),
+        pytest.param({"PYTHONPATH": ".", "PYTHONHOME": "/nowhere", "PYTHONWARNINGS": "error"}, id="Python's variables"),
+        pytest.param({"HTTP_PROXY": "http://127.0.0.1:9", "NO_PROXY": "127.0.0.1"}, id="proxy with exception"),
+    ],
+)
+def test_the_purge_works_in_odd_environments(
+    process: Run, cdn: Sandbox, environ: dict[str, str], workspace: Path
+) -> None:
+    (workspace / "requests.py").write_text("raise SystemExit('the workspace was imported')")
+    assert process(files="春.html", environ=environ).exit_code == 0
+    assert sent(cdn) == [("urls", (f"{BASE}%E6%98%A5.html",))]
+
+
 def test_a_proxy_of_the_environment_is_used(run: Run, cdn: Sandbox) -> None:
     step = run(api_url="http://cdnapi.invalid", files="a.css", environ={"HTTP_PROXY": cdn.api_url})
     assert {call.path for call in cdn.calls} == {"http://cdnapi.invalid/cdn_api/purge"}
