@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Verify = Literal["off", "fail", "warn"]
+Summary = Literal["always", "on-failure", "never"]
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -112,6 +113,15 @@ def read_verify(text: str) -> Verify:
         return "fail" if read_boolean(text) else "off"
     except ZtpurgeError as error:
         raise ZtpurgeError(f"{text.strip()!r} is not `true`, `false` or `warn`") from error
+
+
+def read_summary(text: str) -> Summary:
+    """Read when to write the job summary."""
+    match text.strip():
+        case "always" | "on-failure" | "never" as when:
+            return when
+        case other:
+            raise ZtpurgeError(f"{other!r} is not `always`, `on-failure` or `never`")
 
 
 def read_req_ids(text: str) -> tuple[str, ...] | None:
@@ -214,6 +224,7 @@ class Inputs:
     dry_run: bool = _given(read_boolean, "false")
     fail_on_error: bool = _given(read_boolean, "true")
     report_file: str = _given(str.strip)
+    summary: Summary = _given(read_summary, "always")
     command: str = _given(read_command, "purge")
     req_ids: tuple[str, ...] | None = _given(read_req_ids)
 

@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from sandbox.runner import read_outputs
 from tests.report.reports import NO_ANSWER, A, call, run, see, seen, status, told
+from tests.tables import cases
+from ztpurge.changes.paths import changes_of
 from ztpurge.edge.judge import Verdict, confirm_by_sight
 from ztpurge.errors import ApiError, Failure, InvalidInputs, Position, ZtpurgeError
-from ztpurge.report.announce import announce_plan, announce_refusal
+from ztpurge.inputs import parse
+from ztpurge.report.announce import announce, announce_plan, announce_refusal
 from ztpurge.report.outputs import outputs
 from ztpurge.report.values import Report, refused
 from ztpurge.runner import Runner
-from ztpurge.site.mapping import Mapped, Skip
+from ztpurge.site.mapping import Mapped, Skip, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -268,14 +271,20 @@ def test_a_run_is_told_everywhere_in_the_same_sense(report: Report, in_short: st
 def test_the_log_lists_what_may_be_stale_with_what_was_seen() -> None:
     verdicts = see(stale="1 2", unverified="3", reason="why")
     found = told(run(call("failed", "%E6%98%A5"), call("pending", "1"), call("accepted", "2 3"), verdicts=verdicts))
-    groups = re.findall(r"::group::(.*)\n((?:  .*\n)*)::endgroup::", "\n".join(found["log"]))
-    assert groups == [
-        ("Not purged or not confirmed, maybe stale", f"  {A}%E6%98%A5  \u6625\n  {A}1  (why)\n"),
-        ("Purged, but not fresh", f"  {A}2  (why)\n"),
-        ("Purged, but not verified", f"  {A}3  (why)\n"),
-    ]
+    assert [line for line in found["log"] if not line.startswith(("::error", "::notice"))][:-1] == [
+        "Not purged or not confirmed, maybe stale", f"  {A}%E6%98%A5  \u6625", f"  {A}1  (why)",
+        "Purged, but not fresh", f"  {A}2  (why)",
+        "::group::Purged, but not verified", f"  {A}3  (why)", "::endgroup::",
+    ]  # fmt: skip
     assert found["error"][0].endswith(f"{FIRST}%E6%98%A5  \u6625")
-    assert "::group::Not purged, maybe stale" in told(run(call("failed")))["log"]
+
+
+@pytest.mark.parametrize("number", [1, 20, 21])
+def test_what_may_be_stale_is_in_sight_unless_it_is_much(number: int) -> None:
+    listed = [f"  {A}{at}" for at in range(number)]
+    title, *lines = told(run(call("failed", " ".join(map(str, range(number))))))["log"][:-2]
+    assert title == f"{'::group::' if number > 20 else ''}Not purged, maybe stale"
+    assert lines == [*listed, *(["::endgroup::"] if number > 20 else [])]
 
 
 def test_a_log_lists_so_many_urls_that_a_browser_still_shows_it() -> None:
@@ -317,7 +326,8 @@ def test_a_run_that_was_not_understood_names_every_problem_and_promises_nothing(
     environ = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
     why = InvalidInputs(problems) if number > 1 else problems[0]
     assert announce_refusal(why, Runner(environ, out)) == 2
-    messages = out.getvalue().splitlines()
+    *messages, last = out.getvalue().splitlines()
+    assert last == "Nothing was purged"
     assert len(messages) == min(number, 10)
     shown = "; ".join(messages).replace("::error title=ztpurge::", "")
     assert shown == "; ".join(f"input-{index}: wrong {index}" for index in range(number))
@@ -333,7 +343,7 @@ def test_what_is_wrong_in_a_file_is_shown_beside_its_line() -> None:
     problem = ZtpurgeError("it is wrong", remedy="Write it right")
     places: list[str | Position] = ["root", *(Position("c.yml", line, 3) for line in range(1, 12))]
     announce_refusal(InvalidInputs(tuple(problem.at(place) for place in places)), Runner({}, out))
-    first, second, *_, last = out.getvalue().splitlines()
+    first, second, *_, last, _ = out.getvalue().splitlines()
     told = "it is wrong. Write it right"
     assert first == f"::error title=ztpurge::root: {told}"
     assert second == f"::error file=c.yml,line=1,col=3,title=ztpurge::c.yml:1:3: {told}"
@@ -346,20 +356,69 @@ def test_a_plan_names_what_is_skipped_and_warns_of_what_is_no_file(unseen: int) 
     below = "it may be stale: 0 (a link). Purge" if unseen == 1 else "them may be stale: 0 (a link), 1 (a link), "
     out = io.StringIO()
     skipped = (Skip("x", "y"), *(Skip(str(number), "a link", is_unseen=True) for number in range(unseen)))
-    announce_plan(Report(mapped=Mapped(skipped=skipped)), (), Runner({}, out))
+    announce_plan(Report(mapped=Mapped(skipped=skipped)), (), Runner({}, out), seconds=0.123)
     lines = out.getvalue().splitlines()
-    assert lines[0] == f"0 changed files, {unseen + 1} skipped; nothing to purge in 0 calls"
+    assert lines[0] == f"What changed: 0 changed files, {unseen + 1} skipped; nothing to purge in 0 calls (0.12 s)"
     assert "  x  (y)" in lines
     warnings = [line for line in lines if line.startswith("::warning")]
     assert [f"what is served below {below}" in line for line in warnings] == ([True] if unseen else [])
     assert (" and 2 more. Purge it" in lines[-1]) == (unseen == 12)
 
 
+@pytest.mark.parametrize(
+    ("number", "more"), [(1, []), (1000, []), (1003, ["  and 3 more; `report-file` has them all"])]
+)
+def test_a_plan_names_what_changed_up_to_a_number(number: int, more: list[str]) -> None:
+    out = io.StringIO()
+    announce_plan(run(), changes_of(map(str, range(number))), Runner({}, out), seconds=1)
+    title, *listed = out.getvalue().splitlines()
+    files = f"{number:,} changed file{'s' if number > 1 else ''}"
+    assert title == f"::group::What changed: {files}; nothing to purge in 0 calls (1.00 s)"
+    assert listed == [*(f"  {name}" for name in range(min(number, 1000))), *more, "::endgroup::"]
+
+
+GREEN, RED = run(call("accepted"), verdicts=see(fresh="1")), run(call("failed"))
+BORNE = run(call("accepted"), verdicts=see(stale="1"), stale_is_fine=True)
+BY_EYE = by_sight(run(call("pending"), verdicts=see(fresh="1"), waited=True))
+
+
+@cases("report inputs is_written", {
+    **{f"{when}, {what}": (report, {"summary": when}, is_written) for when, what, report, is_written in (
+        ("always", "purged", GREEN, True), ("always", "failed", RED, True), ("never", "failed", RED, False),
+        ("on-failure", "purged", GREEN, False), ("on-failure", "nothing to purge", run(), False),
+        ("on-failure", "failed", RED, True), ("on-failure", "stale, which is fine", BORNE, True),
+        ("on-failure", "not reported done, but seen fresh", BY_EYE, False),
+        ("on-failure", "refused", refused(run(), ZtpurgeError("no")), True),
+        ("on-failure", "only asked", status(call("pending", error=None)), False),
+        ("on-failure", "a dry run", run(call("planned")), False),
+    )},
+    "on-failure, failed, which is borne": (RED, {"summary": "on-failure", "fail_on_error": "false"}, True),
+})  # fmt: skip
+def test_the_summary_is_written_when_it_is_wanted(report: Report, inputs: dict[str, str], is_written: bool) -> None:
+    assert bool(told(report, **inputs)["summary"]) == is_written
+
+
+PAGE = {"GITHUB_SERVER_URL": "https://git.example", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
+
+
+@pytest.mark.parametrize("summary", ["always", "never"])
+def test_the_last_line_says_all_and_where_the_summary_is(tmp_path: Path, summary: str) -> None:
+    given = parse({"INPUT_TOKEN": "x", "INPUT_URLS": "[]", "INPUT_SUMMARY": summary})
+    where = "; summary: https://git.example/o/r/actions/runs/7" if summary == "always" else ""
+    for environ, found in ((PAGE | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}, where), (PAGE, "")):
+        out = io.StringIO()
+        announce(replace(RED, seconds=1.26), given, Runner(environ, out))
+        assert out.getvalue().endswith(f"\n1 of 1 URL NOT purged and maybe stale (1.3 s){found}\n")
+        out = io.StringIO()
+        announce_refusal(ZtpurgeError("no"), Runner(environ, out), has_summary=summary == "always")
+        assert out.getvalue() == f"::error title=ztpurge::no\nNothing was purged{found}\n"
+
+
 STATES: tuple[Freshness, ...] = ("fresh", "stale", "unverified")
 COMMANDS = ["##[error]x", "::error::x", "\n", "\r", "\r\n", "::stop-commands::x", "%0A::set-output::", " ", "\u2028"]
 HOSTILE = st.text(min_size=1) | st.lists(st.sampled_from([*COMMANDS, "\x1b[31m"]), min_size=1, max_size=4).map("".join)
 HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
-OURS = re.compile(r"::(group|(error|warning|notice) title=ztpurge)::.|::endgroup::$")
+OURS = re.compile(r"::(group|(error|warning|notice) (file=[^,:]+,)?title=ztpurge)::.|::endgroup::$")
 
 
 @given(reason=HOSTILE, said=HOSTILE, error=HOSTILE, entry=HOSTILE)
@@ -368,8 +427,9 @@ def test_no_text_from_outside_speaks_to_the_runner(reason: str, said: str, error
     failed = replace(call("failed", error=server), entries=(entry,))
     verdicts = tuple(Verdict(A + state, state, reason, (("Via", said),)) for state in STATES)
     prefetched = (replace(failed, kind="prefetch", state="pending"),)
-    purge = run(failed, call("accepted", " ".join(STATES)), verdicts=verdicts, prefetched=prefetched)
-    for report, errors in ((purge, 2), (status(replace(failed, req_id="i")), 1)):
+    mapped = Mapped((Target(entry, said, "a"),))
+    purge = run(failed, call("accepted", " ".join(STATES)), verdicts=verdicts, prefetched=prefetched, mapped=mapped)
+    for report, errors in ((purge, 3), (status(replace(failed, req_id="i")), 1)):
         lines = told(report)["log"]
         assert not [line for line in lines if line.lstrip().startswith("::") and not OURS.match(line)]
         assert not [line for line in lines if "##[" in line or HIDDEN.search(line)]

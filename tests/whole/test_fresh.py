@@ -266,7 +266,7 @@ class TestTasksThatStayAtRun:
             step = bare.purge({"a.css": "2"}, wait="true", wait_timeout="2")
         assert ended(step) == (1, "failed")
         assert "of its providers `\\n::error::<b>@owner [x](http://x) ***` says `#\\#[error]wait`" in step.log
-        (error,) = [line for line in step.log.splitlines() if line.startswith("::error")]
+        (error,) = [line for line in step.log.splitlines() if line.startswith("::error title")]
         assert error.startswith("::error title=ztpurge::1 URL of 127.0.0.1 not ")
         assert not any(mark in step.summary for mark in ("<b>", "##[", TOKEN))
         outside_code = re.sub(r"<(code|pre)>.*?</\1>", "", step.summary, flags=re.DOTALL)
@@ -613,3 +613,19 @@ class TestManifest:
     def test_the_manifest_itself_is_no_part_of_the_build(self, site: Site) -> None:
         inputs = {"manifest": "public/m.json", "report_file": "public/r.json"}
         assert [ended(site.run(**inputs)) for _ in range(2)] == [(0, "purged"), (0, "nothing")]
+
+
+def test_debug_logging_shows_what_was_asked_of_each_door_and_no_token(site: Site, tmp_path: Path) -> None:
+    site.push({"a.css": "2"})
+    with GitHubApi(site.folder, token=GITHUB_TOKEN) as api:
+        environ = {"GITHUB_API_URL": api.url, "RUNNER_DEBUG": "1"}
+        step = site.run(environ, tmp_path, github_token=GITHUB_TOKEN, verify="true")
+        starts = {"GitHub": f"{api.url}/repos/owner/site/git/trees/"}
+    starts |= {"CDN": f"{site.cdn.api_url}/cdn_api/purge", "edge": f"{site.base}a.css"}
+    told = re.findall(r"^::debug::(GET|POST) (\S+) .*-> 200 in \d+\.\d\d s(?:  (.*))?$", step.log, re.MULTILINE)
+    found = {door: next(said for _, url, said in told if url.startswith(start)) for door, start in starts.items()}
+    assert '"path": "public"' in found["GitHub"]
+    assert '"reqId": "' in found["CDN"]
+    assert found["edge"].startswith("age: ")
+    unmasked = re.sub(r"^::add-mask::.*$", "", step.log, flags=re.MULTILINE)
+    assert [token for token in (TOKEN, GITHUB_TOKEN) if token in unmasked] == []

@@ -166,6 +166,11 @@ class Report:
         return bool(self.refusal or self.has_bug or self.failures or (not self.stale_is_fine and self.seen("stale")))
 
     @property
+    def is_amiss(self) -> bool:
+        """Whether it is red, or would be if stale URLs were not only to be reported."""
+        return self.is_red or bool(self.seen("stale"))
+
+    @property
     def failures(self) -> tuple[Outcome, ...]:
         """The calls that did not bring what was asked for; to learn that a reqId is still under way may be that."""
         return tuple(outcome for outcome in self.outcomes if outcome.error and outcome.state in _MAYBE_STALE)
