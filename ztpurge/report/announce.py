@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.explain import explain_entries, explain_files, explain_idle
-from ztpurge.report.markdown import render_refusal, render_summary
-from ztpurge.report.outputs import exit_code, fit, outputs, render_json
+from ztpurge.report.document import describe, describe_refusal, render_json
+from ztpurge.report.markdown import render_summary
+from ztpurge.report.outputs import exit_code, fit, outputs
 from ztpurge.report.values import Report
 from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_log
@@ -51,7 +52,7 @@ def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner) -
 
 def announce_folds(report: Report, runner: Runner) -> None:
     """Say which directories are purged in the place of what is below them, and what that takes along."""
-    _list(sentences.folds_line(report.plan), list(map(sentences.fold_line, report.plan.folds)), runner)
+    _list(sentences.folds_line(report.plan.folds), list(map(sentences.fold_line, report.plan.folds)), runner)
     for directory in report.whole_sites:
         runner.say(f"That is the whole of {directory}")
 
@@ -62,11 +63,12 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     if report.result == "nothing" and report.mapped.skipped:
         headline += f" ({sentences.skip_counts(report.mapped)})"
     runner.say(headline)
+    document = describe(report)
     # first what later steps read: the lists of very many URLs take their time
     written = inputs.report_file
     try:
         if written:
-            runner.write_file(written, render_json(report))
+            runner.write_file(written, render_json(document))
     except ZtpurgeError as error:
         runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
         written = ""
@@ -86,7 +88,7 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     if emptied:
         where = f"see {written}" if written else "set `report-file` to have them in a file"
         runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
-    runner.write_summary(render_summary(report))
+    runner.write_summary(render_summary(document))
     return exit_code(report, fail_on_error=inputs.fail_on_error)
 
 
@@ -99,7 +101,7 @@ def announce_refusal(why: ZtpurgeError, runner: Runner) -> int:
     for message, problem in zip(problems, found, strict=False):  # the last message may be about several
         runner.annotate("error", "ztpurge", message, at=problem.position)
     runner.set_outputs(outputs(Report()) | {"result": "failed", "success-rate": "0.0"})
-    runner.write_summary(render_refusal(problems))
+    runner.write_summary(render_summary(describe_refusal(problems)))
     return 2
 
 
