@@ -20,7 +20,7 @@ from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, ZtpurgeError
-from ztpurge.inputs import parse
+from ztpurge.inputs import options_of, parse
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -32,7 +32,15 @@ from ztpurge.report.announce import (
 )
 from ztpurge.report.cautions import Circumstances, find_cautions
 from ztpurge.report.sentences import away_line
-from ztpurge.report.values import Report, StatusReport, accepted_directories, accepted_urls, broken_off, refused
+from ztpurge.report.values import (
+    Compared,
+    Report,
+    StatusReport,
+    accepted_directories,
+    accepted_urls,
+    broken_off,
+    refused,
+)
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
@@ -92,7 +100,7 @@ class _Recipe:
             end=self._began + self.inputs.timeout,
             limit="the run's `timeout`",
         )
-        self._report = Report()
+        self._report = Report(options=options_of(environ))
         self._heard: list[Outcome] = []
 
     def purge_what_changed(self) -> int:
@@ -100,6 +108,9 @@ class _Recipe:
         sites = self._files.sites
         around = self._look_around()
         source = open_source(inputs, self._files, around)
+        if between := source.compared():
+            repository = self._environ.get("GITHUB_REPOSITORY", "")
+            self._tell(compared=Compared(around.event.name, between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
         plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
@@ -116,7 +127,9 @@ class _Recipe:
             attempt=around.event.run.attempt,
             top_files=tuple(path for root in sites.roots for path in runner.files_in(root)),
         )
-        for caution in find_cautions(inputs, sites, mapped, plan, seen):
+        cautions = find_cautions(inputs, sites, mapped, plan, seen)
+        self._tell(cautions=cautions)
+        for caution in cautions:
             runner.annotate("warning", "ztpurge", caution)
         try:
             if inputs.dry_run:
@@ -140,7 +153,7 @@ class _Recipe:
         scheduler = self._time_to_wait() if inputs.wait else self._scheduler
         cdn = self._open_cdn()
         outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
-        report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
+        report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began, options=self._report.options)
         return announce(report, inputs, self._runner)
 
     def _fold(self, source: Source) -> Plan:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
 from ztpurge.report import sentences
-from ztpurge.report.explain import explain_entries, explain_files, explain_idle
 from ztpurge.report.document import describe, describe_refusal, render_json
+from ztpurge.report.explain import explain_entries, explain_files, explain_idle
 from ztpurge.report.markdown import render_summary
 from ztpurge.report.outputs import exit_code, fit, outputs
 from ztpurge.report.values import Report

@@ -6,6 +6,8 @@ mail address, and its filters make mentions of names, even where the characters 
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.untrusted import for_html
@@ -20,6 +22,11 @@ _BAR = "▏▎▍▌▋▊▉█"
 def code(text: str, *, limit: int = 2000) -> str:
     """Return a text from outside as it is, in one line."""
     return f"<code>{for_html(text, limit=limit)}</code>" if text else ""
+
+
+def words(text: str) -> str:
+    """Return a sentence of our own, its names of inputs as code."""
+    return re.sub(r"`([^`]*)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def items(lines: Iterable[str]) -> str:

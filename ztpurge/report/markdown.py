@@ -15,7 +15,8 @@ from ztpurge.cdn.fold import Fold
 from ztpurge.edge.judge import Verdict
 from ztpurge.errors import BUG
 from ztpurge.report import sentences
-from ztpurge.report.blocks import bar, code, fold, items, listed, share, table, within
+from ztpurge.report.blocks import bar, code, fold, items, listed, share, table, within, words
+from ztpurge.report.document import Document
 from ztpurge.report.explain import explain_files
 from ztpurge.report.hashed import Hashed
 from ztpurge.site.mapping import Mapped, Target
@@ -24,8 +25,6 @@ from ztpurge.untrusted import for_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from ztpurge.report.document import Document
 
 MOST_BYTES = 900 * 1024  # GitHub shows nothing of a summary of 1 MiB, and just below it nothing either
 _LIST_BYTES = 60 * 1024
@@ -102,7 +101,7 @@ def _wrong(document: Document) -> Iterator[str]:
         which = " ".join(code(call["reqId"]) for call in group[:_SHOWN] if call["reqId"] and not urls)
         yield _cause(f"{what} {code(host)}{which} {way}", group, cause, remedy)
         yield _urls(document, [(url, []) for url in urls])
-    rest = [(url, []) for url in document["failed_urls"] if url not in told]
+    rest = [(url, list[str]()) for url in document["failed_urls"] if url not in told]
     if rest:
         title = "Not purged, and maybe stale" if document["refusals"] else "In directories that were not purged"
         yield _title(f"{title} ({len(rest):,})") + _urls(document, rest)
@@ -144,7 +143,7 @@ def _stale(document: Document) -> str:
     if not rows:
         return ""
     title = _title(f"{sentences.stale_title(rows)} ({len(rows):,})")
-    steps = "".join(f"<p>→ {advice}</p>\n" for advice in sentences.advice(rows))
+    steps = "".join(f"<p>→ {words(advice)}</p>\n" for advice in sentences.advice(rows))
 
     def notes(row: Verdict) -> list[str]:
         return ["; ".join(filter(None, (row.reason, sentences.evidence(row)))), f"curl -sI {shlex.quote(row.url)}"]
@@ -174,7 +173,7 @@ def _right(document: Document) -> Iterator[str]:
         yield _calls(document)
     urls = [url for call, url in entries if call["kind"] == "urls" and call["state"] not in _WRONG]
     mapped = Mapped(tuple(Target(**target) for target in document["targets"]))
-    yield _by_folder("To be purged" if is_plan else "Purged", urls, document)
+    yield _by_folder("Planned" if is_plan else "Purged", urls, document)
     unverified = frozenset(document["unverified_urls"])
     reasons = [(row["url"], row["reason"]) for row in document["verified"] if row["url"] in unverified]
     yield _lines("Purged, but not verified", [f"{url}  ({why})" for url, why in reasons], document)
@@ -197,8 +196,8 @@ def _by_host(document: Document) -> str:
     """Return a table of hosts: how much was purged, what was seen of it, and how soon."""
     hosts = dict.fromkeys(call["host"] for call in document["requests"])
     seen = defaultdict[str, list[Document]](list)
-    for row in document["verified"]:
-        seen[host_of(row["url"])].append(row)
+    for verdict in document["verified"]:
+        seen[host_of(verdict["url"])].append(verdict)
 
     def row(host: str) -> list[str]:
         calls = [call for call in document["requests"] if call["host"] == host]
@@ -276,7 +275,7 @@ def _calls(document: Document) -> str:
 
     if not calls:
         return ""
-    rows, left = within(lambda cells: "".join(cells), [row(call) for call in calls], _LIST_BYTES)
+    rows, left = within("".join, [row(call) for call in calls], _LIST_BYTES)
     head = ("call", "host", "entries", "result", "reqId", "tries", "time")
     shown = table(head, [row(call) for call in calls[: len(rows)]], unwrapped=frozenset({"reqId"}))
     more = f"<p>… and {sentences.count(left, 'more call')}{_rest(document)}</p>\n" if left else ""
@@ -287,7 +286,7 @@ def _calls(document: Document) -> str:
 def _by_folder(title: str, urls: Sequence[str], document: Document) -> str:
     """Return URLs by their folders; a few as they are."""
     if len(urls) <= _OPEN_UP_TO:
-        return _lines(f"{title}:", list(map(sentences.url_line, urls)), document, is_open=True)
+        return _lines(f"{title} URLs", list(map(sentences.url_line, urls)), document, is_open=True)
     folders = defaultdict[str, list[str]](list)
     for url in urls:
         folders[url.partition("?")[0].rpartition("/")[0] + "/"].append(url)
@@ -300,7 +299,7 @@ def _by_folder(title: str, urls: Sequence[str], document: Document) -> str:
         2 * _LIST_BYTES,
     )
     more = f"<p>… and {sentences.count(left, 'more folder')}{_rest(document)}</p>\n" if left else ""
-    return fold(f"{title}: {len(urls):,} URLs in {sentences.count(len(folders), 'folder')}", "".join(shown) + more)
+    return fold(f"{title} URLs ({len(urls):,}) in {sentences.count(len(folders), 'folder')}", "".join(shown) + more)
 
 
 def _urls(document: Document, urls: Sequence[tuple[str, Sequence[str]]]) -> str:
