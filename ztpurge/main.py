@@ -164,7 +164,9 @@ class _Recipe:
         except ZtpurgeError as error:
             files = None
             self._runner.annotate("warning", "ztpurge", sentences.not_counted(error))
-        count = count_unchanged(report.sites, files, {target.path for target in report.mapped.targets})
+        changed = {target.path for target in report.mapped.targets}
+        dirs = [entry for batch in report.plan.batches if batch.kind == "dirs" for entry in batch.entries]
+        count = count_unchanged(report.sites, files, changed=changed, dirs=dirs)
         plan = keep_within(report.plan, most, unchanged_below=count, projects=report.sites.projects)
         self._tell(plan=plan)
         announce_folds(self._report, self._runner)

@@ -33,18 +33,25 @@ FILES = ["public/a.css", "public/css/b.css", "public/css/x/c.css", "public/\u00e
     "a name that begins alike": ("https://a.example.evil/", None),
 })  # fmt: skip
 def test_unchanged_files_are_counted_where_they_are_served(directory: str, unchanged: int | None) -> None:
-    count = count_unchanged(Sites((PUBLIC, PACKAGES)), FILES, {"public/css/x/c.css"})
+    count = count_unchanged(Sites((PUBLIC, PACKAGES)), FILES, changed={"public/css/x/c.css"})
     assert count(directory) == unchanged
-    assert count_unchanged(Sites((PUBLIC,)), None, set())(directory) is None
+    assert count_unchanged(Sites((PUBLIC,)), None, changed=())(directory) is None
 
 
 def test_what_lies_above_a_site_is_not_known_though_the_site_is() -> None:
-    assert count_unchanged(Sites((PACKAGES,)), FILES, set())(BASE) is None
+    assert count_unchanged(Sites((PACKAGES,)), FILES, changed=())(BASE) is None
 
 
 def test_files_that_a_site_leaves_out_are_served_and_count() -> None:
     site = replace(PUBLIC, include=parse_patterns(("*.html",)), exclude=parse_patterns(("css/",)))
-    assert count_unchanged(Sites((site,)), FILES, set())(f"{BASE}css/") == 2
+    assert count_unchanged(Sites((site,)), FILES, changed=())(f"{BASE}css/") == 2
+
+
+def test_what_is_purged_anyway_costs_nothing() -> None:
+    count = count_unchanged(
+        Sites((PUBLIC, PACKAGES)), FILES, changed=(), dirs=[f"{BASE}css/", f"{BASE}pkg/", "http://x/"]
+    )
+    assert (count(BASE), count(f"{BASE}css/x/")) == (2, 1)
 
 
 PATHS = st.lists(st.sampled_from(["a", "b c", "[x]", "p"]), min_size=1, max_size=4).map("/".join)
@@ -53,7 +60,7 @@ PATHS = st.lists(st.sampled_from(["a", "b c", "[x]", "p"]), min_size=1, max_size
 @given(files=st.sets(PATHS, max_size=12), changed=st.sets(PATHS, max_size=4), root=st.sampled_from(["", "a", "p/a"]))
 def test_a_directory_holds_the_files_whose_urls_begin_with_it(files: set[str], changed: set[str], root: str) -> None:
     sites = Sites((Site(base_urls=(BASE,), root=root), Site(base_urls=(f"{BASE}p/",), root=root)))
-    count = count_unchanged(sites, files, changed)
+    count = count_unchanged(sites, files, changed=changed)
     for site in sites.sites:
         served = map_changes(Sites((site,)), map(Change, sorted(files - changed)))
         for url in served.urls:

@@ -1,7 +1,7 @@
 """A budget of calls -> which directories of a forest to purge whole, so that they cost the least.
 
-Pure. `fold.py` says what a directory costs. Called a knapsack on a tree elsewhere: what it takes to be sure of the best
-choice is a bound on what the rest can cost, which `_relax` gives, and a good choice to begin with, which `_draft` gives.
+Pure; `fold.py` says what a directory costs. It is a knapsack on trees: the search for the best choice needs a bound on
+what the rest costs at least, and a good choice to begin with.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ztpurge.cdn.forest import Choice, Forest, Host
 
-WIDTH = 20  # ways kept at each directory where there are too many to follow all: enough for what `_fill` misses
+_STEPS = 400_000  # of a search that need not be exact: about half a second
 
 # What was chosen on the way here: the last step, and the trail before it
 _Trail = tuple[Any, "_Trail"] | None
@@ -71,11 +71,11 @@ class _Relaxed:
 def choose(task: Task, *, exactly: bool) -> Choice:
     """Return the choice that costs the least within the budget, or one near it if not `exactly`.
 
-    The budget must do for each host's tops.
+    The budget must be enough for the directories on top, and not for sending all entries by themselves.
     """
     relaxed, over, within = _relax(task)
     drafts = [_unfold(relaxed, draft) for draft in (within, _fill(task, over)) if draft]
-    return _search(relaxed, min(drafts, key=task.cost), width=None if exactly else WIDTH)
+    return _search(relaxed, min(drafts, key=task.cost), width=None if exactly else 1 + _STEPS // len(task.costs))
 
 
 def _price(task: Task, price: int) -> _Relaxed:
@@ -124,9 +124,8 @@ class _Draft:
 
     def below(self, number: int) -> Choice:
         """Return what is chosen of a directory and those below it."""
-        return tuple(
-            self.chosen[bisect_left(self.chosen, number) : bisect_left(self.chosen, self._forest.ends[number])]
-        )
+        start, end = (bisect_left(self.chosen, one) for one in (number, self._forest.ends[number]))
+        return tuple(self.chosen[start:end])
 
     def is_below(self, number: int) -> bool:
         """Whether a directory above this one is chosen."""
@@ -157,16 +156,19 @@ class _Draft:
 
 
 def _fill(task: Task, over: Choice) -> Choice | None:
-    """Fold more until the budget is kept: what costs least an entry, but nothing too large; last, what costs least."""
+    """Fold more until the budget is kept: the cheapest for its entries first, if not too large; None if that fails.
+
+    The relaxation may leap from few folds to a whole site, where a large directory is the better bargain.
+    """
     draft = _Draft(task.forest, over)
     entries, ends = task.forest.entries, task.forest.ends
     spared = {number: entries[end] - entries[number] - 1 for number, end in enumerate(ends)}
     worth = [number for number in spared if spared[number]]
     for number in sorted(worth, key=lambda number: task.costs[number] // spared[number]):
-        if draft.calls <= task.most:
-            return tuple(draft.chosen)
-        if not draft.below(number) and not draft.is_below(number):
+        if draft.calls > task.most and not draft.below(number) and not draft.is_below(number):
             draft.swap((), (number,), calls=range(task.most, draft.calls + 1))
+    if draft.calls <= task.most:
+        return tuple(draft.chosen)
     instead = {number: draft.below(number) for number in spared if not draft.is_below(number)}
     for number in sorted(instead, key=lambda number: task.costs[number] - task.cost(instead[number])):
         if draft.swap(instead[number], (number,), calls=range(task.most + 1)):
@@ -215,11 +217,9 @@ def _search(relaxed: _Relaxed, chosen: Choice, *, width: int | None) -> Choice:
         together: _Found = {}
         for calls, (cost, trail) in found.items():
             for added, (more, numbers) in of_host.items():
-                both = calls + added
-                if cost + more + call * both < slack + low and (
-                    both not in together or cost + more < together[both][0]
-                ):
-                    together[both] = cost + more, (numbers, trail)
+                total, taken = cost + more, calls + added
+                if total + call * taken < slack + low and (taken not in together or total < together[taken][0]):
+                    together[taken] = total, (numbers, trail)
         found = dict(sorted(together.items(), key=lambda way: way[1][0] + call * way[0])[:width])
     best = min((way for calls, way in found.items() if calls <= task.most), default=None, key=lambda way: way[0])
     if best is None or best[0] >= task.cost(chosen):

@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from ztpurge.site.mapping import Sites
 
 
-def count_unchanged(sites: Sites, files: Iterable[str] | None, changed: Collection[str]) -> Callable[[str], int | None]:
-    """Return what counts, for the URL of a directory, the served files below it that did not change.
+def count_unchanged(
+    sites: Sites, files: Iterable[str] | None, *, changed: Collection[str], dirs: Collection[str] = ()
+) -> Callable[[str], int | None]:
+    """Return what counts, for the URL of a directory, the served files below it that would be purged for nothing.
+
+    Those are neither `changed`, by their paths, nor below one of `dirs`, which are purged anyway.
 
     `files`: all that there are, by their paths in the repository; None if that is not known. Files that a site leaves
     out count as well, since they are served. What is outside every site nobody can count: there it returns None.
@@ -34,7 +38,7 @@ def count_unchanged(sites: Sites, files: Iterable[str] | None, changed: Collecti
                 end = folder.find("/", end) + 1
         served += ((base, below) for base in site.base_urls)
 
-    def count(directory: str) -> int | None:
+    def count_all(directory: str) -> int | None:
         total, is_known = 0, False
         for base, below in served:
             if directory.startswith(base):
@@ -43,5 +47,10 @@ def count_unchanged(sites: Sites, files: Iterable[str] | None, changed: Collecti
             elif base.startswith(directory):
                 total += below[""]
         return total if is_known else None
+
+    def count(directory: str) -> int | None:
+        total = count_all(directory)
+        anyway = (count_all(one) for one in dirs if one.startswith(directory))
+        return None if total is None else total - sum(filter(None, anyway))
 
     return count
