@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 T = TypeVar("T")
+LIST_BYTES = 60 * 1024  # of one list; GitHub shows nothing of a summary of 1 MiB
+_SHOWN = 10
 _BAR = "▏▎▍▌▋▊▉█"
 
 
@@ -48,11 +50,27 @@ def fold(title: str, content: str, *, is_open: bool = False) -> str:
     return f"<details{state}><summary>{title}</summary>\n\n{content}</details>\n" if content else ""
 
 
-def listed(lines: Sequence[str], *, budget: int, rest: str) -> str:
+def title(text: str) -> str:
+    """Return the heading, in HTML, of what follows."""
+    return f"<p><b>{text}</b></p>\n"
+
+
+def listed(lines: Sequence[str], *, rest: str = "", budget: int = LIST_BYTES) -> str:
     """Return texts from outside, a line each, while they fit into so many bytes; `rest` says where the others are."""
     shown, left = within(for_html, lines, budget)
     more = f"\n… and {left:,} more{rest}" if left else ""
     return f"<pre>{chr(10).join(shown)}{more}</pre>\n" if lines else ""
+
+
+def folded(heading: str, lines: Sequence[str], *, rest: str, is_open: bool = False) -> str:
+    """Return texts from outside, a line each, that can be folded away under a heading with their number."""
+    return fold(f"{heading} ({len(lines):,})", listed(lines, rest=rest), is_open=is_open)
+
+
+def first(lines: Sequence[str], *, rest: str) -> str:
+    """Return a list of the first lines of HTML, and how many there are besides."""
+    more = [f"and {len(lines) - _SHOWN:,} more{rest}"] if len(lines) > _SHOWN else []
+    return items([*lines[:_SHOWN], *more])
 
 
 def within(render: Callable[[T], str], things: Sequence[T], budget: int) -> tuple[list[str], int]:

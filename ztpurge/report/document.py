@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ztpurge import __version__
+from ztpurge.report.blocks import code
 from ztpurge.report.explain import explain_idle
 from ztpurge.report.sentences import problem_message
 from ztpurge.report.values import Report, StatusReport
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 Document = dict[str, Any]
+WRONG = frozenset({"failed", "partial", "pending"})  # states of calls that did not bring what was asked for
 
 
 def describe(report: Report) -> Document:
@@ -67,6 +69,12 @@ def describe_refusal(messages: Sequence[str]) -> Document:
         "headline": "Nothing was purged",
         "refusals": list(messages),
     }
+
+
+def rest_of(document: Document) -> str:
+    """Return where to find what is cut, in HTML, to be put behind a number."""
+    file = document["options"].get("report-file")
+    return f"; {code(file)} has them all" if file else "; with <code>report-file</code> a file has them all"
 
 
 def render_json(document: Document) -> str:

@@ -170,10 +170,10 @@ class Report:
         calls = count(len(self.plan.batches), "call")
         if self.result == "dry-run":
             return f"Dry run: {what} on {where} would be purged in {calls}; nothing was sent"
-        is_all_fresh = self.verdicts and all(verdict.state == "fresh" for verdict in self.verdicts)
-        counts = ", all seen fresh" if is_all_fresh else f"; {verdict_counts(self.verdicts)}"
-        seen = counts if self.verdicts else ""
+        seen = f"; {verdict_counts(self.verdicts)}" if self.verdicts else ""
         if not self.failures:
+            if self.verdicts and all(verdict.state == "fresh" for verdict in self.verdicts):
+                seen = ", all seen fresh"
             done = " and reported done" if self.waited and not self.unreported else ""
             return f"{what} on {where} purged{done} in {duration(self.seconds)}{seen}"
         kinds = {batch.kind for batch in self.plan.batches}
