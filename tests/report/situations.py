@@ -1,8 +1,9 @@
-"""Twelve situations that a summary has to serve, each as the document of a run."""
+"""Situations that a summary has to serve, each as the document of a run."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from tests.report.reports import ERROR, NO_ANSWER, UNDER_WAY, call, run, status
 from ztpurge.cdn.fold import Fold
@@ -13,6 +14,9 @@ from ztpurge.report.document import Document, describe, describe_refusal
 from ztpurge.report.values import Compared, Report, Stage, refused
 from ztpurge.site.mapping import Mapped, Sites, Skip, Target
 from ztpurge.site.serving import Site
+
+if TYPE_CHECKING:
+    from ztpurge.cdn.purge import State
 
 HOST = "static.example.com"
 BASE = f"https://{HOST}/"
@@ -36,7 +40,7 @@ def urls(count: int, folder: str = "") -> list[str]:
     return [f"{BASE}{folder}{number // 40}/page-{number}.html" for number in range(count)]
 
 
-def purged(names: list[str], **facts: object) -> Report:
+def purged(names: list[str], **facts: Any) -> Report:  # noqa: ANN401 - as Report
     """Return a run that purged these URLs in calls of ten, and saw each of them fresh."""
     calls = tuple(
         replace(
@@ -59,8 +63,8 @@ def purged(names: list[str], **facts: object) -> Report:
     return run(*calls, **known | {"seconds": 6.2, "waited": True, "options": OPTIONS} | facts)
 
 
-def broken(report: Report, *, every: int, error: ApiError, state: str = "failed") -> Report:
-    """Return a run of which each so-manieth call went wrong."""
+def broken(report: Report, *, every: int, error: ApiError, state: State = "failed") -> Report:
+    """Return a run of which one call in so many went wrong."""
     outcomes = tuple(
         replace(one, state=state, error=error, req_id=one.req_id if state == "pending" else None, done_after=None)
         if one.number % every == 0
@@ -72,6 +76,7 @@ def broken(report: Report, *, every: int, error: ApiError, state: str = "failed"
 
 
 def stale(report: Report) -> Report:
+    """Return a run of which one URL in 17 stays stale, and one cannot be compared."""
     said = (("Age", "86"), ("X-Cache", "HIT from edge-7"), ("Last-Modified", "Mon, 30 Nov 2026 08:00:00 GMT"))
     old = {
         "state": "stale",
