@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ztpurge import __version__
+from ztpurge.errors import ZtpurgeError
 from ztpurge.report.blocks import code
 from ztpurge.report.explain import explain_idle
 from ztpurge.report.sentences import problem_message
@@ -80,6 +81,19 @@ def rest_of(document: Document) -> str:
 def render_json(document: Document) -> str:
     """Return a document as JSON, in ASCII."""
     return json.dumps(document, indent=1) + "\n"
+
+
+def read_document(data: bytes) -> Document:
+    """Read what `render_json` wrote; raise ZtpurgeError for what is no report of this version."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ZtpurgeError("it is not JSON", remedy="Give the file that `report-file` names") from error
+    known = describe(Report())
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA or known.keys() - document.keys():
+        remedy = f"Give the file that `report-file` names, written by a ztpurge whose reports have the schema {SCHEMA}"
+        raise ZtpurgeError("it is no report that can be read here", remedy=remedy)
+    return document
 
 
 def _call(report: Report, outcome: Outcome) -> Document:
