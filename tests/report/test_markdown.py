@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import cmarkgfm
 import pytest
+from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +20,7 @@ from ztpurge.cdn.plan import Folded
 from ztpurge.edge.judge import Verdict
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.report.document import describe, describe_refusal
-from ztpurge.report.markdown import render_summary
+from ztpurge.report.markdown import MOST_BYTES, render_summary
 from ztpurge.report.values import Report, StatusReport
 from ztpurge.site.mapping import Mapped, Skip
 from ztpurge.untrusted import for_log
@@ -26,8 +28,9 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from ztpurge.cdn.purge import State
 
-ALLOWED = {"details", "summary", "pre", "code", "br", "table", "tr", "th", "td", "ul", "li"}
-MEBIBYTE = 1 << 20  # GitHub shows nothing of a longer summary
+ALLOWED = {
+    *["details", "summary", "pre", "code", "samp", "br", "table", "tr", "th", "td", "ul", "li", "h3", "p", "b", "a"]
+}
 
 
 class Tags(HTMLParser):
@@ -44,13 +47,15 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.opened.append(tag)
-        assert [name for name, _ in attrs] in ([], ["open"])
+        assert tag in ALLOWED
+        for name, value in attrs:
+            assert name in {"open", "nowrap"} or re.fullmatch(r"/octo/site/(compare|commit)/[0-9a-f.]+", value or "")
 
     def handle_endtag(self, tag: str) -> None:
         self.closed.append(tag)
 
     def handle_data(self, data: str) -> None:
-        is_code = any(self.opened.count(tag) > self.closed.count(tag) for tag in ("code", "pre"))
+        is_code = any(self.opened.count(tag) > self.closed.count(tag) for tag in ("code", "pre", "samp"))
         (self.kept if is_code else self.worked_on).append(data)
 
 
@@ -97,7 +102,6 @@ def everything(text: str) -> tuple[str, ...]:
 def test_nothing_from_outside_is_markup_or_text_that_github_works_on(text: str) -> None:
     for shown, plain in zip(everything(text), everything("x"), strict=True):
         tags, expected = Tags(shown), Tags(plain)
-        assert {*tags.opened} <= ALLOWED
         assert (tags.opened, tags.closed) == (expected.opened, expected.closed)
         assert tags.worked_on == expected.worked_on
         assert for_log(text, limit=300) in "".join(tags.kept)
@@ -108,19 +112,36 @@ def test_nothing_from_outside_is_markup_or_text_that_github_works_on(text: str) 
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]", shown)
 
 
+@given(text=HOSTILE)
+def test_github_s_own_parser_makes_no_tag_link_or_mention_of_it(text: str) -> None:
+    for shown, plain in zip(everything(text), everything("x"), strict=True):
+        tags, expected = (
+            Tags(cmarkgfm.github_flavored_markdown_to_html(markdown, Options.CMARK_OPT_UNSAFE))
+            for markdown in (shown, plain)
+        )
+        assert (tags.opened, tags.closed) == (expected.opened, expected.closed)
+        assert tags.worked_on == expected.worked_on
+
+
 def test_all_that_is_not_ours_is_kept_as_it_is() -> None:
     for shown in everything("Q"):
         assert "Q" not in "".join(Tags(shown).worked_on)
         for block in shown.split("\n\n"):
             first = block.partition("\n")[0]
-            assert "Q" not in block or first.startswith(("<table>", "<pre>", "<ul>", "<details>"))
+            assert "Q" not in block or first.startswith(("<table>", "<pre>", "<ul>", "<details>", "<p>", "<h3>"))
 
 
 STATES: tuple[State, ...] = ("accepted",) * 2 + ("failed",) * 2 + ("pending",) * 2 + ("partial",) * 2
 
 
-@pytest.mark.parametrize(("word", "kind"), [("x", Report), ("|", StatusReport), ("<", Report), ("\u202e", Report)])
-def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Report]) -> None:
+REST = "with <code>report-file</code> a file has them all"
+
+
+@pytest.mark.parametrize(
+    ("word", "kind", "is_cut"),
+    [("x", Report, False), ("|", StatusReport, False), ("<", Report, True), ("\u202e", Report, True)],
+)
+def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Report], is_cut: bool) -> None:
     count = 300  # of each: far more than fits
     long = word * 2001  # what is longer is cut
     server = ApiError(Failure.SERVER, long, remedy=long)
@@ -145,14 +166,11 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
         ),
         prefetched=calls,
     )
-    text = render_summary(report)
-    assert len(text.encode()) < MEBIBYTE
-    found = len(report.seen("stale"))
-    stale = text[text.index(f"**Purged, but not fresh ({found:,})**") :].partition("<details")[0]
-    rows = stale.count("<tr><td>")
-    assert 0 < rows < found
-    assert f"… and {found - rows:,} more; <code>report-file</code> has them all." in stale
-    assert re.search(r"… and \d+ more calls\.\n", text)
-    assert text.count("more; <code>report-file</code> has them all</pre>") == 7
+    text = render_summary(describe(report))
+    assert len(text.encode()) < MOST_BYTES
+    assert f"more; {REST}</pre>" in text
+    assert (f"for which this page has no room; {REST}.</p>" in text) == is_cut
     tags = Tags(text)
-    assert tags.opened.count("details") == tags.closed.count("details") == 7
+    assert {tag: tags.opened.count(tag) for tag in ALLOWED - {"br"}} == {
+        tag: tags.closed.count(tag) for tag in ALLOWED - {"br"}
+    }
