@@ -77,7 +77,7 @@ TOLD = [
          "Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)",
          "notice: Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)"),
     case("dry run", run(call("planned", "1 2 3"), call("planned", "d/", "dirs")), "📝 dry-run 0.0 dry-run dry-run",
-         "Dry run: 3 URLs and 1 directory on a.example would be purged in 2 calls; nothing was sent"),
+         "Dry run, nothing was sent. This would purge 3 URLs and 1 directory on a.example, in 2 calls"),
     case("purged", run(call("accepted", "1 2 3", req_id="h"), call("accepted", "d/", "dirs", host="b.example")),
          "✅ purged 100.0 purged purged | 1 2 3 http://b.example/d/",
          "3 URLs and 1 directory on 2 hosts purged in 0.0 s"),

@@ -169,7 +169,9 @@ class Report:
         where = hosts[0] if len(hosts) == 1 else count(len(hosts), "host")
         calls = count(len(self.plan.batches), "call")
         if self.result == "dry-run":
-            return f"Dry run: {what} on {where} would be purged in {calls}; nothing was sent"
+            is_pull = self.compared is not None and self.compared.event in {"pull_request", "pull_request_target"}
+            when = "Merging this would purge" if is_pull else "This would purge"
+            return f"Dry run, nothing was sent. {when} {what} on {where}, in {calls}"
         seen = f"; {verdict_counts(self.verdicts)}" if self.verdicts else ""
         if not self.failures:
             if self.verdicts and all(verdict.state == "fresh" for verdict in self.verdicts):
