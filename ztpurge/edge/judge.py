@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.changes.contents import MOST_BYTES, Content, Unknown, parse_pointer
@@ -41,7 +41,7 @@ class Verdict:
     is_seen: bool = True
     served: Served = ""
     blame: Blame = ""
-    seconds: float | None = None
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def is_settled(self) -> bool:
