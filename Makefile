@@ -8,7 +8,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml) $(filter-out examples/gitlab.ym
 
 BEGAN := $(shell date +%s)
 
-.PHONY: help demo test tests coverage e2e soak mutations lint lint-workflows lock clean
+.PHONY: help demo test tests coverage e2e screenshots soak mutations lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -33,6 +33,9 @@ coverage: $(VENV)/dev.stamp ## tests, and which lines none of them runs
 
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
+
+screenshots: $(VENV)/dev.stamp lint-workflows ## take pictures of summaries, as GitHub shows them, to look at
+	$(BIN)/python -m tests.report.pictures
 
 soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
 	$(BIN)/python -m tests.whole.soak $(SOAK)

@@ -28,6 +28,7 @@ _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _BYTE_THAT_IS_NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")  # PEP 383: what os.environ makes of one
 _PREFIX = "INPUT_"
+_MAX_TOLD = 200  # characters
 _RUNNERS_OWN = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})  # of `with: entrypoint` and `args`
 
 
@@ -251,6 +252,16 @@ class Inputs:
 def table() -> dict[str, str]:
     """Return each input's name with its default, in the order of the documentation."""
     return {row.name.replace("_", "-"): row.metadata["default"] for row in fields(Inputs)}
+
+
+def options_of(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return what a step gives for inputs that have another default, each in one line; no secret, nor who logs in."""
+    told = []
+    for row, (name, default) in zip(fields(Inputs), table().items(), strict=True):
+        text = environ.get(_variable(name), "").strip()
+        if text and text != default and row.repr and name != "username":
+            told.append((name, " ".join(text[:_MAX_TOLD].split()) + ("..." if len(text) > _MAX_TOLD else "")))
+    return tuple(told)
 
 
 def parse(

@@ -20,7 +20,7 @@ from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, ZtpurgeError
-from ztpurge.inputs import parse
+from ztpurge.inputs import options_of, parse
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -31,7 +31,15 @@ from ztpurge.report.announce import (
     announce_traceback,
 )
 from ztpurge.report.cautions import Circumstances, find_cautions
-from ztpurge.report.values import Report, StatusReport, accepted_directories, accepted_urls, broken_off, refused
+from ztpurge.report.values import (
+    Compared,
+    Report,
+    StatusReport,
+    accepted_directories,
+    accepted_urls,
+    broken_off,
+    refused,
+)
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
@@ -95,7 +103,7 @@ class _Recipe:
             end=self._began + self.inputs.timeout,
             limit="the run's `timeout`",
         )
-        self._report = Report()
+        self._report = Report(options=options_of(environ))
         self._heard: list[Outcome] = []
 
     def purge_what_changed(self) -> int:
@@ -103,6 +111,9 @@ class _Recipe:
         sites = self._files.sites
         around = self._look_around()
         source = open_source(inputs, self._files, around)
+        if between := source.compared():
+            repository = self._environ.get("GITHUB_REPOSITORY", "")
+            self._tell(compared=Compared(around.event.name, between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
         plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
@@ -119,7 +130,9 @@ class _Recipe:
             attempt=around.event.run.attempt,
             top_files=tuple(path for root in sites.roots for path in runner.files_in(root)),
         )
-        for caution in find_cautions(inputs, sites, mapped, plan, seen):
+        cautions = find_cautions(inputs, sites, mapped, plan, seen)
+        self._tell(cautions=cautions)
+        for caution in cautions:
             runner.annotate("warning", "ztpurge", caution)
         try:
             if inputs.dry_run:
@@ -143,7 +156,7 @@ class _Recipe:
         scheduler = self._time_to_wait() if inputs.wait else self._scheduler
         cdn = self._open_cdn()
         outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
-        return self._announce(StatusReport(outcomes=outcomes))
+        return self._announce(StatusReport(outcomes=outcomes, options=self._report.options))
 
     def _announce(self, report: Report) -> int:
         return announce(replace(report, seconds=self._clock.now() - self._began), self.inputs, self._runner)

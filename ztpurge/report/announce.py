@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from ztpurge.errors import BUG, InvalidInputs, Position, ZtpurgeError
 from ztpurge.report import sentences
+from ztpurge.report.document import describe, describe_refusal, render_json
 from ztpurge.report.explain import explain_entries, explain_files, explain_idle
 from ztpurge.report.files import find_troubles
-from ztpurge.report.markdown import render_refusal, render_summary
-from ztpurge.report.outputs import exit_code, fit, outputs, render_json
+from ztpurge.report.markdown import render_summary
+from ztpurge.report.outputs import exit_code, fit, outputs
 from ztpurge.report.values import Report
 from ztpurge.runner import MAX_ANNOTATIONS
 from ztpurge.site.urls import host_of
@@ -63,7 +64,7 @@ def announce_folds(report: Report, runner: Runner, *, seconds: float) -> None:
 
     `seconds`: what it took to choose them.
     """
-    title = sentences.stage_line("Plan", sentences.folds_line(report.plan), seconds)
+    title = sentences.stage_line("Plan", sentences.folds_line(report.plan.folds), seconds)
     _list(title, list(map(sentences.fold_line, report.plan.folds)), runner)
     for directory in report.whole_sites:
         runner.say(f"That is the whole of {directory}")
@@ -74,11 +75,12 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     headline = report.headline
     if report.result == "nothing" and report.mapped.skipped:
         headline += f" ({sentences.skip_counts(report.mapped)})"
+    document = describe(report)
     # first what later steps read: the lists of very many URLs take their time
     written = inputs.report_file
     try:
         if written:
-            runner.write_file(written, render_json(report))
+            runner.write_file(written, render_json(document))
     except ZtpurgeError as error:
         runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
         written = ""
@@ -100,8 +102,9 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
         runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
     _annotate_files(report, runner, fail_on_error=inputs.fail_on_error)
     is_wanted = inputs.summary == "always" or (inputs.summary == "on-failure" and report.is_amiss)
-    is_written = is_wanted and runner.write_summary(render_summary(report))
-    headline = f"{headline} ({report.seconds:.1f} s)"
+    is_written = is_wanted and runner.write_summary(render_summary(document))
+    if report.result != "purged":  # whose headline has the time
+        headline = f"{headline} ({sentences.duration(report.seconds)})"
     runner.say(sentences.last_line(headline, summary=runner.run_page if is_written else ""))
     return exit_code(report, fail_on_error=inputs.fail_on_error)
 
@@ -118,7 +121,7 @@ def announce_refusal(why: ZtpurgeError, runner: Runner, *, has_summary: bool = T
     for message, problem in zip(problems, found, strict=False):  # the last message may be about several
         runner.annotate("error", "ztpurge", message, at=problem.position)
     runner.set_outputs(outputs(Report()) | {"result": "failed", "success-rate": "0.0"})
-    is_written = has_summary and runner.write_summary(render_refusal(problems))
+    is_written = has_summary and runner.write_summary(render_summary(describe_refusal(problems)))
     runner.say(sentences.last_line("Nothing was purged", summary=runner.run_page if is_written else ""))
     return 2
 

@@ -57,6 +57,13 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else plural}"
 
 
+def duration(seconds: float) -> str:
+    """Return `0.4 s`, `6.2 s`, `45 s`, `2 min 5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+
+
 def range_line(event: str, found: Found) -> str:
     """Return which commits were compared, and where."""
     if found.range is None:
@@ -87,14 +94,14 @@ def last_line(headline: str, *, summary: str) -> str:
     return f"{headline}; summary: {summary}" if summary else headline
 
 
-def folds_line(plan: Plan) -> str:
+def folds_line(folds: Sequence[Fold]) -> str:
     """Return what is purged in the place of single entries to keep within the budget, and what that takes along."""
-    entries = sum(one.entries for one in plan.folds)
-    known = sum(one.unchanged or 0 for one in plan.folds)
-    unknown = sum(one.unchanged is None for one in plan.folds)
+    entries = sum(one.entries for one in folds)
+    known = sum(one.unchanged or 0 for one in folds)
+    unknown = sum(one.unchanged is None for one in folds)
     along = f"{count(known, 'unchanged file') if known else 'no unchanged file'} purged along"
     more = f"; of {count(unknown, 'directory')} it is not known what else is below" if unknown else ""
-    what = f"{count(len(plan.folds), 'directory')} purged in the place of {count(entries, 'entry')}"
+    what = f"{count(len(folds), 'directory')} purged in the place of {count(entries, 'entry')}"
     return f"{what}, to keep within max-requests; {along}{more}"
 
 
