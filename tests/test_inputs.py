@@ -107,6 +107,7 @@ GIVEN = rows({
     "verify-timeout at least": ("verify_timeout", "1", 1.0),
     "verify-timeout at most": ("verify_timeout", "86400", 86_400.0),
     "report-file": ("report_file", " out/report.json\n", "out/report.json"),
+    **{f"summary, {text}": ("summary", f" {text}\n", text) for text in ("always", "on-failure", "never")},
     "command": ("command", " purge\n", "purge"),
     **{f"req-ids, {what}": ("req_ids", text, req_ids) for what, text, req_ids in (
         ("one", "fa97-b5d1", ("fa97-b5d1",)), ("lines, each once", " a \n\n\tb\r\na\n", ("a", "b")),
@@ -169,6 +170,8 @@ REFUSED = [
       for name, (bounds, out) in COUNTS.items() for text in [*NO_NUMBERS, "1.0", "1.5", *out]),
     *(("clean_urls", text, f"{text!r} is not `true` or `false`")
       for text in ("yes", "no", "on", "off", "1", "0", "tRUE", "fALSE", "t", "true true", '"true"', "null")),
+    *(("summary", text, f"{text!r} is not `always`, `on-failure` or `never`")
+      for text in ("Always", "true", "on_failure", "failure")),
     *(("verify", text, f"{text!r} is not `true`, `false` or `warn`")
       for text in ("yes", "Warn", "WARN", "fail", "off", "1", "true warn", "tRUE", '"warn"')),
     *(("command", text, f"{text!r} is not `purge` or `status`")

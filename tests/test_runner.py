@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,9 @@ from sandbox.runner import read_outputs
 from tests.tables import cases
 from ztpurge.errors import Position, ZtpurgeError
 from ztpurge.runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -71,6 +75,8 @@ def test_a_log_that_nobody_takes_is_dropped(tmp_path: Path, error: Exception) ->
     "nowhere": (None, ""),
     "at a line of a file": (Position("a/.ztpurge.yml", 7, 5), "file=a/.ztpurge.yml,line=7,col=5,"),
     "of a hostile name": (Position("a,line=9::b\n%", 1, 1), "file=a%2Cline=9%3A%3Ab\\n%25,line=1,col=1,"),
+    "at a whole file": (Position("a/b c.css"), "file=a/b c.css,"),
+    "at one whose name is not UTF-8": (Position("a/\udcff\u202e.css"), "file=a/\\xff\\u202e.css,"),
 })  # fmt: skip
 def test_annotations_escape_properties_and_message(
     runner: Runner, out: io.StringIO, position: Position | None, properties: str
@@ -83,6 +89,61 @@ def test_a_group_is_closed_even_after_an_error(runner: Runner, out: io.StringIO)
     with pytest.raises(KeyError), runner.group("title"):
         raise KeyError
     assert out.getvalue() == "::group::title\n::endgroup::\n"
+
+
+def say_in_a_group(runner: Runner) -> None:
+    with runner.group("u"):
+        runner.say("x")
+    runner.say("y")
+
+
+def say_openly(runner: Runner) -> None:
+    runner.say_openly("x")
+    runner.say("y")
+
+
+@cases("say lines", {
+    "what is said is folded away": (lambda runner: runner.say("x"), ["group::t", "x", "endgroup::", "after"]),
+    "what is said openly, and what follows, is not": (say_openly, ["group::t", "endgroup::", "x", "y", "after"]),
+    "an annotation is not": (lambda runner: runner.annotate("error", "z", "x"),
+                             ["group::t", "endgroup::", "error title=z::x", "after"]),
+    "a group within a group stands behind it": (say_in_a_group, ["group::t", "endgroup::", "group::u", "x",
+                                                                 "endgroup::", "y", "after"]),
+})  # fmt: skip
+def test_what_is_wrong_is_not_folded_away(
+    runner: Runner, out: io.StringIO, say: Callable[[Runner], object], lines: list[str]
+) -> None:
+    with runner.group("t"):
+        say(runner)
+    runner.say_openly("after")
+    assert [line.removeprefix("::") for line in out.getvalue().splitlines()] == lines
+
+
+def test_annotations_are_counted_by_level(runner: Runner) -> None:
+    for _ in range(9):
+        runner.annotate("error", "t", "m")
+    assert (runner.room_for("error"), runner.room_for("warning")) == (1, 10)
+    runner.annotate("error", "t", "m")
+    runner.annotate("error", "t", "m")
+    assert runner.room_for("error") == 0
+
+
+RUN = {
+    "GITHUB_SERVER_URL": "https://git.example", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "44",
+    "GITHUB_RUN_NUMBER": "36",
+}  # fmt: skip
+RUNS = "https://git.example/o/r/actions"
+
+
+@cases("environ page", {
+    "GitHub": (RUN, f"{RUNS}/runs/44"),
+    "Forgejo": (RUN | {"GITEA_ACTIONS": "true", "FORGEJO_ACTIONS": "true"}, f"{RUNS}/runs/36"),
+    "Forgejo without a number": (RUN | {"FORGEJO_ACTIONS": "true", "GITHUB_RUN_NUMBER": ""}, RUNS),
+    "Gitea": (RUN | {"GITEA_ACTIONS": "true"}, RUNS),
+    **{f"no {name}": ({key: value for key, value in RUN.items() if key != name}, "") for name in [*RUN][:3]},
+})  # fmt: skip
+def test_the_run_has_a_page(environ: dict[str, str], page: str) -> None:
+    assert Runner(environ, io.StringIO()).run_page == page
 
 
 NAMES = st.from_regex(r"[a-z]+(-[a-z]+)*", fullmatch=True)

@@ -1,4 +1,4 @@
-"""What is done at a desk, without a runner, git or a network: `python3 -m ztpurge explain PATH...`."""
+"""What is done at a desk, without a runner, git or a network: explain what would be purged, render a report."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
-from ztpurge.errors import InvalidInputs
+from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse
+from ztpurge.report.document import read_document
 from ztpurge.report.explain import explain_path
+from ztpurge.report.markdown import render_summary
 from ztpurge.report.sentences import problem_message
 from ztpurge.runner import Runner
 from ztpurge.site.mapping import map_changes
@@ -28,10 +31,25 @@ def main(arguments: list[str]) -> int:
     explain.add_argument("paths", nargs="+", metavar="PATH", help="from the repository's top folder on; - reads a list")
     for name in _OF_A_SITE:
         explain.add_argument(f"--{name}", default="", metavar="TEXT", help="the input of that name")
+    what = "make the job summary, in Markdown, of what `report-file` holds"
+    render = commands.add_parser("render", help=what, description=f"{what}, to post it as a comment or to a chat")
+    render.add_argument("report", metavar="FILE", help="the report; - for standard input")
     given = vars(parser.parse_args(arguments))
+    if "report" in given:
+        return _render(given["report"])
     paths = given.pop("paths")
     files = os.fsdecode(sys.stdin.buffer.read()) if paths == ["-"] else json.dumps(paths)
     return _explain({"files": files, "dry-run": "true"} | {name.replace("_", "-"): given[name] for name in given})
+
+
+def _render(name: str) -> int:
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        sys.stdout.write(render_summary(read_document(data)))
+    except (OSError, ZtpurgeError) as error:
+        sys.stderr.write(f"{for_log(name)}: {for_log(str(error))}\n")
+        return 2
+    return 0
 
 
 def _explain(inputs: dict[str, str]) -> int:

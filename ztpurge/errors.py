@@ -10,15 +10,15 @@ BUG = "ztpurge has a bug; the log has the traceback"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a file of the workspace; line and column count from 1, the column in characters."""
+    """A place in a file of the workspace; line and column count from 1, the column in characters; 0: all of it."""
 
     file: str
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
         """Render as compilers do."""
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 class ZtpurgeError(Exception):

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Verify = Literal["off", "fail", "warn"]
+Summary = Literal["always", "on-failure", "never"]
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _COUNT = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _BYTE_THAT_IS_NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")  # PEP 383: what os.environ makes of one
 _PREFIX = "INPUT_"
+_MAX_TOLD = 200  # characters
 _RUNNERS_OWN = frozenset({"INPUT_ENTRYPOINT", "INPUT_ARGS"})  # of `with: entrypoint` and `args`
 
 
@@ -112,6 +114,15 @@ def read_verify(text: str) -> Verify:
         return "fail" if read_boolean(text) else "off"
     except ZtpurgeError as error:
         raise ZtpurgeError(f"{text.strip()!r} is not `true`, `false` or `warn`") from error
+
+
+def read_summary(text: str) -> Summary:
+    """Read when to write the job summary."""
+    match text.strip():
+        case "always" | "on-failure" | "never" as when:
+            return when
+        case other:
+            raise ZtpurgeError(f"{other!r} is not `always`, `on-failure` or `never`")
 
 
 def read_req_ids(text: str) -> tuple[str, ...] | None:
@@ -214,6 +225,7 @@ class Inputs:
     dry_run: bool = _given(read_boolean, "false")
     fail_on_error: bool = _given(read_boolean, "true")
     report_file: str = _given(str.strip)
+    summary: Summary = _given(read_summary, "always")
     command: str = _given(read_command, "purge")
     req_ids: tuple[str, ...] | None = _given(read_req_ids)
 
@@ -240,6 +252,16 @@ class Inputs:
 def table() -> dict[str, str]:
     """Return each input's name with its default, in the order of the documentation."""
     return {row.name.replace("_", "-"): row.metadata["default"] for row in fields(Inputs)}
+
+
+def options_of(environ: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return what a step gives for inputs that have another default, each in one line; no secret, nor who logs in."""
+    told = []
+    for row, (name, default) in zip(fields(Inputs), table().items(), strict=True):
+        text = environ.get(_variable(name), "").strip()
+        if text and text != default and row.repr and name != "username":
+            told.append((name, " ".join(text[:_MAX_TOLD].split()) + ("..." if len(text) > _MAX_TOLD else "")))
+    return tuple(told)
 
 
 def parse(

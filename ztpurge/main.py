@@ -20,7 +20,7 @@ from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, ZtpurgeError
-from ztpurge.inputs import parse
+from ztpurge.inputs import options_of, parse
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -31,8 +31,15 @@ from ztpurge.report.announce import (
     announce_traceback,
 )
 from ztpurge.report.cautions import Circumstances, find_cautions
-from ztpurge.report.sentences import away_line
-from ztpurge.report.values import Report, StatusReport, accepted_directories, accepted_urls, broken_off, refused
+from ztpurge.report.values import (
+    Compared,
+    Report,
+    StatusReport,
+    accepted_directories,
+    accepted_urls,
+    broken_off,
+    refused,
+)
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
@@ -40,13 +47,15 @@ from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ztpurge.calls.clock import Clock
+    from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.api import Account, Cdn
     from ztpurge.cdn.plan import Plan
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
+    from ztpurge.errors import ApiError
     from ztpurge.site.mapping import Sites
     from ztpurge.sources.source import Source
 
@@ -57,14 +66,16 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     runner = Runner(environ, out)
     for name in ("INPUT_TOKEN", "INPUT_PASSWORD", "INPUT_GITHUB-TOKEN"):
         runner.mask(environ.get(name, ""))
+    # looked up here, since it holds for inputs that cannot be read, too; for `on-failure` those are one
+    has_summary = environ.get("INPUT_SUMMARY", "").strip() != "never"
     try:
         recipe = _Recipe(environ, runner, clock, secrets)
         return recipe.tell_status() if recipe.inputs.command == "status" else recipe.purge_what_changed()
     except ZtpurgeError as error:
-        return announce_refusal(error, runner)
+        return announce_refusal(error, runner, has_summary=has_summary)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
         announce_traceback(secrets.redact(traceback.format_exc()), runner)
-        announce_refusal(ZtpurgeError(BUG), runner)
+        announce_refusal(ZtpurgeError(BUG), runner, has_summary=has_summary)
         return 1
 
 
@@ -85,14 +96,14 @@ class _Recipe:
         self._secrets = secrets
         self._scheduler = Scheduler(
             clock=clock,
-            pace=Pace(self.inputs.pace, clock, on_away=lambda error: runner.say(away_line(error))),
+            pace=Pace(self.inputs.pace, clock, on_away=self._say_away),
             concurrency=self.inputs.concurrency,
             retries=self.inputs.retries,
             request_timeout=self.inputs.request_timeout,
             end=self._began + self.inputs.timeout,
             limit="the run's `timeout`",
         )
-        self._report = Report()
+        self._report = Report(options=options_of(environ))
         self._heard: list[Outcome] = []
 
     def purge_what_changed(self) -> int:
@@ -100,52 +111,63 @@ class _Recipe:
         sites = self._files.sites
         around = self._look_around()
         source = open_source(inputs, self._files, around)
+        if between := source.compared():
+            repository = self._environ.get("GITHUB_REPOSITORY", "")
+            self._tell(compared=Compared(around.event.name, between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
         plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
-        announce_plan(self._report, source.changes, runner)
+        announce_plan(self._report, source.changes, runner, seconds=self._clock.now() - self._began)
         try:
             raise_if_too_many(plan, inputs.max_urls)
             if inputs.max_requests and len(plan.batches) > inputs.max_requests:
                 plan = self._fold(source)
         except ZtpurgeError as error:
-            return announce(refused(self._report, error), inputs, runner)
+            return self._announce(refused(self._report, error))
         seen = Circumstances(
             event=around.event.name,
             is_merged=around.event.is_merged,
             attempt=around.event.run.attempt,
             top_files=tuple(path for root in sites.roots for path in runner.files_in(root)),
         )
-        for caution in find_cautions(inputs, sites, mapped, plan, seen):
+        cautions = find_cautions(inputs, sites, mapped, plan, seen)
+        self._tell(cautions=cautions)
+        for caution in cautions:
             runner.annotate("warning", "ztpurge", caution)
         try:
             if inputs.dry_run:
                 outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, 1))
-                self._tell(outcomes=outcomes, seconds=self._clock.now() - self._began)
+                self._tell(outcomes=outcomes)
                 announce_dry_run(self._report, runner)
-                return announce(self._report, inputs, runner)
+                return self._announce(self._report)
             cdn = self._open_cdn() if plan.batches else None
             source.begin(mapped)
         except ZtpurgeError as error:
-            return announce(refused(self._report, error), inputs, runner)
+            return self._announce(refused(self._report, error))
         try:
             self._carry_out(cdn, sites, source, around.repository)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
-        return announce(self._report, inputs, runner)
+        return self._announce(self._report)
 
     def tell_status(self) -> int:
         inputs = self.inputs
         scheduler = self._time_to_wait() if inputs.wait else self._scheduler
         cdn = self._open_cdn()
         outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
-        report = StatusReport(outcomes=outcomes, seconds=self._clock.now() - self._began)
-        return announce(report, inputs, self._runner)
+        return self._announce(StatusReport(outcomes=outcomes, options=self._report.options))
+
+    def _announce(self, report: Report) -> int:
+        return announce(replace(report, seconds=self._clock.now() - self._began), self.inputs, self._runner)
+
+    def _say_away(self, error: ApiError | None) -> None:
+        say = self._runner.say_openly if error else self._runner.say
+        say(sentences.away_line(error))
 
     def _fold(self, source: Source) -> Plan:
         """Keep the plan within `max-requests`; raise ZtpurgeError if that cannot be."""
-        report, most = self._report, self.inputs.max_requests
+        report, most, began = self._report, self.inputs.max_requests, self._clock.now()
         try:
             files = source.files()
         except ZtpurgeError as error:
@@ -156,7 +178,7 @@ class _Recipe:
         count = count_unchanged(report.sites, files, changed=changed, dirs=dirs)
         plan = keep_within(report.plan, most, unchanged_below=count, projects=report.sites.projects)
         self._tell(plan=plan)
-        announce_folds(self._report, self._runner)
+        announce_folds(self._report, self._runner, seconds=self._clock.now() - began)
         return plan
 
     def _carry_out(self, cdn: Cdn | None, sites: Sites, source: Source, repository: Repository) -> None:
@@ -182,7 +204,7 @@ class _Recipe:
             if self._is_verified:
                 purged = {url: expected[url] for url in accepted}
                 scheduler = self._scheduler.within(inputs.verify_timeout, "`verify-timeout`")
-                edges = _doors().edges(self._environ, self._secrets)
+                edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
 
                 def watch(purged: Mapping[str, Expected], scheduler: Scheduler) -> Verification:
                     return Verification(purged, edges, scheduler, pointer_of=repository.pointer_of, purged_at=purged_at)
@@ -190,7 +212,6 @@ class _Recipe:
                 directories = accepted_directories(self._report.outcomes)
                 verdicts = stages.look(purged, directories, scheduler, runner, watch)
                 self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
-        self._tell(seconds=self._clock.now() - self._began)
         try:
             source.end(self._report.mapped, self._report.purged_paths)
         except ZtpurgeError as error:  # the next run purges more than it need
@@ -233,6 +254,7 @@ class _Recipe:
             clock=self._clock,
             secrets=self._secrets,
             on_token=self._runner.mask,
+            on_exchange=self._on_exchange,
         )
 
     def _open_github(self) -> GitHub:
@@ -244,7 +266,13 @@ class _Recipe:
                 remedy="Give that, or check out with `fetch-depth: 0` if it is commits that are lacking",
                 place="since",
             )
-        return _doors().github(environ, token, replace(self._scheduler, pace=Pace(0, self._clock)), self._secrets)
+        scheduler = replace(self._scheduler, pace=Pace(0, self._clock))
+        return _doors().github(environ, token, scheduler, self._secrets, on_exchange=self._on_exchange)
+
+    @property
+    def _on_exchange(self) -> Callable[[Exchange], None] | None:
+        runner = self._runner
+        return (lambda exchange: runner.detail(sentences.exchange_line(exchange))) if runner.is_debugging else None
 
 
 class _Doors(NamedTuple):

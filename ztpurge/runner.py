@@ -14,6 +14,7 @@ import select
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 from urllib.parse import quote, quote_plus
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ztpurge.errors import Position
 
 Level = Literal["error", "warning", "notice"]
+MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 _MAX_LIST = 64 << 20  # bytes; a million names
 _MAX_CONFIGURATION = 1 << 20  # bytes; a thousand sites
 _MAX_MANIFEST = 256 << 20  # bytes; two million files
@@ -82,6 +84,8 @@ class Runner:
         self._environ = environ
         self._out = out
         self._lock = threading.Lock()  # a token is masked by the worker that got it
+        self._is_folding = False
+        self._annotated = Counter[Level]()
 
     def mask(self, secret: str) -> None:
         """Have the runner blot out a secret, line by line and URL-encoded too, in all that is printed from here on.
@@ -99,26 +103,56 @@ class Runner:
         """Print one line of the log."""
         self._write(for_log(text))
 
+    def say_openly(self, text: str) -> None:
+        """Print a line that nobody may miss: a group that is open ends before it, and what follows stays in sight."""
+        self._write(for_log(text), openly=True)
+
+    @property
+    def is_debugging(self) -> bool:
+        """Whether debug logging is on."""
+        return self._environ.get("RUNNER_DEBUG") == "1"
+
     def detail(self, text: str) -> None:
         """Print a line that is shown when debug logging is on."""
-        if self._environ.get("RUNNER_DEBUG") == "1":
-            self._write(f"::debug::{_escape(for_log(text))}")
+        if self.is_debugging:
+            self._write(f"::debug::{_escape(for_log(text, limit=_MAX_MESSAGE))}")
 
     @contextlib.contextmanager
     def group(self, title: str) -> Iterator[None]:
-        """Fold the lines that are printed meanwhile away under a title."""
-        self._write(f"::group::{_escape(for_log(title))}")
+        """Fold the lines that are printed meanwhile away under a title; the runner knows no group within a group."""
+        self._write(f"::group::{_escape(for_log(title))}", openly=True, folding=True)
         try:
             yield
         finally:
-            self._write("::endgroup::")
+            self._write(openly=True)
 
     def annotate(self, level: Level, title: str, message: str, *, at: Position | None = None) -> None:
-        """Put a message on the run's page, beside the line of a file if it is about one; ten of a level are kept."""
-        where = {"file": at.file, "line": str(at.line), "col": str(at.column)} if at else {}
+        """Put a message on the run's page, beside a file or a line of it if it is about one; it ends an open group."""
+        where = {"file": at.file} if at else {}
+        if at and at.line:
+            where |= {"line": str(at.line), "col": str(at.column)}
         where["title"] = title
         properties = ",".join(f"{name}={_escape_property(for_log(text))}" for name, text in where.items())
-        self._write(f"::{level} {properties}::{_escape(for_log(message, limit=_MAX_MESSAGE))}")
+        self._annotated[level] += 1
+        self._write(f"::{level} {properties}::{_escape(for_log(message, limit=_MAX_MESSAGE))}", openly=True)
+
+    def room_for(self, level: Level) -> int:
+        """Return how many further annotations of a level are kept."""
+        return max(MAX_ANNOTATIONS - self._annotated[level], 0)
+
+    @property
+    def run_page(self) -> str:
+        """The address of the run's page, nothing if the environment does not tell."""
+        server, repository, run, number = (
+            self._environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID", "RUN_NUMBER")
+        )
+        if not (server and repository and run):
+            return ""
+        runs = f"{server}/{repository}/actions"
+        if self._environ.get("FORGEJO_ACTIONS") == "true":  # its pages have another number than GitHub's
+            return f"{runs}/runs/{number}" if number else runs
+        # Gitea changed from that number to the id with 1.26, and does not tell its version: see its issue 28621
+        return runs if self._environ.get("GITEA_ACTIONS") == "true" else f"{runs}/runs/{run}"
 
     def set_outputs(self, outputs: Mapping[str, str]) -> None:
         """Hand values to later steps; without GITHUB_OUTPUT there is nobody to hand them to.
@@ -133,9 +167,9 @@ class Runner:
             entries.append(f"{name}<<{delimiter}\n{value}\n{delimiter}\n")
         self._append("GITHUB_OUTPUT", "".join(entries))
 
-    def write_summary(self, markdown: str) -> None:
-        """Show Markdown on the run's page, where there is a GITHUB_STEP_SUMMARY."""
-        self._append("GITHUB_STEP_SUMMARY", markdown)
+    def write_summary(self, markdown: str) -> bool:
+        """Show Markdown on the run's page; return whether there is a GITHUB_STEP_SUMMARY that takes it."""
+        return self._append("GITHUB_STEP_SUMMARY", markdown)
 
     def read_list(self, name: str) -> bytes:
         """Return what a list holds, under the workspace or RUNNER_TEMP; raise ZtpurgeError if it cannot be read."""
@@ -241,21 +275,28 @@ class Runner:
             raise ZtpurgeError(f"{name!r} is outside the {where}", remedy="Name a file inside it")
         return path
 
-    def _append(self, variable: str, text: str) -> None:
+    def _append(self, variable: str, text: str) -> bool:
         name = self._environ.get(variable)
         if not name or not text:
-            return
+            return False
         try:
             with Path(name).open("a", encoding="utf-8", newline="\n") as file:
                 file.write(text)
         except OSError as error:
             self.annotate("warning", "ztpurge", f"{variable} cannot be written ({error.strerror}); the run goes on")
+            return False
+        return True
 
-    def _write(self, line: str) -> None:
-        # a log that nobody takes any more (a full disk, a reader that has left) is no reason to lose the outputs
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._out.write(f"{line}\n")
-            self._out.flush()
+    def _write(self, *lines: str, openly: bool = False, folding: bool = False) -> None:
+        """Print lines, `openly` after the end of a group that is open; they may begin one themselves (`folding`)."""
+        with self._lock:
+            if openly and self._is_folding:
+                lines = ("::endgroup::", *lines)
+            self._is_folding = folding or (self._is_folding and not openly)
+            # a log that nobody takes any more (a full disk, a reader that has left) is no reason to lose the outputs
+            with contextlib.suppress(OSError, ValueError):
+                self._out.write("".join(f"{one}\n" for one in lines))
+                self._out.flush()
 
 
 def _read(path: Path, most: int) -> bytes:

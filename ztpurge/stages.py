@@ -12,6 +12,7 @@ from ztpurge.edge.expected import expect
 from ztpurge.edge.judge import Verdict
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
+from ztpurge.report.progress import Progress
 from ztpurge.report.values import WORDS
 from ztpurge.site.mapping import files_behind
 
@@ -35,24 +36,33 @@ def submit(
     plan: Plan, cdn: Cdn, scheduler: Scheduler, runner: Runner, on_outcome: Callable[[Outcome], None]
 ) -> tuple[Outcome, ...]:
     """Purge what is planned; `on_outcome` hears of each outcome at once."""
-    return purge(plan, cdn.purge, scheduler, _telling(plan, runner, on_outcome))
+    began = scheduler.clock.now()
+    with runner.group(f"Purge {sentences.things(plan)} in {sentences.count(len(plan.batches), 'call')}"):
+        outcomes = purge(plan, cdn.purge, scheduler, _telling(plan, scheduler, runner, on_outcome))
+    runner.say(sentences.stage_line("Purge", sentences.entry_counts(outcomes), scheduler.clock.now() - began))
+    return outcomes
 
 
 def wait(
     outcomes: tuple[Outcome, ...], cdn: Cdn, scheduler: Scheduler, runner: Runner, *, is_verified: bool
 ) -> tuple[Outcome, ...]:
     """Wait until each reqId is done; outcomes whose reqId is not at the end of the time are pending."""
-    accepted = sum(outcome.state == "accepted" for outcome in outcomes)
+    accepted = {outcome.req_id for outcome in outcomes if outcome.state == "accepted"}
     if not accepted:
         return outcomes
-    seconds = max(scheduler.end - scheduler.clock.now(), 0)
-    runner.say(f"Waiting for {sentences.count(accepted, 'reqId')}, {seconds:.0f} s at most")
+    began = scheduler.clock.now()
     waiting = Waiting(cdn, scheduler, again=True, remedy=_ASK_LATER if is_verified else _LOOK_INSTEAD)
-    return waiting.ask_after(
-        outcomes,
-        on_end=lambda outcome: runner.say(sentences.progress_line(outcome)),
-        on_round=_counting(scheduler, runner),
-    )
+    progress = Progress(len(accepted), "reqId", runner, scheduler.clock)
+
+    def tell(outcome: Outcome) -> None:
+        progress.tell(outcome.req_id, sentences.progress_line(outcome), is_wrong=outcome.error is not None)
+
+    what = sentences.count(len(accepted), "reqId")
+    with runner.group(f"Wait for {what}, {max(scheduler.end - began, 0):.0f} s at most"):
+        waited = waiting.ask_after(outcomes, on_end=tell, on_round=_counting(scheduler, runner))
+    asked_after = [outcome for outcome in waited if outcome.req_id in accepted]
+    runner.say(sentences.stage_line("Wait", sentences.entry_counts(asked_after), scheduler.clock.now() - began))
+    return waited
 
 
 def prefetch(
@@ -62,11 +72,13 @@ def prefetch(
     plan = plan_prefetch(urls, projects=projects)
     if not plan.batches or scheduler.clock.stopped():
         return ()
-    runner.say(f"Prefetching {sentences.count(plan.size, 'URL')} in {sentences.count(len(plan.batches), 'call')}")
     # what fails here is a warning: it must not use up the time to verify, which is not
-    half = (scheduler.end - scheduler.clock.now()) / 2
-    within = scheduler.within(half, "prefetching's half of the time that was left")
-    return purge(plan, cdn.prefetch, within, _telling(plan, runner, lambda _outcome: None))
+    began = scheduler.clock.now()
+    within = scheduler.within((scheduler.end - began) / 2, "prefetching's half of the time that was left")
+    with runner.group(f"Prefetch {sentences.things(plan)} in {sentences.count(len(plan.batches), 'call')}"):
+        outcomes = purge(plan, cdn.prefetch, within, _telling(plan, scheduler, runner, lambda _outcome: None))
+    runner.say(sentences.stage_line("Prefetch", sentences.entry_counts(outcomes), scheduler.clock.now() - began))
+    return outcomes
 
 
 def find_expected(sites: Sites, mapped: Mapped, source: Source) -> dict[str, Expected]:
@@ -96,11 +108,18 @@ def look(
         missed = (Verdict(url, "stale", what.reason, is_seen=False) for url, what in untold.items())
         return (*missed, *of_directories)
     clock, began = scheduler.clock, scheduler.clock.now()
-    runner.say(f"Verifying {sentences.count(len(purged), 'URL')}, {max(scheduler.end - began, 0):.0f} s at most")
-    verdicts = watch(purged, scheduler).run(
-        on_verdict=lambda verdict: runner.detail(f"{verdict.state} {sentences.verdict_line(verdict)}"),
-        on_round=lambda left: runner.say(f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"),
-    )
+    progress = Progress(len(purged), "URL", runner, clock)
+
+    def tell(verdict: Verdict) -> None:
+        progress.tell(verdict.url, f"{verdict.state:10}  {sentences.verdict_line(verdict)}", is_wrong=False)
+
+    what = sentences.count(len(purged), "URL")
+    with runner.group(f"Verify {what}, {max(scheduler.end - began, 0):.0f} s at most"):
+        verdicts = watch(purged, scheduler).run(
+            on_verdict=tell,
+            on_round=lambda left: runner.say(f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"),
+        )
+    runner.say(sentences.stage_line("Verify", sentences.verdict_counts(verdicts), clock.now() - began))
     return verdicts + of_directories
 
 
@@ -108,11 +127,13 @@ def ask_for_status(
     req_ids: Iterable[str], cdn: Cdn, scheduler: Scheduler, runner: Runner, *, again: bool
 ) -> tuple[Outcome, ...]:
     """Ask after the reqIds of another step, once or `again` until they are done."""
-    given = (Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(req_ids, start=1))
+    given = [Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(req_ids, start=1)]
     waiting = Waiting(cdn, scheduler, again=again, remedy=_ASK_LATER if again else "")
-    outcomes = waiting.ask_after(given, on_end=lambda _outcome: None, on_round=_counting(scheduler, runner))
-    for outcome in outcomes:
-        runner.say(sentences.progress_line(outcome))
+    with runner.group(f"Ask after {sentences.count(len(given), 'reqId')}"):
+        outcomes = waiting.ask_after(given, on_end=lambda _outcome: None, on_round=_counting(scheduler, runner))
+        for outcome in outcomes:
+            say = runner.say_openly if outcome.error else runner.say
+            say(sentences.progress_line(outcome))
     return outcomes
 
 
@@ -127,13 +148,16 @@ def _counting(scheduler: Scheduler, runner: Runner) -> Callable[[int, tuple[str,
     return tell
 
 
-def _telling(plan: Plan, runner: Runner, on_outcome: Callable[[Outcome], None]) -> Callable[[Outcome], None]:
+def _telling(
+    plan: Plan, scheduler: Scheduler, runner: Runner, on_outcome: Callable[[Outcome], None]
+) -> Callable[[Outcome], None]:
     """Return what tells the log of each call that ended, and `on_outcome` before that."""
     line = sentences.outcome_lines(plan)
+    progress = Progress(len(plan.batches), "call", runner, scheduler.clock)
 
     def tell(outcome: Outcome) -> None:
         on_outcome(outcome)
-        runner.say(line(outcome))
+        progress.tell(outcome.number, line(outcome), is_wrong=outcome.error is not None)
         for entry in outcome.entries:
             runner.detail(f"{WORDS.get(outcome.state, outcome.state)} {entry}")
 

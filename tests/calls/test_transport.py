@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,8 +16,9 @@ import pytest
 
 from sandbox.listener import Listener
 from sandbox.wire import read_request
+from tests.tables import cases
 from ztpurge.calls.redaction import Secrets
-from ztpurge.calls.transport import Answer, Request, Session
+from ztpurge.calls.transport import Answer, Exchange, Request, Session
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 
 if TYPE_CHECKING:
@@ -231,3 +233,50 @@ def test_a_proxy_proves_who_it_is_before_it_is_told_anything(
                 continue
             with pytest.raises(ApiError, match=words):
                 ask(Session(url, environ), url)
+
+
+def told_of(answer: bytes, request: Request) -> Exchange:
+    """Return what is told of a request that a server gives this answer to."""
+    heard: list[Exchange] = []
+    with server(lambda _: answer) as (url, _), contextlib.suppress(ApiError):
+        session = Session(url, {}, on_exchange=heard.append)
+        asked = replace(request, url=f"{url}{request.url}")
+        session.exchange(asked, timeout=10, most=10_000_000, secrets=Secrets(SECRET))
+    (exchange,) = heard
+    assert exchange.url.startswith(url)
+    assert SECRET not in str(exchange)
+    assert 0 < exchange.seconds < 10
+    return replace(exchange, url=exchange.url.removeprefix(url), seconds=0.0)
+
+
+AGED = b"HTTP/1.1 200 OK\r\nAge: 7\r\nVia: %s\r\nX-Other: y\r\nContent-Length: 2\r\n\r\n{}" % SECRET.encode()
+POST = Request("POST", f"/a?{SECRET}", {"X-Auth-Token": SECRET}, json.dumps({"urls": ["http://a/b", SECRET]}))
+BROKEN = "the call broke off: IncompleteRead(1 bytes read, 8 more expected)"
+SENT = '{"urls": ["http://a/b", "***"]}'
+
+
+@cases("answer asked exchange", {
+    "a call": (AGED, POST, Exchange("POST", "/a?***", SENT, 200, (("age", "7"), ("via", "***")), "{}", "", 0.0)),
+    "nothing to send": (ok(b"x"), Request("GET", "/", {}), Exchange("GET", "/", "", 200, (), "x", "", 0.0)),
+    "a secret in the answer": (ok(SECRET.encode()), POST, Exchange("POST", "/a?***", SENT, 200, (), "***", "", 0.0)),
+    "a login": (ok(SECRET.encode()), replace(POST, is_private=True),
+                Exchange("POST", "/a?***", "(68 bytes)", 200, (), "(40 bytes)", "", 0.0)),
+    "a long answer": (ok(b"x" * 1_000_000), POST,
+                      Exchange("POST", "/a?***", SENT, 200, (), "(1,000,000 bytes)", "", 0.0)),
+    "one that breaks off": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", POST,
+                            Exchange("POST", "/a?***", SENT, None, (), "", BROKEN, 0.0)),
+})  # fmt: skip
+def test_an_exchange_is_told_without_secrets(answer: bytes, asked: Request, exchange: Exchange) -> None:
+    assert told_of(answer, asked) == exchange
+
+
+def test_of_a_page_its_headers_are_told_once_it_was_read() -> None:
+    heard: list[Exchange] = []
+    with server(lambda _: AGED) as (url, _):
+        session = Session(url, {}, on_exchange=heard.append)
+        with session.receive(f"{url}/%41", headers={}, timeout=10, secrets=Secrets(SECRET)) as incoming:
+            assert heard == []
+            assert b"".join(incoming.chunks) == b"{}"
+    (exchange,) = heard
+    assert exchange.url == f"{url}/%41"
+    assert (exchange.status, exchange.headers, exchange.said) == (200, (("age", "7"), ("via", "***")), "")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.plan import Kind
 
 BATCH = Batch("urls", "static.example.com", ("http://static.example.com/a",))
@@ -376,3 +377,17 @@ def test_whoever_comes_while_somebody_logs_in_shares_how_that_ends(end: ApiError
         worker.join(20)
     assert ends == [end or "token-1"] * 8
     assert log_in.logins == 1
+
+
+def test_what_is_heard_of_a_login_has_neither_its_password_nor_its_token(tmp_path: Path) -> None:
+    heard: list[Exchange] = []
+    tokens: list[str] = []
+    with Sandbox(tmp_path, hosts=(BATCH.host,), username="name", password="a password") as sandbox:
+        account = Account(sandbox.api_url, "", "name", "a password")
+        secrets, clock = Secrets(), Clock()
+        cdn = Cdn(account, environ={}, clock=clock, secrets=secrets, on_token=tokens.append, on_exchange=heard.append)
+        req_id = cdn.purge(BATCH, 10).req_id
+    login, purge = heard
+    assert (login.method, login.url.partition("/cdn_api/")[2], login.status) == ("POST", "tokens", 200)
+    assert [word for word in ("a password", *tokens) if word in str(heard)] == []
+    assert (json.loads(purge.sent), json.loads(purge.said)["zt_api"]["reqId"]) == ({"urls": [*BATCH.entries]}, req_id)

@@ -78,6 +78,7 @@ def told(report: Report, **inputs: str) -> dict[str, Any]:
     """
     with tempfile.TemporaryDirectory() as folder:
         output, summary = Path(folder, "output"), Path(folder, "summary")
+        summary.touch()
         out = io.StringIO()
         runner = Runner({"GITHUB_OUTPUT": str(output), "GITHUB_STEP_SUMMARY": str(summary)}, out)
         named = {f"INPUT_{name.replace('_', '-').upper()}": value for name, value in inputs.items()}
@@ -91,12 +92,12 @@ def told(report: Report, **inputs: str) -> dict[str, Any]:
         start = f"::{level} title=ztpurge::"
         found[level] = [line.removeprefix(start).replace("%25", "%") for line in found["log"] if line.startswith(start)]
     words = (request["status"] for request in json.loads(found["requests"]))
-    head = " ".join((found["summary"][4], found["result"], found["success-rate"], *words))
+    head = " ".join((found["summary"][4:5], found["result"], found["success-rate"], *words))
     purged = f"{found['purged-urls']} {found['purged-dirs']}".strip()
     return {
         **found,
         "code": code,
-        "headline": found["log"][0],
+        "headline": found["log"][-1].removesuffix(" (0.0 s)"),
         "annotations": [f"{level}: {text}" for level in ("error", "warning", "notice") for text in found[level]],
         "in short": " | ".join((head, purged, found["failed-urls"], found["stale-urls"])).rstrip(" |"),
     }

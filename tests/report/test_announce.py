@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 from sandbox.runner import read_outputs
 from tests.report.reports import NO_ANSWER, A, call, run, see, seen, status, told
+from tests.tables import cases
+from ztpurge.changes.paths import changes_of
 from ztpurge.edge.judge import Verdict, confirm_by_sight
 from ztpurge.errors import ApiError, Failure, InvalidInputs, Position, ZtpurgeError
-from ztpurge.report.announce import announce_plan, announce_refusal
+from ztpurge.inputs import parse
+from ztpurge.report.announce import announce, announce_plan, announce_refusal
 from ztpurge.report.outputs import outputs
 from ztpurge.report.values import Report, refused
 from ztpurge.runner import Runner
-from ztpurge.site.mapping import Mapped, Skip
+from ztpurge.site.mapping import Mapped, Skip, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,110 +80,113 @@ TOLD = [
          "Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)",
          "notice: Nothing to purge: 3 changed files skipped (2 y, 1 outside root x)"),
     case("dry run", run(call("planned", "1 2 3"), call("planned", "d/", "dirs")), "📝 dry-run 0.0 dry-run dry-run",
-         "Dry run: 3 URLs and 1 directory on 1 host would be purged in 2 calls; nothing was sent"),
+         "Dry run, nothing was sent. This would purge 3 URLs and 1 directory on a.example, in 2 calls"),
     case("purged", run(call("accepted", "1 2 3", req_id="h"), call("accepted", "d/", "dirs", host="b.example")),
          "✅ purged 100.0 purged purged | 1 2 3 http://b.example/d/",
-         "3 URLs and 1 directory purged on 2 hosts, in 2 calls"),
+         "3 URLs and 1 directory on 2 hosts purged in 0.0 s"),
     case("purged and done", run(call("done", "1 2 3"), waited=True), "✅ purged 100.0 purged | 1 2 3",
-         "3 URLs purged and reported done on 1 host, in 1 call"),
+         "3 URLs on a.example purged and reported done in 0.0 s"),
     case("a directory failed, and what was folded into it",
          run(call("accepted", "1 2"), call("failed", "d/", "dirs"), folded={"d/x": "d/"}),
-         "❌ partial 66.6 purged failed | 1 2 | d/ d/x", "1 of 3 entries NOT purged and maybe stale",
+         "❌ partial 66.6 purged failed | 1 2 | d/ d/x", "1 of 3 entries on a.example NOT purged and maybe stale",
          f"error: 1 directory of a.example not purged (1 call): {OOPS} {FIRST}d/"),
     case("partly accepted", run(call("partial", "1 2"), call("accepted", "d/", "dirs")),
-         "❌ partial 33.3 partial purged | d/ | 1 2", "2 of 3 entries NOT purged and maybe stale",
+         "❌ partial 33.3 partial purged | d/ | 1 2", "2 of 3 entries on a.example NOT purged and maybe stale",
          f"error: 2 URLs of a.example not purged (1 call): {OOPS} {FIRST}1"),
     case("nothing but partly accepted", run(call("partial")), "❌ failed 0.0 partial |  | 1",
-         "1 of 1 URL NOT purged and maybe stale", f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}1"),
+         "1 of 1 URL on a.example NOT purged and maybe stale",
+         f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}1"),
     case("one cause is one annotation, the widest first",
          run(call("failed", "d/", "dirs", error=REFUSED), call("failed", "0 1"), call("failed", "2")),
-         "❌ failed 0.0 failed failed failed |  | d/ 0 1 2", "4 of 4 entries NOT purged and maybe stale",
+         "❌ failed 0.0 failed failed failed |  | d/ 0 1 2", "4 of 4 entries on a.example NOT purged and maybe stale",
          f"error: 3 URLs of a.example not purged (2 calls): {OOPS} {FIRST}0",
          f"error: 1 directory of a.example not purged (1 call): the API answered 400: invalid token. {FIRST}d/"),
     case("maybe purged", run(call("accepted", "1 2"), call("failed", "3 4 5", error=NO_ANSWER)),
-         "❌ partial 40.0 purged failed | 1 2 | 3 4 5", "3 of 5 URLs NOT confirmed as purged and maybe stale",
+         "❌ partial 40.0 purged failed | 1 2 | 3 4 5",
+         "3 of 5 URLs on a.example NOT confirmed as purged and maybe stale",
          f"error: 3 URLs of a.example {MAYBE} {FIRST}3"),
     case("maybe purged, and not", run(call("failed", error=NO_ANSWER), call("failed", "2")),
-         "❌ failed 0.0 failed failed |  | 1 2", "2 of 2 URLs NOT purged and maybe stale",
+         "❌ failed 0.0 failed failed |  | 1 2", "2 of 2 URLs on a.example NOT purged and maybe stale",
          f"error: 1 URL of a.example {MAYBE} {FIRST}1",
          f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}2"),
     case("not confirmed", run(call("pending", "1 2"), waited=True), "❌ failed 0.0 pending |  | 1 2",
-         "2 of 2 URLs NOT confirmed as purged and maybe stale",
+         "2 of 2 URLs on a.example NOT confirmed as purged and maybe stale",
          f"error: 2 URLs of a.example not confirmed (1 call): {TIME_OVER} {FIRST}1"),
     case("not confirmed, and not purged", run(call("done"), call("pending", "2"), call("failed", "3", req_id="j")),
-         "❌ partial 33.3 purged pending failed | 1 | 2 3", "2 of 3 URLs NOT purged and maybe stale",
+         "❌ partial 33.3 purged pending failed | 1 | 2 3", "2 of 3 URLs on a.example NOT purged and maybe stale",
          f"error: 1 URL of a.example not confirmed (1 call): {TIME_OVER} {FIRST}2",
          f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}3"),
     case("looked at",
          run(call("accepted", "1 2 3 4"), verdicts=see(fresh="1 2", stale="3", unverified="4")),
          "❌ partial 100.0 purged | 1 2 3 4 |  | 3",
-         "4 URLs purged on 1 host, in 1 call; 2 seen fresh, 1 STILL STALE, 1 not verified",
+         "4 URLs on a.example purged in 0.0 s; 2 seen fresh, 1 STILL STALE, 1 not verified",
          f"error: 1 URL of a.example {STALE} {FIRST}3",
          f"notice: 1 URL {NOT_VERIFIED} (1: a link). {FIRST}4"),
     case("all fresh", run(call("accepted"), verdicts=see(fresh="1")), "✅ purged 100.0 purged | 1",
-         "1 URL purged on 1 host, in 1 call; 1 seen fresh"),
+         "1 URL on a.example purged in 0.0 s, all seen fresh"),
     case("one failed, the other fresh", run(call("accepted"), call("failed", "2"), verdicts=see(fresh="1")),
-         "❌ partial 50.0 purged failed | 1 | 2", "1 of 2 URLs NOT purged and maybe stale; 1 seen fresh",
+         "❌ partial 50.0 purged failed | 1 | 2", "1 of 2 URLs on a.example NOT purged and maybe stale; 1 seen fresh",
          f"error: 1 URL of a.example not purged (1 call): {OOPS} {FIRST}2"),
     case("all stale", run(call("accepted", "1 2"), verdicts=see(stale="1 2")), "❌ failed 100.0 purged | 1 2 |  | 1 2",
-         "2 URLs purged on 1 host, in 1 call; 2 STILL STALE",
+         "2 URLs on a.example purged in 0.0 s; 2 STILL STALE",
          f"error: 2 URLs of a.example {STALE} {FIRST}1"),
     case("all stale but a directory",
          run(call("accepted", "1 2"), call("accepted", "d/", "dirs"), verdicts=see(stale="1 2")),
          "❌ partial 100.0 purged purged | 1 2 d/ |  | 1 2",
-         "2 URLs and 1 directory purged on 1 host, in 2 calls; 2 STILL STALE",
+         "2 URLs and 1 directory on a.example purged in 0.0 s; 2 STILL STALE",
          f"error: 2 URLs of a.example {STALE} {FIRST}1"),
     case("stale, which is fine: one annotation a host",
          run(call("accepted", "1 2 3"), call("accepted", "4", host="b.example"), stale_is_fine=True,
              verdicts=(*see(stale="1 3", fresh="2"), seen("4", "stale", host="b.example"))),
          "⚠ purged 100.0 purged purged | 1 2 3 http://b.example/4 |  | 1 3 http://b.example/4",
-         "4 URLs purged on 2 hosts, in 2 calls; 1 seen fresh, 3 STILL STALE",
+         "4 URLs on 2 hosts purged in 0.0 s; 1 seen fresh, 3 STILL STALE",
          f"warning: 2 URLs of a.example {STALE} {FIRST}1",
          f"warning: 1 URL of b.example {STALE} First of them: http://b.example/4"),
     case("stale, as an old origin serves it",
          run(call("accepted", "1 2"), verdicts=(seen("1", "stale"), seen("2", "stale", blame="origin"))),
-         "❌ failed 100.0 purged | 1 2 |  | 1 2", "2 URLs purged on 1 host, in 1 call; 2 STILL STALE",
+         "❌ failed 100.0 purged | 1 2 |  | 1 2", "2 URLs on a.example purged in 0.0 s; 2 STILL STALE",
          f"error: 2 URLs of a.example {STALE} {ADVICE} {FIRST}1"),
     case("never looked at", run(call("accepted"), verdicts=(seen("1", "stale", is_seen=False),)),
-         "❌ failed 100.0 purged | 1 |  | 1", "1 URL purged on 1 host, in 1 call; 1 NOT SEEN",
+         "❌ failed 100.0 purged | 1 |  | 1", "1 URL on a.example purged in 0.0 s; 1 NOT SEEN",
          f"error: 1 URL of a.example purged, but not verified to be fresh. {FIRST}1"),
     case("no answer", run(call("accepted"), verdicts=(seen("1", "stale", looks=3, is_seen=False),)),
-         "❌ failed 100.0 purged | 1 |  | 1", "1 URL purged on 1 host, in 1 call; 1 NOT SEEN",
+         "❌ failed 100.0 purged | 1 |  | 1", "1 URL on a.example purged in 0.0 s; 1 NOT SEEN",
          f"error: 1 URL of a.example purged, but not seen to be fresh; can the runner reach the host? {FIRST}1"),
     case("one failed, the rest stale, which is fine",
          run(call("accepted", "1 2"), call("failed", "d/", "dirs"), verdicts=see(stale="1 2"), stale_is_fine=True),
-         "❌ partial 66.6 purged failed | 1 2 | d/ | 1 2", "1 of 3 entries NOT purged and maybe stale; 2 STILL STALE",
+         "❌ partial 66.6 purged failed | 1 2 | d/ | 1 2",
+         "1 of 3 entries on a.example NOT purged and maybe stale; 2 STILL STALE",
          f"error: 1 directory of a.example not purged (1 call): {OOPS} {FIRST}d/",
          f"warning: 2 URLs of a.example {STALE} {FIRST}1"),
     case("stale is fine, not confirmed is not",
          run(call("pending"), call("accepted", "d/", "dirs"), verdicts=see(stale="1"), stale_is_fine=True),
          "❌ partial 50.0 pending purged | d/ | 1",
-         "1 of 2 entries NOT confirmed as purged and maybe stale; 1 STILL STALE",
+         "1 of 2 entries on a.example NOT confirmed as purged and maybe stale; 1 STILL STALE",
          f"error: 1 URL of a.example not confirmed (1 call): {TIME_OVER} {FIRST}1"),
     case("under way, one of two seen fresh",
          by_sight(run(call("pending", "1 2"), verdicts=see(fresh="1", stale="2"), waited=True)),
          "❌ partial 50.0 pending | 1 | 2",
-         "1 of 2 URLs NOT confirmed as purged and maybe stale; 1 seen fresh, 1 STILL STALE",
+         "1 of 2 URLs on a.example NOT confirmed as purged and maybe stale; 1 seen fresh, 1 STILL STALE",
          f"error: 1 URL of a.example not confirmed (1 call): {TIME_OVER} {FIRST}2"),
     case("under way, all seen fresh",
          by_sight(run(call("pending", "1 2"), verdicts=see(fresh="1 2"), waited=True)),
-         "⚠ purged 100.0 purged | 1 2", "2 URLs purged on 1 host, in 1 call; 2 seen fresh",
+         "⚠ purged 100.0 purged | 1 2", "2 URLs on a.example purged in 0.0 s, all seen fresh",
          f"warning: 2 URLs of a.example not reported done (1 call): {BY_SIGHT} {FIRST}1"),
     case("a page that was seen fresh says nothing of the directory at its address",
          run(call("pending", "d/", "dirs"), folded={"d/": "d/", "d/x": "d/"},
              verdicts=see(fresh="d/", unverified="d/x d/")),
          "❌ failed 0.0 pending |  | d/ d/x",
-         "1 of 1 directory NOT confirmed as purged and maybe stale; 1 seen fresh, 2 not verified",
+         "1 of 1 directory on a.example NOT confirmed as purged and maybe stale; 1 seen fresh, 2 not verified",
          f"error: 1 directory of a.example not confirmed (1 call): {TIME_OVER} {FIRST}d/"),
     case("none could be compared",
          run(call("accepted", "d/", "dirs"), call("accepted", "1"), call("accepted", "2"),
              verdicts=(seen("1", "unverified", "a"), seen("2", "unverified", "b"), seen("d/", "unverified", "b"))),
          "⚠ purged 100.0 purged purged purged | 1 2 d/",
-         "2 URLs and 1 directory purged on 1 host, in 3 calls; 3 not verified",
+         "2 URLs and 1 directory on a.example purged in 0.0 s; 3 not verified",
          f"notice: 3 URLs {NOT_VERIFIED} (2: b; 1: a). {FIRST}1"),
     case("what providers may cut, and nobody can compare",
          run(call("accepted", "?a=1&b=2 a,b a"), verdicts=see(unverified="?a=1&b=2", fresh="a,b")),
-         "✅ purged 100.0 purged | ?a=1&b=2 a,b a", "3 URLs purged on 1 host, in 1 call; 1 seen fresh, 1 not verified",
+         "✅ purged 100.0 purged | ?a=1&b=2 a,b a", "3 URLs on a.example purged in 0.0 s; 1 seen fresh, 1 not verified",
          f"warning: 1 URL {HALF} {FIRST}?a=1&b=2",
          f"notice: 1 URL {NOT_VERIFIED} (1: a link). {FIRST}?a=1&b=2"),
     case("refused",
@@ -190,7 +196,7 @@ TOLD = [
     case("refused, with nothing to purge", refused(run(), ZtpurgeError("no")), "❌ failed 100.0", "Nothing was purged",
          "error: no"),
     case("broken off", run(call("accepted"), has_bug=True), "❌ partial 100.0 purged | 1",
-         "1 URL purged on 1 host, in 1 call", "error: ztpurge has a bug; the log has the traceback"),
+         "1 URL on a.example purged in 0.0 s", "error: ztpurge has a bug; the log has the traceback"),
     case("status of nothing", status(), "✅ done 100.0", "No reqIds to ask after"),
     case("status: done, whatever is listed",
          status(call("done"), call("done", "d/", "dirs"), call("done", "3", "prefetch"), call("done", "")),
@@ -214,10 +220,10 @@ TOLD = [
          f"error: 1 URL of a.example not known to be done (1 call): the API answered 400: invalid token. {FIRST}1"),
     case("prefetch without an answer",
          run(call("accepted"), prefetched=(call("failed", error=NO_ANSWER, kind="prefetch"),)),
-         "✅ purged 100.0 purged | 1", "1 URL purged on 1 host, in 1 call",
+         "✅ purged 100.0 purged | 1", "1 URL on a.example purged in 0.0 s",
          f"warning: 1 URL of a.example not prefetched (1 call): no answer within 100 s. Wait. {FIRST}1"),
     *(case(f"prefetch {state}", run(call("accepted"), prefetched=(call(state, "1 2", "prefetch", req_id="p"),) * 2),
-           "✅ purged 100.0 purged | 1", "1 URL purged on 1 host, in 1 call",
+           "✅ purged 100.0 purged | 1", "1 URL on a.example purged in 0.0 s",
            f"warning: 4 URLs of a.example not {what} (2 calls): {why} {FIRST}1")
       for state, what, why in PREFETCH_ENDS),
     case("status: one of two lists cut", status(call("done", "1 2", is_cut=True), call("done", "3")),
@@ -268,14 +274,20 @@ def test_a_run_is_told_everywhere_in_the_same_sense(report: Report, in_short: st
 def test_the_log_lists_what_may_be_stale_with_what_was_seen() -> None:
     verdicts = see(stale="1 2", unverified="3", reason="why")
     found = told(run(call("failed", "%E6%98%A5"), call("pending", "1"), call("accepted", "2 3"), verdicts=verdicts))
-    groups = re.findall(r"::group::(.*)\n((?:  .*\n)*)::endgroup::", "\n".join(found["log"]))
-    assert groups == [
-        ("Not purged or not confirmed, maybe stale", f"  {A}%E6%98%A5  \u6625\n  {A}1  (why)\n"),
-        ("Purged, but not fresh", f"  {A}2  (why)\n"),
-        ("Purged, but not verified", f"  {A}3  (why)\n"),
-    ]
+    assert [line for line in found["log"] if not line.startswith(("::error", "::notice"))][:-1] == [
+        "Not purged or not confirmed, maybe stale", f"  {A}%E6%98%A5  \u6625", f"  {A}1  (why)",
+        "Purged, but not fresh", f"  {A}2  (why)",
+        "::group::Purged, but not verified", f"  {A}3  (why)", "::endgroup::",
+    ]  # fmt: skip
     assert found["error"][0].endswith(f"{FIRST}%E6%98%A5  \u6625")
-    assert "::group::Not purged, maybe stale" in told(run(call("failed")))["log"]
+
+
+@pytest.mark.parametrize("number", [1, 20, 21])
+def test_what_may_be_stale_is_in_sight_unless_it_is_much(number: int) -> None:
+    listed = [f"  {A}{at}" for at in range(number)]
+    title, *lines = told(run(call("failed", " ".join(map(str, range(number))))))["log"][:-2]
+    assert title == f"{'::group::' if number > 20 else ''}Not purged, maybe stale"
+    assert lines == [*listed, *(["::endgroup::"] if number > 20 else [])]
 
 
 def test_a_log_lists_so_many_urls_that_a_browser_still_shows_it() -> None:
@@ -317,7 +329,8 @@ def test_a_run_that_was_not_understood_names_every_problem_and_promises_nothing(
     environ = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
     why = InvalidInputs(problems) if number > 1 else problems[0]
     assert announce_refusal(why, Runner(environ, out)) == 2
-    messages = out.getvalue().splitlines()
+    *messages, last = out.getvalue().splitlines()
+    assert last == "Nothing was purged"
     assert len(messages) == min(number, 10)
     shown = "; ".join(messages).replace("::error title=ztpurge::", "")
     assert shown == "; ".join(f"input-{index}: wrong {index}" for index in range(number))
@@ -333,7 +346,7 @@ def test_what_is_wrong_in_a_file_is_shown_beside_its_line() -> None:
     problem = ZtpurgeError("it is wrong", remedy="Write it right")
     places: list[str | Position] = ["root", *(Position("c.yml", line, 3) for line in range(1, 12))]
     announce_refusal(InvalidInputs(tuple(problem.at(place) for place in places)), Runner({}, out))
-    first, second, *_, last = out.getvalue().splitlines()
+    first, second, *_, last, _ = out.getvalue().splitlines()
     told = "it is wrong. Write it right"
     assert first == f"::error title=ztpurge::root: {told}"
     assert second == f"::error file=c.yml,line=1,col=3,title=ztpurge::c.yml:1:3: {told}"
@@ -346,20 +359,69 @@ def test_a_plan_names_what_is_skipped_and_warns_of_what_is_no_file(unseen: int) 
     below = "it may be stale: 0 (a link). Purge" if unseen == 1 else "them may be stale: 0 (a link), 1 (a link), "
     out = io.StringIO()
     skipped = (Skip("x", "y"), *(Skip(str(number), "a link", is_unseen=True) for number in range(unseen)))
-    announce_plan(Report(mapped=Mapped(skipped=skipped)), (), Runner({}, out))
+    announce_plan(Report(mapped=Mapped(skipped=skipped)), (), Runner({}, out), seconds=0.123)
     lines = out.getvalue().splitlines()
-    assert lines[0] == f"0 changed files, {unseen + 1} skipped; nothing to purge in 0 calls"
+    assert lines[0] == f"What changed: 0 changed files, {unseen + 1} skipped; nothing to purge in 0 calls (0.12 s)"
     assert "  x  (y)" in lines
     warnings = [line for line in lines if line.startswith("::warning")]
     assert [f"what is served below {below}" in line for line in warnings] == ([True] if unseen else [])
     assert (" and 2 more. Purge it" in lines[-1]) == (unseen == 12)
 
 
+@pytest.mark.parametrize(
+    ("number", "more"), [(1, []), (1000, []), (1003, ["  and 3 more; `report-file` has them all"])]
+)
+def test_a_plan_names_what_changed_up_to_a_number(number: int, more: list[str]) -> None:
+    out = io.StringIO()
+    announce_plan(run(), changes_of(map(str, range(number))), Runner({}, out), seconds=1)
+    title, *listed = out.getvalue().splitlines()
+    files = f"{number:,} changed file{'s' if number > 1 else ''}"
+    assert title == f"::group::What changed: {files}; nothing to purge in 0 calls (1.00 s)"
+    assert listed == [*(f"  {name}" for name in range(min(number, 1000))), *more, "::endgroup::"]
+
+
+GREEN, RED = run(call("accepted"), verdicts=see(fresh="1")), run(call("failed"))
+BORNE = run(call("accepted"), verdicts=see(stale="1"), stale_is_fine=True)
+BY_EYE = by_sight(run(call("pending"), verdicts=see(fresh="1"), waited=True))
+
+
+@cases("report inputs is_written", {
+    **{f"{when}, {what}": (report, {"summary": when}, is_written) for when, what, report, is_written in (
+        ("always", "purged", GREEN, True), ("always", "failed", RED, True), ("never", "failed", RED, False),
+        ("on-failure", "purged", GREEN, False), ("on-failure", "nothing to purge", run(), False),
+        ("on-failure", "failed", RED, True), ("on-failure", "stale, which is fine", BORNE, True),
+        ("on-failure", "not reported done, but seen fresh", BY_EYE, False),
+        ("on-failure", "refused", refused(run(), ZtpurgeError("no")), True),
+        ("on-failure", "only asked", status(call("pending", error=None)), False),
+        ("on-failure", "a dry run", run(call("planned")), False),
+    )},
+    "on-failure, failed, which is borne": (RED, {"summary": "on-failure", "fail_on_error": "false"}, True),
+})  # fmt: skip
+def test_the_summary_is_written_when_it_is_wanted(report: Report, inputs: dict[str, str], is_written: bool) -> None:
+    assert bool(told(report, **inputs)["summary"]) == is_written
+
+
+PAGE = {"GITHUB_SERVER_URL": "https://git.example", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
+
+
+@pytest.mark.parametrize("summary", ["always", "never"])
+def test_the_last_line_says_all_and_where_the_summary_is(tmp_path: Path, summary: str) -> None:
+    given = parse({"INPUT_TOKEN": "x", "INPUT_URLS": "[]", "INPUT_SUMMARY": summary})
+    where = "; summary: https://git.example/o/r/actions/runs/7" if summary == "always" else ""
+    for environ, found in ((PAGE | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}, where), (PAGE, "")):
+        out = io.StringIO()
+        announce(replace(RED, seconds=1.26), given, Runner(environ, out))
+        assert out.getvalue().endswith(f"\n1 of 1 URL NOT purged and maybe stale (1.3 s){found}\n")
+        out = io.StringIO()
+        announce_refusal(ZtpurgeError("no"), Runner(environ, out), has_summary=summary == "always")
+        assert out.getvalue() == f"::error title=ztpurge::no\nNothing was purged{found}\n"
+
+
 STATES: tuple[Freshness, ...] = ("fresh", "stale", "unverified")
 COMMANDS = ["##[error]x", "::error::x", "\n", "\r", "\r\n", "::stop-commands::x", "%0A::set-output::", " ", "\u2028"]
 HOSTILE = st.text(min_size=1) | st.lists(st.sampled_from([*COMMANDS, "\x1b[31m"]), min_size=1, max_size=4).map("".join)
 HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]")
-OURS = re.compile(r"::(group|(error|warning|notice) title=ztpurge)::.|::endgroup::$")
+OURS = re.compile(r"::(group|(error|warning|notice) (file=[^,:]+,)?title=ztpurge)::.|::endgroup::$")
 
 
 @given(reason=HOSTILE, said=HOSTILE, error=HOSTILE, entry=HOSTILE)
@@ -368,8 +430,9 @@ def test_no_text_from_outside_speaks_to_the_runner(reason: str, said: str, error
     failed = replace(call("failed", error=server), entries=(entry,))
     verdicts = tuple(Verdict(A + state, state, reason, (("Via", said),)) for state in STATES)
     prefetched = (replace(failed, kind="prefetch", state="pending"),)
-    purge = run(failed, call("accepted", " ".join(STATES)), verdicts=verdicts, prefetched=prefetched)
-    for report, errors in ((purge, 2), (status(replace(failed, req_id="i")), 1)):
+    mapped = Mapped((Target(entry, said, "a"),))
+    purge = run(failed, call("accepted", " ".join(STATES)), verdicts=verdicts, prefetched=prefetched, mapped=mapped)
+    for report, errors in ((purge, 3), (status(replace(failed, req_id="i")), 1)):
         lines = told(report)["log"]
         assert not [line for line in lines if line.lstrip().startswith("::") and not OURS.match(line)]
         assert not [line for line in lines if "##[" in line or HIDDEN.search(line)]

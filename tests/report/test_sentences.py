@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.report.reports import ERROR, NO_ANSWER, A, call, see, seen
+from ztpurge.calls.transport import Exchange
 from ztpurge.cdn.fold import Fold
 from ztpurge.cdn.plan import Batch, Folded, Plan
 from ztpurge.errors import ApiError, Failure
@@ -12,6 +13,8 @@ from ztpurge.report.sentences import (
     advice,
     away_line,
     count,
+    entry_counts,
+    exchange_line,
     fold_line,
     folds_line,
     lost_runs,
@@ -52,13 +55,23 @@ SAID = {
     "0 changed files; nothing to purge in 0 calls": plan_line(Mapped(), Plan(), 0),
     "The API is away (x); all calls wait until it is back": away_line(ApiError(Failure.AWAY, "x")),
     "The API is back": away_line(None),
+    'POST http://a/b {"a": 1} -> 200 in 0.12 s  age: 7, via: x  {}': exchange_line(
+        Exchange("POST", "http://a/b", '{"a": 1}', 200, (("age", "7"), ("via", "x")), "{}", "", 0.123)),
+    "GET http://a/b -> no answer in 100.00 s  oops": exchange_line(
+        Exchange("GET", "http://a/b", "", None, (), "", "oops", 100.0)),
+    f"PUT a {'x' * 1000}... (9999 characters) -> 500 in 0.00 s  {'y' * 1000}... (9999 characters)  oops": exchange_line(
+        Exchange("PUT", "a", "x" * 9999, 500, (), "y" * 9999, "oops", 0.0)),
+    "1 NOT ACCEPTED, 2 NOT CONFIRMED, 1 NOT ACCEPTED BY ALL PROVIDERS, 1 STILL UNDER WAY, 3 accepted, 1 done":
+        entry_counts([call("done"), call("accepted", "1 2"), call("accepted"), call("pending"), call("partial"),
+                      call("failed", "1 2", error=NO_ANSWER), call("failed")]),
+    "1,000 accepted": entry_counts([call("accepted", "x " * 1000)]),
     "manifest: 1,234 files in dist, 1 not as last purged": manifest_line("dist", files=1234, changed=1, gone=0),
     "manifest: 1 file in the workspace, 0 not as last purged, 2 files gone":
         manifest_line("the workspace", files=1, changed=0, gone=2),
     "2 directories purged in the place of 12 entries, to keep within max-requests; 3 unchanged files purged along":
-        folds_line(Plan(folds=(Fold("a", 10, 3), Fold("b", 2, 0)))),
+        folds_line([Fold("a", 10, 3), Fold("b", 2, 0)]),
     "1 directory purged in the place of 1 entry, to keep within max-requests; no unchanged file purged along; of "
-    "1 directory it is not known what else is below": folds_line(Plan(folds=(Fold("a", 1, None),))),
+    "1 directory it is not known what else is below": folds_line([Fold("a", 1, None)]),
     "http://a.example/x/  (10 entries, 1 unchanged file along)": fold_line(Fold("http://a.example/x/", 10, 1)),
     "http://a.example/%25/  %/  (1 entry, no other file)": fold_line(Fold("http://a.example/%25/", 1, 0)),
     "http://a.example/  (1 entry, what else it holds is not known)": fold_line(Fold("http://a.example/", 1, None)),

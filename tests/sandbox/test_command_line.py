@@ -137,5 +137,5 @@ def test_the_demo_ends_with_a_fresh_edge() -> None:
         [sys.executable, "-W", "error", "-m", "sandbox.demo"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "19 URLs are stale" in done.stdout
-    assert done.stdout.endswith("\nAll 19 stale URLs are fresh, in 2 purges.\n")
+    assert "11 stale, 1 fresh\n" in done.stdout
+    assert done.stdout.endswith("0 stale, 12 fresh\n\n11 URLs were stale, 11 were purged, and all are fresh.\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = [*sorted(TOP.glob("*.md")), *sorted((TOP / "docs").glob("*.md")), *sorted((TOP / "sandbox").glob("*.md"))]
+PAGES = [page for folder in (".", "docs", "examples", "sandbox") for page in sorted((TOP / folder).glob("*.md"))]
 LINKS = [
     pytest.param(page, target, id=f"{page.relative_to(TOP)}: {target}")
     for page in PAGES
@@ -43,5 +43,6 @@ def test_each_path_that_contributors_are_sent_to_is_there() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_file_of_ours_that_a_page_names_is_there(page: Path) -> None:
-    named = re.findall(r"`((?:benchmarks|docs|image|tests|ztpurge)/[\w./-]+)`", page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:benchmarks|docs|examples|image|tests|ztpurge)/[\w./-]+)`", text)
     assert [name for name in named if not (TOP / name).exists()] == []

@@ -109,8 +109,8 @@ class TestBug:
         [
             pytest.param(None, None, id="before it knows what to purge"),
             pytest.param("[", "failed-urls", id="while it purges"),
-            pytest.param("Waiting for", "failed-urls", id="before it waits"),
-            pytest.param("Verifying", "stale-urls", id="before it verifies"),
+            pytest.param("::group::Wait", "failed-urls", id="before it waits"),
+            pytest.param("::group::Verify", "stale-urls", id="before it verifies"),
         ],
     )
     def test_what_is_not_known_to_be_fresh_is_named(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -157,14 +158,14 @@ def test_the_report_file_holds_everything_and_skipped_files_are_named_with_their
         "path": "public/index.html",
         "by": "the inputs",
     }
-    assert report["folded"] == [{"url": f"{BASE}img/a.png", "directory": f"{BASE}img/"}]
+    assert report["folded"] == [{"url": f"{BASE}img/a.png", "directory": f"{BASE}img/", "kind": "urls"}]
     assert [call["purge"] for call in report["requests"]] == [under(BASE, "index.html", ""), [f"{BASE}img/"]]
-    assert report["skipped"] == [
-        {"path": "public/c.map", "reason": "matched by exclude"}, {"path": "src/b.ts", "reason": "outside root public"}
+    assert [(skip["path"], skip["reason"]) for skip in report["skipped"]] == [
+        ("public/c.map", "matched by exclude"), ("src/b.ts", "outside root public")
     ]  # fmt: skip
     for skip in report["skipped"]:
         assert f"{skip['path']}  ({skip['reason']})" in step.log
-        assert f"{skip['path']}  ({skip['reason']})" in step.summary
+        assert f"Skipped: <code>{skip['reason']}</code> (1)</summary>\n\n<pre>{skip['path']}</pre>" in step.summary
 
 
 def test_names_of_files_may_hold_any_byte(run: Run, process: Run, cdn: Sandbox, workspace: Path) -> None:
@@ -326,6 +327,57 @@ def test_hostile_names_neither_command_the_runner_nor_render(process: Run, works
     assert not {"\r", "\x1b", "\u202e"} & {*step.log, *step.summary}
     assert "<script" not in step.summary
     assert "<img" not in step.summary
+
+
+TIME = re.compile(r"\d+\.\d+ s")
+
+
+def test_a_log_is_folded_stage_by_stage_with_what_came_of_each_below(run: Run, workspace: Path) -> None:
+    page = {"GITHUB_SERVER_URL": "https://git.example", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "7"}
+    step = run(files="a.css\nb.css", wait="true", prefetch="true", environ=page)
+    in_sight, groups, title = [], [], ""
+    for line in step.log.splitlines():
+        if line.startswith("::group::"):
+            assert not title
+            title = line.removeprefix("::group::")
+            groups.append(TIME.sub("T", title))
+        elif line == "::endgroup::":
+            title = ""
+        elif not title and "add-mask" not in line:
+            in_sight.append(TIME.sub("T", line))
+    assert groups == [
+        "What changed: 2 changed files; 2 URLs to purge in 1 call (T)",
+        "Purge 2 URLs in 1 call",
+        "Wait for 1 reqId, 300 s at most",
+        "Prefetch 2 URLs in 1 call",
+        "Wait for 1 reqId, 300 s at most",
+    ]
+    assert in_sight[1:] == [
+        "Purge: 2 accepted (T)",
+        "Wait: 2 done (T)",
+        "Prefetch: 2 accepted (T)",
+        "Wait: 2 done (T)",
+        "2 URLs purged and reported done on 1 host, in 1 call (T); summary: https://git.example/o/r/actions/runs/7",
+    ]
+
+
+def test_what_is_wrong_is_in_sight_and_stands_at_the_file(run: Run, cdn: Sandbox) -> None:
+    cdn.add_faults(Fault("status", status=500, match="/12.css"))
+    step = run(files="\n".join(f"{number}.css" for number in range(20)), retries="0", concurrency="1")
+    unfolded = re.sub(r"::group::(.*\n)*?::endgroup::\n", "", step.log)
+    assert "[2/2] static.example.com  10 urls  NOT PURGED  " in unfolded
+    assert "[1/2]" not in unfolded
+    assert re.search(r"^Purge: 10 NOT ACCEPTED, 10 accepted \(", unfolded, re.MULTILINE)
+    assert "::error file=10.css,title=ztpurge::Not purged: https://static.example.com/10.css  (a provider" in unfolded
+    assert "::error title=ztpurge::and 2 more changed files with such URLs; " in unfolded
+    assert step.log.count("::error ") == 10
+
+
+@pytest.mark.parametrize("summary", ["never", "on-failure"])
+def test_a_run_that_is_refused_has_a_summary_unless_none_is_wanted(run: Run, summary: str) -> None:
+    for inputs in ({"base_url": "x"}, {"files": "a\nb", "max_urls": "1"}):
+        step = run(summary=summary, **inputs)
+        assert (step.exit_code, bool(step.summary)) == (2, summary == "on-failure")
 
 
 def test_debug_logging_names_each_url(run: Run) -> None:

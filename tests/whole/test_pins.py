@@ -10,8 +10,8 @@ import pytest
 from ztpurge import __version__
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
-WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
+PAGES = [*sorted(TOP.glob("README*.md")), *sorted((TOP / "docs").glob("*.md"))]
+WORKFLOWS = sorted([*(TOP / ".github/workflows").glob("*.yml"), *(TOP / "examples").glob("*.yml")])
 # the first major version whose action.yml says `using: node24`, read in each repository; runners have no Node 20 now
 FIRST_ON_NODE_24 = {
     "actions/attest": 3, "actions/cache": 5, "actions/checkout": 5, "actions/setup-python": 6,
@@ -47,7 +47,9 @@ def test_one_action_has_one_commit_everywhere_and_ours_the_version_that_this_is(
     assert pins.keys() > {"actions/checkout", "docker/build-push-action"}
     assert {name: found for name, found in pins.items() if len(found) > 1} == {}
     # a page cannot name the commit that it is part of: its place is held by what can never be one
-    assert pins[OURS] == {f"{'0' * 40} # v{__version__}"}
+    ours = f"{'0' * 40} # v{__version__}"
+    assert pins[OURS] == {ours}
+    assert f" checkout --quiet {ours}\n" in read("examples/gitlab.yml")
 
 
 def test_what_a_release_is_built_with_is_named_by_digest() -> None:

@@ -29,7 +29,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ztpurge.calls.redaction import Secrets
 
@@ -37,6 +37,8 @@ _MOST_CONNECTIONS = 64
 _CONNECT_TIMEOUT = 10.0  # seconds
 _CHUNK = 64 * 1024  # bytes
 _MOST_INTERIM = 100  # answers
+_LONGEST_TOLD = 16 * 1024  # bytes of a body; to look through more of them for secrets takes its time
+_TOLD_HEADERS = ("location", "retry-after", "x-ratelimit-remaining", "age", "x-cache", "via", "etag", "last-modified")
 _STATUS_LINE = re.compile(r"HTTP/1\.[0-9]\s+(?P<words>\S.*)")
 _NO_HTTP_STATUS = "not an HTTP status: "
 # while a request is sent, the URL to ask for letter by letter: the libraries would spell it anew, and know no other way
@@ -45,12 +47,13 @@ _AS_SPELLED = contextvars.ContextVar("_AS_SPELLED", default="")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a server."""
+    """What is asked of a server; `is_private`: what is sent and answered is shown to nobody, as with a login."""
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)  # a token is among them
     data: str | None = field(default=None, repr=False)
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,23 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and what came of it, without secrets: bodies, some of the headers, seconds.
+
+    `status` is None if no answer came; `error`: why that was so, or why the answer is not whole.
+    """
+
+    method: str
+    url: str
+    sent: str
+    status: int | None
+    headers: tuple[tuple[str, str], ...]
+    said: str
+    error: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """An HTTP answer as it was sent, whose body is still to be read: compressed if it was."""
 
@@ -76,10 +96,16 @@ class Incoming:
 
 
 class Session(requests.Session):
-    """A session for many threads whose read time-out bounds an answer from its first byte to its last."""
+    """A session for many threads whose read time-out bounds an answer from its first byte to its last.
 
-    def __init__(self, url: str, environ: Mapping[str, str]) -> None:
+    `on_exchange` hears of each request once it has ended, whichever way.
+    """
+
+    def __init__(
+        self, url: str, environ: Mapping[str, str], *, on_exchange: Callable[[Exchange], None] | None = None
+    ) -> None:
         super().__init__()
+        self._on_exchange = on_exchange
         self.headers.update(
             {"User-Agent": f"ztpurge/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
         )
@@ -99,7 +125,11 @@ class Session(requests.Session):
         All but the body, which may be data, comes without secrets. Raises ApiError: AWAY or NO_NAME if it was not sent;
         TIMEOUT, UNREACHABLE, or UNREADABLE for a longer answer.
         """
-        with _typed_errors(timeout, secrets), self._send(request, timeout) as response:
+        with (
+            self._telling(request, secrets) as answers,
+            _typed_errors(timeout, secrets),
+            self._send(request, timeout) as response,
+        ):
             headers = {name.lower(): secrets.redact(value) for name, value in response.headers.items()}
             _, _, odd_status = (response.reason or "").partition(_NO_HTTP_STATUS)
             body = bytearray()
@@ -107,7 +137,9 @@ class Session(requests.Session):
                 body += chunk
                 if len(body) > most:
                     raise ApiError(Failure.UNREADABLE, f"the answer is longer than {most} bytes")
-            return Answer(response.status_code, headers, bytes(body), for_log(secrets.redact(odd_status), limit=80))
+            odd_status = for_log(secrets.redact(odd_status), limit=80)
+            answers.append(Answer(response.status_code, headers, bytes(body), odd_status))
+            return answers[0]
 
     @contextlib.contextmanager
     def receive(self, url: str, *, headers: Mapping[str, str], timeout: float, secrets: Secrets) -> Iterator[Incoming]:
@@ -118,13 +150,31 @@ class Session(requests.Session):
         """
         asking = contextvars.copy_context()
         asking.run(_AS_SPELLED.set, url)
+        request = Request("GET", url, headers)
         with (
+            self._telling(request, secrets) as answers,
             _typed_errors(timeout, secrets),
-            asking.run(self._send, Request("GET", url, headers), timeout) as response,
+            asking.run(self._send, request, timeout) as response,
         ):
             named = {name.lower(): value for name, value in response.headers.items()}
+            answers.append(Answer(response.status_code, named, b""))
             chunks = iter(lambda: response.raw.read1(_CHUNK, decode_content=False), b"")
             yield Incoming(response.status_code, named, chunks)
+
+    @contextlib.contextmanager
+    def _telling(self, request: Request, secrets: Secrets) -> Iterator[list[Answer]]:
+        """Tell of a request once the block has ended, and of the answer that was put into the list by then."""
+        answers: list[Answer] = []
+        error, began = "", time.monotonic()
+        try:
+            yield answers
+        except ApiError as raised:
+            error = raised.cause
+            raise
+        finally:
+            if self._on_exchange:
+                seconds = time.monotonic() - began
+                self._on_exchange(_make_exchange(request, answers, secrets, error=error, seconds=seconds))
 
     def _send(self, request: Request, timeout: float) -> requests.Response:
         return self.request(
@@ -139,6 +189,28 @@ class Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Take no answer for a redirect: though told not to follow, requests would read body and target, unbounded."""
+
+
+def _make_exchange(
+    request: Request, answers: list[Answer], secrets: Secrets, *, error: str, seconds: float
+) -> Exchange:
+    def show(body: bytes) -> str:
+        if request.is_private or len(body) > _LONGEST_TOLD:
+            return f"({len(body):,} bytes)"
+        return secrets.redact_body(body).decode("utf-8", "surrogateescape")
+
+    answer = answers[0] if answers else None
+    headers = answer.headers if answer else {}
+    return Exchange(
+        request.method,
+        secrets.redact(request.url),
+        sent=show((request.data or "").encode()),
+        status=answer.status if answer else None,
+        headers=tuple((name, secrets.redact(headers[name])) for name in _TOLD_HEADERS if name in headers),
+        said=show(answer.body) if answer else "",
+        error=error,
+        seconds=seconds,
+    )
 
 
 def _tls(environ: Mapping[str, str]) -> ssl.SSLContext:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.redaction import Secrets
-    from ztpurge.calls.transport import Answer
+    from ztpurge.calls.transport import Answer, Exchange
     from ztpurge.cdn.answers import TaskKind
     from ztpurge.cdn.plan import Batch
 
@@ -65,9 +65,12 @@ class Account:
 
 
 class Cdn:
-    """The API of one account; `on_token` hears of each token that a login brings, before it is used."""
+    """The API of one account.
 
-    def __init__(
+    `on_token` hears of each token that a login brings, before it is used, `on_exchange` of each request.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a door is opened with
         self,
         account: Account,
         *,
@@ -75,6 +78,7 @@ class Cdn:
         clock: Clock,
         secrets: Secrets,
         on_token: Callable[[str], None],
+        on_exchange: Callable[[Exchange], None] | None = None,
     ) -> None:
         self._account = account
         self._clock = clock
@@ -82,7 +86,7 @@ class Cdn:
         secrets.add(account.token)
         secrets.add_login(account.username, account.password)
         self._on_token = on_token
-        self._session = Session(account.api_url, environ)
+        self._session = Session(account.api_url, environ, on_exchange=on_exchange)
         self._tokens = Tokens(account.token, self._log_in if account.username else None)
 
     def purge(self, batch: Batch, timeout: float) -> Receipt:
@@ -184,7 +188,8 @@ class Cdn:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         headers |= {"X-Auth-Token": token} if token else {}
         data = None if body is None else json.dumps(body, separators=(",", ":"))
-        request = Request(method, self._account.api_url + path, headers, data)
+        # a login has a password where others have a token, and its answer has the token
+        request = Request(method, self._account.api_url + path, headers, data, is_private=not token)
         try:
             return self._session.exchange(request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
         except ApiError as error:

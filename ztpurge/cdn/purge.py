@@ -36,7 +36,7 @@ class Outcome:
     `planned`: nothing was sent. `failed`: not accepted, or the service reports a failure of it. `partial`: accepted,
     but not by all providers behind the service. `accepted`: by all of them. `pending`: accepted, and still under way
     when the time to wait was over; `late` has the providers that were not done, with their words, as far as the service
-    tells. `done`: the service reports that, or each of its URLs was seen fresh.
+    tells. `done`: the service reports that, `done_after` seconds of waiting, or each of its URLs was seen fresh.
     For a reqId of another step the service tells the entries, and may list less than was sent (`is_cut`).
     """
 
@@ -51,6 +51,7 @@ class Outcome:
     error: ApiError | None = None
     is_cut: bool = False
     late: tuple[str, ...] = ()
+    done_after: float | None = None
 
     @property
     def is_doubtful(self) -> bool:

@@ -188,7 +188,8 @@ class Waiting:
 def _tell(outcome: Outcome, progress: _Progress) -> Outcome:
     """Return an outcome with what became of its reqId, and what the service lists of it if nobody else knows."""
     late = progress.late if progress.state == "pending" else ()
-    outcome = replace(outcome, state=progress.state, error=progress.error, late=late)
+    done_after = progress.seconds if progress.state == "done" else None
+    outcome = replace(outcome, state=progress.state, error=progress.error, late=late, done_after=done_after)
     task = progress.task
     if outcome.entries:
         return outcome

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.redaction import Secrets
     from ztpurge.calls.scheduler import Scheduler
-    from ztpurge.calls.transport import Answer
+    from ztpurge.calls.transport import Answer, Exchange
     from ztpurge.changes.event import Run
     from ztpurge.changes.runs import Listed
     from ztpurge.changes.trees import Entry
@@ -64,9 +64,17 @@ _RELEASES = _Need("contents: read", "Name with `since` the tag to compare with")
 
 
 class GitHub:
-    """One repository, as GITHUB_API_URL shows it to a token."""
+    """One repository, as GITHUB_API_URL shows it to a token; `on_exchange` hears of each request."""
 
-    def __init__(self, environ: Mapping[str, str], token: str, scheduler: Scheduler, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        token: str,
+        scheduler: Scheduler,
+        secrets: Secrets,
+        *,
+        on_exchange: Callable[[Exchange], None] | None = None,
+    ) -> None:
         self._api = environ.get("GITHUB_API_URL", "").rstrip("/")
         self._repository = environ.get("GITHUB_REPOSITORY", "")
         self._token = token
@@ -74,7 +82,7 @@ class GitHub:
         self._scheduler = replace(scheduler, grace_at_stop=0.0)
         self._secrets = secrets
         secrets.add(token)
-        self._session = Session(self._api, environ)
+        self._session = Session(self._api, environ, on_exchange=on_exchange)
         # several commits are compared with one head, whose files are then looked up
         self._tree = functools.lru_cache(maxsize=4)(self._read_tree)
         self._is_tag: dict[str, bool] = {}

@@ -18,9 +18,10 @@ from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYT
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ztpurge.calls.redaction import Secrets
+    from ztpurge.calls.transport import Exchange
     from ztpurge.changes.contents import Content
 
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
@@ -54,11 +55,14 @@ class Look:
 
 
 class Edges:
-    """The edges, each host's with its own few connections."""
+    """The edges, each host's with its own few connections; `on_exchange` hears of each request."""
 
-    def __init__(self, environ: Mapping[str, str], secrets: Secrets) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], secrets: Secrets, *, on_exchange: Callable[[Exchange], None] | None = None
+    ) -> None:
         self._environ = environ
         self._secrets = secrets
+        self._on_exchange = on_exchange
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
 
@@ -97,7 +101,7 @@ class Edges:
         origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
         with self._lock:
             if origin not in self._sessions:
-                self._sessions[origin] = Session(origin, self._environ)
+                self._sessions[origin] = Session(origin, self._environ, on_exchange=self._on_exchange)
             return self._sessions[origin]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.changes.contents import MOST_BYTES, Content, Unknown, parse_pointer
@@ -30,6 +30,7 @@ class Verdict:
     `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all. `served`: what stands for
     the site's state, if anything does. `blame`: where it is stale, the origin, whose old file this edge fetched after
     the purge, the edge, which kept a copy from before it, or the address, at which there is none of the files.
+    `seconds`: how long after the purge began it was seen so, None if nobody looked.
     """
 
     url: str
@@ -40,6 +41,7 @@ class Verdict:
     is_seen: bool = True
     served: Served = ""
     blame: Blame = ""
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def is_settled(self) -> bool:

@@ -200,7 +200,8 @@ class Verification:
             seen, since_purge = self._fetch(at, what)
             if not seen.location:
                 verdict = judge(url, what, seen, since_purge)
-                return replace(verdict, reason=": ".join(filter(None, (*hops, verdict.reason))))
+                reason = ": ".join(filter(None, (*hops, verdict.reason)))
+                return replace(verdict, reason=reason, seconds=since_purge[1])
             asked, at = at, _target(at, seen.location)
             where = f"{seen.status} to {self._door.shown(at, limit=300)}"
             is_purged = at in self._expected

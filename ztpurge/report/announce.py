@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ztpurge.errors import BUG, InvalidInputs, ZtpurgeError
+from ztpurge.errors import BUG, InvalidInputs, Position, ZtpurgeError
 from ztpurge.report import sentences
+from ztpurge.report.document import describe, describe_refusal, render_json
 from ztpurge.report.explain import explain_entries, explain_files, explain_idle
-from ztpurge.report.markdown import render_refusal, render_summary
-from ztpurge.report.outputs import exit_code, fit, outputs, render_json
+from ztpurge.report.files import find_troubles
+from ztpurge.report.markdown import render_summary
+from ztpurge.report.outputs import exit_code, fit, outputs
 from ztpurge.report.values import Report
+from ztpurge.runner import MAX_ANNOTATIONS
 from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_log
 
@@ -24,22 +27,29 @@ if TYPE_CHECKING:
     from ztpurge.changes.paths import Change
     from ztpurge.edge.judge import Verdict
     from ztpurge.inputs import Inputs
+    from ztpurge.report.files import Trouble
     from ztpurge.runner import Level, Runner
 
-MAX_ANNOTATIONS = 10  # of a level and step; the runner drops the rest
 _MOST_LISTED = 20_000  # lines: a browser still shows that log
+_MOST_CHANGES_LISTED = 1_000  # who looks for one of more files looks elsewhere
+_MOST_IN_SIGHT = 20
 _DOUBTFUL = "may have been purged, but that was not confirmed"
 _PREFETCH_WAYS = {"failed": "not prefetched", "partial": "not prefetched", "pending": "not confirmed as prefetched"}
 
 
-def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner) -> None:
-    """Say what is about to be done, name what is skipped, and warn of what changed and is no file."""
+def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner, *, seconds: float) -> None:
+    """Say what is about to be done, name what changed and what is skipped, and warn of what changed and is no file.
+
+    `seconds`: what it took to find that out.
+    """
     mapped = report.mapped
-    runner.say(sentences.plan_line(mapped, report.plan, len(changes)))
-    if mapped.skipped:
-        with runner.group(f"Skipped: {sentences.skip_counts(mapped)}"):
-            for skip in mapped.skipped:
-                runner.say(f"  {skip.path}  ({skip.reason})")
+    plan = sentences.plan_line(mapped, report.plan, len(changes))
+    title = sentences.stage_line("What changed", plan, seconds)
+    _list(title, [change.path for change in changes], runner, most=_MOST_CHANGES_LISTED)
+    if not changes:
+        runner.say(title)
+    skipped = [f"{skip.path}  ({skip.reason})" for skip in mapped.skipped]
+    _list(f"Skipped: {sentences.skip_counts(mapped)}", skipped, runner)
     unseen = [f"{for_log(skip.path, limit=200)} ({skip.reason})" for skip in mapped.skipped if skip.is_unseen]
     if unseen:
         more = f" and {len(unseen) - MAX_ANNOTATIONS:,} more" if len(unseen) > MAX_ANNOTATIONS else ""
@@ -49,9 +59,13 @@ def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner) -
         runner.annotate("warning", "ztpurge", f"not purged, and {what}: {shown}{more}. {remedy}")
 
 
-def announce_folds(report: Report, runner: Runner) -> None:
-    """Say which directories are purged in the place of what is below them, and what that takes along."""
-    _list(sentences.folds_line(report.plan), list(map(sentences.fold_line, report.plan.folds)), runner)
+def announce_folds(report: Report, runner: Runner, *, seconds: float) -> None:
+    """Say which directories are purged in the place of what is below them, and what that takes along.
+
+    `seconds`: what it took to choose them.
+    """
+    title = sentences.stage_line("Plan", sentences.folds_line(report.plan.folds), seconds)
+    _list(title, list(map(sentences.fold_line, report.plan.folds)), runner)
     for directory in report.whole_sites:
         runner.say(f"That is the whole of {directory}")
 
@@ -61,21 +75,21 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     headline = report.headline
     if report.result == "nothing" and report.mapped.skipped:
         headline += f" ({sentences.skip_counts(report.mapped)})"
-    runner.say(headline)
+    document = describe(report)
     # first what later steps read: the lists of very many URLs take their time
     written = inputs.report_file
     try:
         if written:
-            runner.write_file(written, render_json(report))
+            runner.write_file(written, render_json(document))
     except ZtpurgeError as error:
         runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
         written = ""
     values, emptied = fit(outputs(report, report_file=written))
     runner.set_outputs(values)
     maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
-    _list(sentences.maybe_stale_title(report.outcomes), maybe_stale, runner)
+    _list(sentences.maybe_stale_title(report.outcomes), maybe_stale, runner, is_wrong=True)
     stale, unverified = report.seen("stale"), report.seen("unverified")
-    _list(sentences.stale_title(stale), list(map(sentences.verdict_line, stale)), runner)
+    _list(sentences.stale_title(stale), list(map(sentences.verdict_line, stale)), runner, is_wrong=True)
     _list("Purged, but not verified", list(map(sentences.verdict_line, unverified)), runner)
     for name, hashed in report.hashed.items():
         runner.say(f"{name}: {hashed.sentence}")
@@ -86,12 +100,20 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     if emptied:
         where = f"see {written}" if written else "set `report-file` to have them in a file"
         runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
-    runner.write_summary(render_summary(report))
+    _annotate_files(report, runner, fail_on_error=inputs.fail_on_error)
+    is_wanted = inputs.summary == "always" or (inputs.summary == "on-failure" and report.is_amiss)
+    is_written = is_wanted and runner.write_summary(render_summary(document))
+    if report.result != "purged":  # whose headline has the time
+        headline = f"{headline} ({sentences.duration(report.seconds)})"
+    runner.say(sentences.last_line(headline, summary=runner.run_page if is_written else ""))
     return exit_code(report, fail_on_error=inputs.fail_on_error)
 
 
-def announce_refusal(why: ZtpurgeError, runner: Runner) -> int:
-    """Say why nothing was called, before it was known what to call for; return the exit code."""
+def announce_refusal(why: ZtpurgeError, runner: Runner, *, has_summary: bool = True) -> int:
+    """Say why nothing was called, before it was known what to call for; return the exit code.
+
+    `has_summary`: the job summary says so, too.
+    """
     found = why.problems if isinstance(why, InvalidInputs) else (why,)
     problems = list(map(sentences.problem_message, found))
     if len(problems) > MAX_ANNOTATIONS:
@@ -99,7 +121,8 @@ def announce_refusal(why: ZtpurgeError, runner: Runner) -> int:
     for message, problem in zip(problems, found, strict=False):  # the last message may be about several
         runner.annotate("error", "ztpurge", message, at=problem.position)
     runner.set_outputs(outputs(Report()) | {"result": "failed", "success-rate": "0.0"})
-    runner.write_summary(render_refusal(problems))
+    is_written = has_summary and runner.write_summary(render_summary(describe_refusal(problems)))
+    runner.say(sentences.last_line("Nothing was purged", summary=runner.run_page if is_written else ""))
     return 2
 
 
@@ -156,6 +179,21 @@ def annotations_of(report: Report, *, fail_on_error: bool) -> Iterator[tuple[Lev
         yield "notice", not_whole
 
 
+def _annotate_files(report: Report, runner: Runner, *, fail_on_error: bool) -> None:
+    """Point at the changed files behind what went wrong, as many as the runner has room for; count the others."""
+    of_level: dict[Level, list[Trouble]] = {"error": [], "warning": []}
+    for trouble in find_troubles(report):
+        of_level["error" if fail_on_error and not trouble.is_borne else "warning"].append(trouble)
+    for level, found in of_level.items():
+        room = runner.room_for(level)
+        shown = found if len(found) <= room else found[: max(room - 1, 0)]
+        for trouble in shown:
+            runner.annotate(level, "ztpurge", trouble.message, at=Position(trouble.path))
+        if room and len(shown) < len(found):
+            rest = sentences.count(len(found) - len(shown), "more changed file")
+            runner.annotate(level, "ztpurge", f"and {rest} with such URLs; the log and the outputs have them all")
+
+
 def _at_most_ten(messages: Sequence[str]) -> Sequence[str]:
     """Return the messages, the last ones as a count where the runner would drop them."""
     if len(messages) <= MAX_ANNOTATIONS:
@@ -204,10 +242,16 @@ def _stale(report: Report) -> list[str]:
     return messages
 
 
-def _list(title: str, lines: Sequence[str], runner: Runner) -> None:
-    if lines:
+def _list(
+    title: str, lines: Sequence[str], runner: Runner, *, most: int = _MOST_LISTED, is_wrong: bool = False
+) -> None:
+    """List lines under a title: in sight if they are few and tell what is wrong, else folded away."""
+    if is_wrong and len(lines) <= _MOST_IN_SIGHT:
+        for line in (title, *(f"  {line}" for line in lines)) if lines else ():
+            runner.say(line)
+    elif lines:
         with runner.group(title):
-            for line in lines[:_MOST_LISTED]:
+            for line in lines[:most]:
                 runner.say(f"  {line}")
-            if len(lines) > _MOST_LISTED:
-                runner.say(f"  and {len(lines) - _MOST_LISTED:,} more; `report-file` has them all")
+            if len(lines) > most:
+                runner.say(f"  and {len(lines) - most:,} more; `report-file` has them all")

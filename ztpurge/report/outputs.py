@@ -1,11 +1,9 @@
-"""A report for machines: the exit code, step outputs, and the whole of it as JSON. Pure."""
+"""A report for later steps: the exit code and the step outputs. Pure."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
-
-from ztpurge import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,50 +54,6 @@ def fit(values: dict[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
     return values | dict.fromkeys(too_long, "[]"), too_long
 
 
-def render_json(report: Report) -> str:
-    """Return the whole report as JSON, in ASCII; bytes of names that are not UTF-8 as escapes."""
-    document = {
-        "schema": 1,
-        "ztpurge": __version__,
-        "result": report.result,
-        "seconds": round(report.seconds, 3),
-        "success_rate": report.success_rate,
-        "requests": [
-            _request(report, outcome) | {"seconds": round(outcome.seconds, 3), "purge": outcome.entries}
-            for outcome in report.outcomes
-        ],
-        "failed_urls": [fate.url for fate in report.maybe_stale],
-        "stale_urls": [verdict.url for verdict in report.seen("stale")],
-        "verified": [
-            {
-                "url": verdict.url,
-                "state": verdict.state,
-                "reason": verdict.reason,
-                "said": dict(verdict.said),
-                "looks": verdict.looks,
-                "blame": verdict.blame,
-            }
-            for verdict in report.verdicts
-        ],
-        "prefetch": [_request(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
-        "targets": [
-            {"url": target.url, "kind": target.kind, "path": _text(target.path), "by": target.by}
-            for target in report.mapped.targets
-        ],
-        "hashed": [
-            {"by": name, "count": hashed.count, "of": hashed.total, "patterns": hashed.patterns}
-            for name, hashed in report.hashed.items()
-        ],
-        "folds": [
-            {"directory": one.directory, "entries": one.entries, "unchanged": one.unchanged}
-            for one in report.plan.folds
-        ],
-        "folded": [{"url": folded.url, "directory": folded.directory} for folded in report.plan.folded],
-        "skipped": [{"path": _text(skip.path), "reason": skip.reason} for skip in report.mapped.skipped],
-    }
-    return json.dumps(document, indent=1) + "\n"
-
-
 def _request(report: Report, outcome: Outcome) -> dict[str, object]:
     return {
         "kind": outcome.kind,
@@ -116,7 +70,3 @@ def _json(items: Iterable[object]) -> str:
     values = list(items)
     text = json.dumps(values, separators=(",", ":"))
     return text if len(text) < _LONG else json.dumps(values, indent=0, separators=(",", ":"))
-
-
-def _text(path: str) -> str:
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -14,6 +14,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.fold import Fold
     from ztpurge.cdn.plan import Batch, Plan
     from ztpurge.cdn.purge import Outcome
@@ -46,6 +47,7 @@ _ADVICE: dict[Blame, str] = {
     "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
     "address": "None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?",
 }
+_MOST_SHOWN_OF_BODY = 1000  # characters
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 
 
@@ -53,6 +55,13 @@ def count(number: int, noun: str) -> str:
     """Return `1 file`, `2 files`, `3 directories`."""
     plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number:,} {noun if number == 1 else plural}"
+
+
+def duration(seconds: float) -> str:
+    """Return `0.4 s`, `6.2 s`, `45 s`, `2 min 5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
 def range_line(event: str, found: Found) -> str:
@@ -75,14 +84,24 @@ def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
 
 
-def folds_line(plan: Plan) -> str:
+def stage_line(stage: str, what: str, seconds: float) -> str:
+    """Return what came of a stage of the run, and its time."""
+    return f"{stage}: {what} ({seconds:.2f} s)"
+
+
+def last_line(headline: str, *, summary: str) -> str:
+    """Return the last line of the log: what the run did and, if there is one, the address of its summary."""
+    return f"{headline}; summary: {summary}" if summary else headline
+
+
+def folds_line(folds: Sequence[Fold]) -> str:
     """Return what is purged in the place of single entries to keep within the budget, and what that takes along."""
-    entries = sum(one.entries for one in plan.folds)
-    known = sum(one.unchanged or 0 for one in plan.folds)
-    unknown = sum(one.unchanged is None for one in plan.folds)
+    entries = sum(one.entries for one in folds)
+    known = sum(one.unchanged or 0 for one in folds)
+    unknown = sum(one.unchanged is None for one in folds)
     along = f"{count(known, 'unchanged file') if known else 'no unchanged file'} purged along"
     more = f"; of {count(unknown, 'directory')} it is not known what else is below" if unknown else ""
-    what = f"{count(len(plan.folds), 'directory')} purged in the place of {count(entries, 'entry')}"
+    what = f"{count(len(folds), 'directory')} purged in the place of {count(entries, 'entry')}"
     return f"{what}, to keep within max-requests; {along}{more}"
 
 
@@ -153,6 +172,16 @@ def outcome_lines(plan: Plan) -> Callable[[Outcome], str]:
     return line
 
 
+def exchange_line(exchange: Exchange) -> str:
+    """Return what was asked of a server and what it answered, for those who debug."""
+    asked = f"{exchange.method} {exchange.url} {for_log(exchange.sent, limit=_MOST_SHOWN_OF_BODY)}".rstrip()
+    answer = "no answer" if exchange.status is None else str(exchange.status)
+    headers = ", ".join(f"{name}: {value}" for name, value in exchange.headers)
+    said = for_log(exchange.said, limit=_MOST_SHOWN_OF_BODY)
+    told = "  ".join(filter(None, (for_log(headers, limit=_MOST_SHOWN_OF_BODY), said, for_log(exchange.error))))
+    return f"{asked} -> {answer} in {exchange.seconds:.2f} s  {told}".rstrip()
+
+
 def away_line(error: ApiError | None) -> str:
     """Return what to say when the API takes no connection any more and, without an error, when it does again."""
     return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"
@@ -210,6 +239,23 @@ def verdict_counts(verdicts: Iterable[Verdict]) -> str:
     found = Counter(
         "unseen" if verdict.state == "stale" and not verdict.is_seen else verdict.state for verdict in verdicts
     )
+    return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
+
+
+def entry_counts(outcomes: Iterable[Outcome]) -> str:
+    """Return `7 accepted, 2 NOT CONFIRMED`: what became of the entries of calls, in capitals what is wrong."""
+    words = {
+        "failed": "NOT ACCEPTED",
+        "doubtful": "NOT CONFIRMED",
+        "partial": "NOT ACCEPTED BY ALL PROVIDERS",
+        "pending": "STILL UNDER WAY",
+        "accepted": "accepted",
+        "done": "done",
+    }
+    found = Counter[str]()
+    for outcome in outcomes:
+        state = "doubtful" if outcome.is_doubtful else outcome.state
+        found[state] += len(outcome.entries)
     return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
 
 

@@ -16,7 +16,7 @@ from ztpurge.cdn.purge import Outcome, State
 from ztpurge.edge.judge import Freshness, Verdict
 from ztpurge.errors import BUG, ApiError, Failure
 from ztpurge.report.hashed import Hashed, find_hashed
-from ztpurge.report.sentences import NOUNS, count, things, verdict_counts
+from ztpurge.report.sentences import NOUNS, count, duration, things, verdict_counts
 from ztpurge.site.mapping import Mapped, Sites
 
 if TYPE_CHECKING:
@@ -74,13 +74,33 @@ def accepted_directories(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
     return tuple(fate.url for fate in trace(Plan(), outcomes) if fate.kind == "dirs" and fate.state in _ACCEPTED)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the changes come from: the event, the commits that were compared, and the repository as `owner/name`."""
+
+    event: str
+    bases: tuple[str, ...]
+    head: str
+    repository: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a run, and when it began and ended, in seconds since the run began."""
+
+    name: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)  # no slots: what follows from it is found out once
 class Report:
     """A run: how files are served, what the changes were mapped to, the plan, and what became of its calls.
 
     `verdicts`: what the edges served then. `waited`: each reqId was asked after until it was done.
     `stale_is_fine`: stale URLs are only to be reported. `refusal`: why the run ended before the first call.
-    `has_bug`: it broke off, and what is missing counts as failed.
+    `has_bug`: it broke off, and what is missing counts as failed. `options`: inputs that differ from their defaults.
+    `cautions`: what was warned of before the first call.
     """
 
     words: ClassVar[Mapping[str, str]] = WORDS
@@ -99,6 +119,10 @@ class Report:
     stale_is_fine: bool = False
     refusal: ZtpurgeError | None = None
     has_bug: bool = False
+    compared: Compared | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    stages: tuple[Stage, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @cached_property
     def fates(self) -> tuple[Fate, ...]:
@@ -141,19 +165,24 @@ class Report:
         if self.result == "nothing":
             skipped = f"{count(len(self.mapped.skipped), 'changed file')} skipped" if self.mapped.skipped else ""
             return f"Nothing to purge: {skipped or 'no file changed, and no urls or dirs were given'}"
-        hosts = count(len({batch.host for batch in self.plan.batches}), "host")
+        hosts = tuple(dict.fromkeys(batch.host for batch in self.plan.batches))
+        where = hosts[0] if len(hosts) == 1 else count(len(hosts), "host")
         calls = count(len(self.plan.batches), "call")
         if self.result == "dry-run":
-            return f"Dry run: {what} on {hosts} would be purged in {calls}; nothing was sent"
+            is_pull = self.compared is not None and self.compared.event in {"pull_request", "pull_request_target"}
+            when = "Merging this would purge" if is_pull else "This would purge"
+            return f"Dry run, nothing was sent. {when} {what} on {where}, in {calls}"
         seen = f"; {verdict_counts(self.verdicts)}" if self.verdicts else ""
         if not self.failures:
+            if self.verdicts and all(verdict.state == "fresh" for verdict in self.verdicts):
+                seen = ", all seen fresh"
             done = " and reported done" if self.waited and not self.unreported else ""
-            return f"{what} purged{done} on {hosts}, in {calls}{seen}"
+            return f"{what} on {where} purged{done} in {duration(self.seconds)}{seen}"
         kinds = {batch.kind for batch in self.plan.batches}
         size = count(self.plan.size, NOUNS[kinds.pop()] if len(kinds) == 1 else "entry")
         is_open = all(outcome.state == "pending" or outcome.is_doubtful for outcome in self.failures)
         way = "NOT confirmed as purged" if is_open else "NOT purged"
-        return f"{len(self._entries(_MAYBE_STALE)):,} of {size} {way} and maybe stale{seen}"
+        return f"{len(self._entries(_MAYBE_STALE)):,} of {size} on {where} {way} and maybe stale{seen}"
 
     @property
     def success_rate(self) -> float:
@@ -164,6 +193,11 @@ class Report:
     def is_red(self) -> bool:
         """Whether something that was asked for did not happen."""
         return bool(self.refusal or self.has_bug or self.failures or (not self.stale_is_fine and self.seen("stale")))
+
+    @property
+    def is_amiss(self) -> bool:
+        """Whether it is red, or would be if stale URLs were not only to be reported."""
+        return self.is_red or bool(self.seen("stale"))
 
     @property
     def failures(self) -> tuple[Outcome, ...]:

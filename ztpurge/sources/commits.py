@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ztpurge.changes.contents import Content, Unknown
+    from ztpurge.changes.event import Range
     from ztpurge.changes.paths import Change
     from ztpurge.changes.repository import Repository
     from ztpurge.site.mapping import Sites
@@ -30,6 +31,11 @@ class Commits(Source):
 
     repository: Repository
     head: str | None
+    between: Range | None
+
+    def compared(self) -> Range | None:
+        """Return the commits that were compared, None if their ref is gone."""
+        return self.between
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:
         """Return what the later commit has at those of the paths; raise ZtpurgeError if that is unknown."""
@@ -67,7 +73,7 @@ def open_commits(since: str, sites: Sites, around: Surroundings) -> Commits:
                 place="since",
             )
         raise_if_root_is_nowhere(without_changes(sites, found.changes), (head, *bases), around)
-    return Commits(found.changes + linked, repository, event.head)
+    return Commits(found.changes + linked, repository, event.head, found.range)
 
 
 def without_changes(sites: Sites, changes: Iterable[Change]) -> tuple[Site, ...]:

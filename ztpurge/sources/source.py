@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ztpurge.changes.contents import Content, Unknown
-    from ztpurge.changes.event import Event
+    from ztpurge.changes.event import Event, Range
     from ztpurge.changes.paths import Change
     from ztpurge.changes.repository import Repository
     from ztpurge.runner import Runner
@@ -31,6 +31,10 @@ class Source:
     """Where changed files come from, the `changes`; each source does what it can of this, and here that is nothing."""
 
     changes: tuple[Change, ...]
+
+    def compared(self) -> Range | None:
+        """Return the commits that the changes come from, None if they come from elsewhere."""
+        return None
 
     def contents(self, paths: frozenset[str]) -> Mapping[str, Content | Unknown]:  # noqa: ARG002 - there is nothing
         """Return what is there now at those of the paths where there is a file; raise ZtpurgeError if unknown."""

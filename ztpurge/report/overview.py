@@ -1,0 +1,178 @@
+"""What a run did, from its document: what is broad in the open, then tables and lists, small or folded. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from statistics import median
+from typing import TYPE_CHECKING
+
+from ztpurge.cdn.fold import Fold
+from ztpurge.report import sentences
+from ztpurge.report.blocks import LIST_BYTES, bar, code, first, fold, folded, listed, share, table, title, within
+from ztpurge.report.document import WRONG, Document, rest_of
+from ztpurge.report.explain import explain_files
+from ztpurge.report.hashed import Hashed
+from ztpurge.site.mapping import Mapped, Target
+from ztpurge.site.urls import host_of
+from ztpurge.untrusted import for_html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_OPEN_UP_TO = 20  # URLs
+_CALLS_OPEN_UP_TO = 10
+_MOST_ROWS = 100
+_WIDTH = 32  # of a time line, in characters
+_STATE_ICONS = {"planned": "📝", "failed": "❌", "partial": "⚠️", "accepted": "✅", "pending": "⏳", "done": "✅"}
+
+
+def render_overview(document: Document) -> Iterator[str]:
+    """Yield what is broad, then the rest of the run, small."""
+    rest = rest_of(document)
+    is_plan = document["result"] == "dry-run"
+    entries = [(call, url) for call in document["requests"] for url in call["purge"]]
+    directories = [url for call, url in entries if call["kind"] == "dirs"]
+    for directory in document["whole_sites"]:
+        yield f"<p><b>As a whole: {code(directory)}</b></p>\n"
+    parts = [code(url) for url in directories if url not in document["whole_sites"]]
+    if parts:
+        yield title("Directories, with all that is below them") + first(parts, rest=rest)
+    folds = [Fold(**one) for one in document["folds"]]
+    if folds:
+        yield f"<p>{sentences.folds_line(folds)}.</p>\n"
+    for row in document["hashed"]:
+        hashed = Hashed(**{name: value for name, value in row.items() if name != "by"})
+        yield f"<p>{code(row['by'])}: {code(hashed.sentence)}</p>\n"
+    yield _by_way(document) if is_plan else _by_host(document)
+    if not is_plan:
+        yield _time_line(document)
+        yield _calls(document)
+    urls = [url for call, url in entries if call["kind"] == "urls" and call["state"] not in WRONG]
+    mapped = Mapped(tuple(Target(**target) for target in document["targets"]))
+    yield _by_folder("Planned" if is_plan else "Purged", urls, rest=rest)
+    unverified = frozenset(document["unverified_urls"])
+    reasons = [(row["url"], row["reason"]) for row in document["verified"] if row["url"] in unverified]
+    yield folded("Purged, but not verified", [f"{url}  ({why})" for url, why in reasons], rest=rest)
+    yield folded("For each changed file", list(explain_files(mapped)), rest=rest) if is_plan else ""
+    yield folded("Gave nothing of what changed", document["idle"], rest=rest) if is_plan else ""
+    yield folded("Directories that were folded to", list(map(sentences.fold_line, folds)), rest=rest)
+    above = [f"{one['url']}  (in {one['directory']})" for one in document["folded"]]
+    yield folded("Folded into a directory above", above, rest=rest)
+    prefetched = [f"{call['reqId'] or 'no reqId'}  {call['host']}  {call['entries']}" for call in document["prefetch"]]
+    yield folded("Prefetches", prefetched, rest=rest)
+    by_reason = defaultdict[str, list[str]](list)
+    for row in document["skipped"]:
+        by_reason[row["reason"]].append(row["path"])
+    for reason, paths in sorted(by_reason.items(), key=lambda skipped: -len(skipped[1])):
+        yield folded(f"Skipped: {code(reason)}", paths, rest=rest)
+    yield folded("Options", [f"{name}: {value}" for name, value in document["options"].items()], rest=rest)
+
+
+def _by_host(document: Document) -> str:
+    """Return a table of hosts: how much was purged, what was seen of it, and how soon."""
+    hosts = dict.fromkeys(call["host"] for call in document["requests"])
+    seen = defaultdict[str, list[Document]](list)
+    for verdict in document["verified"]:
+        seen[host_of(verdict["url"])].append(verdict)
+
+    def row(host: str) -> list[str]:
+        calls = [call for call in document["requests"] if call["host"] == host]
+        size = Counter[str]()
+        for call in calls:
+            size[call["kind"]] += call["entries"]
+        states = Counter(verdict["state"] for verdict in seen[host])
+        done = [call["done_after"] for call in calls if call["done_after"] is not None]
+        fresh = [verdict["seconds"] for verdict in seen[host] if verdict["state"] == "fresh" and verdict["seconds"]]
+        failed = sum(call["entries"] for call in calls if call["state"] in WRONG)
+        return [
+            code(host),
+            *(f"{size[kind]:,}" if size[kind] else "" for kind in ("urls", "dirs")),
+            f"{len(calls):,}",
+            share(sum(size.values()) - failed, sum(size.values())),
+            *(f"{states[state]:,}" if states[state] else "" for state in ("fresh", "stale", "unverified")),
+            *(sentences.duration(median(times)) if times else "" for times in (done, fresh)),
+        ]
+
+    head = ("host", "URLs", "directories", "calls", "purged", "fresh", "stale", "not verified", "done in", "fresh in")
+    rows = [row(host) for host in hosts if host]
+    used = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    if not rows:
+        return ""
+    return table([head[column] for column in used], [[row[column] for column in used] for row in rows[:_MOST_ROWS]])
+
+
+def _by_way(document: Document) -> str:
+    """Return a table of sites and rules: how many changed files each takes, and what it gives for them."""
+    by_way = defaultdict[str, list[Document]](list)
+    for target in document["targets"]:
+        by_way[target["by"]].append(target)
+    rows = []
+    for name in dict.fromkeys([*document["ways"], *by_way]):
+        targets = by_way[name]
+        kinds = Counter(kind for kind, _ in {(target["kind"], target["url"]) for target in targets})
+        files = len({target["path"] for target in targets})
+        rows.append([code(name), *(f"{number:,}" for number in (files, kinds["urls"], kinds["dirs"]))])
+    return table(("by", "changed files", "URLs", "directories"), rows[:_MOST_ROWS]) if rows else ""
+
+
+def _time_line(document: Document) -> str:
+    stages = document["stages"]
+    if len(stages) < 2:
+        return ""
+    whole = max(stage["end"] for stage in stages)
+    width = max(len(stage["name"]) for stage in stages)
+    lines = [
+        f"{stage['name']:{width}}  {bar(stage['start'], stage['end'], whole, width=_WIDTH)}  "
+        f"{sentences.duration(stage['end'] - stage['start'])}"
+        for stage in stages
+    ]
+    return listed(lines)
+
+
+def _calls(document: Document) -> str:
+    """Return a table of calls, those that went wrong first, folded away where there are many and all is well."""
+    calls = sorted(document["requests"], key=lambda call: call["error"] is None)
+    rest = rest_of(document)
+
+    def row(call: Document) -> list[str]:
+        size = sentences.count(call["entries"], sentences.NOUNS[call["kind"]]).replace(" ", "&nbsp;")
+        error = f"<br>{code(call['cause'], limit=300)}" if call["error"] else ""
+        req_id = f"<samp>{for_html(call['reqId'])}</samp>" if call["reqId"] else ""
+        state = f"{_STATE_ICONS[call['state']]}&nbsp;{call['status']}{error}"
+        time = sentences.duration(call["seconds"]).replace(" ", "&nbsp;")
+        return [
+            str(call["number"]),
+            code(call["host"]),
+            size if call["entries"] else "",
+            state,
+            req_id,
+            str(call["attempts"]),
+            time,
+        ]
+
+    if not calls:
+        return ""
+    rows, left = within("".join, [row(call) for call in calls], LIST_BYTES)
+    head = ("call", "host", "entries", "result", "reqId", "tries", "time")
+    shown = table(head, [row(call) for call in calls[: len(rows)]], unwrapped=frozenset({"reqId"}))
+    more = f"<p>… and {sentences.count(left, 'more call')}{rest}</p>\n" if left else ""
+    return fold(sentences.count(len(calls), "call"), shown + more, is_open=len(calls) <= _CALLS_OPEN_UP_TO)
+
+
+def _by_folder(what: str, urls: Sequence[str], *, rest: str) -> str:
+    """Return URLs by their folders; a few as they are."""
+    if len(urls) <= _OPEN_UP_TO:
+        return folded(f"{what} URLs", list(map(sentences.url_line, urls)), rest=rest, is_open=True)
+    folders = defaultdict[str, list[str]](list)
+    for url in urls:
+        folders[url.partition("?")[0].rpartition("/")[0] + "/"].append(url)
+    shown, left = within(
+        lambda entry: fold(
+            f"{code(entry[0])} {len(entry[1]):,}",
+            listed(list(map(sentences.url_line, entry[1])), budget=LIST_BYTES // 4, rest=rest),
+        ),
+        sorted(folders.items(), key=lambda entry: -len(entry[1])),
+        2 * LIST_BYTES,
+    )
+    more = f"<p>… and {sentences.count(left, 'more folder')}{rest}</p>\n" if left else ""
+    return fold(f"{what} URLs ({len(urls):,}) in {sentences.count(len(folders), 'folder')}", "".join(shown) + more)
