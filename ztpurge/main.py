@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from dataclasses import replace
 from itertools import chain
@@ -34,6 +35,7 @@ from ztpurge.report.cautions import Circumstances, find_cautions
 from ztpurge.report.values import (
     Compared,
     Report,
+    Stage,
     StatusReport,
     accepted_directories,
     accepted_urls,
@@ -47,7 +49,7 @@ from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
@@ -110,7 +112,8 @@ class _Recipe:
         inputs, runner = self.inputs, self._runner
         sites = self._files.sites
         around = self._look_around()
-        source = open_source(inputs, self._files, around)
+        with self._stage("What changed"):
+            source = open_source(inputs, self._files, around)
         if between := source.compared():
             repository = self._environ.get("GITHUB_REPOSITORY", "")
             self._tell(compared=Compared(around.event.name, between.bases, between.head, repository))
@@ -188,19 +191,22 @@ class _Recipe:
                 runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
                 self._clock.sleep(inputs.delay)
             purged_at = self._clock.now()
-            self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
+            with self._stage("Purge"):
+                self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
             to_wait = self._time_to_wait()
             if inputs.wait:
-                self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+                with self._stage("Wait"):
+                    self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
             expected: Mapping[str, Expected] = {}
             if self._is_verified or inputs.prefetch:
                 expected = stages.find_expected(sites, self._report.mapped, source)
             accepted = accepted_urls(plan, self._report.outcomes)
             if inputs.prefetch:
                 there = [url for url in accepted if not isinstance(expected[url], Gone)]
-                self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
-                if inputs.wait:
-                    self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
+                with self._stage("Prefetch"):
+                    self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
+                    if inputs.wait:
+                        self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
             if self._is_verified:
                 purged = {url: expected[url] for url in accepted}
                 scheduler = self._scheduler.within(inputs.verify_timeout, "`verify-timeout`")
@@ -210,7 +216,8 @@ class _Recipe:
                     return Verification(purged, edges, scheduler, pointer_of=repository.pointer_of, purged_at=purged_at)
 
                 directories = accepted_directories(self._report.outcomes)
-                verdicts = stages.look(purged, directories, scheduler, runner, watch)
+                with self._stage("Verify"):
+                    verdicts = stages.look(purged, directories, scheduler, runner, watch)
                 self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
         try:
             source.end(self._report.mapped, self._report.purged_paths)
@@ -224,6 +231,16 @@ class _Recipe:
 
     def _tell(self, **news: Any) -> None:  # noqa: ANN401 - as dataclasses.replace
         self._report = replace(self._report, **news)
+
+    @contextlib.contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Note in the report how long a stage takes, however it ends."""
+        began = self._clock.now()
+        try:
+            yield
+        finally:
+            stage = Stage(name, began - self._began, self._clock.now() - self._began)
+            self._tell(stages=(*self._report.stages, stage))
 
     def _time_to_wait(self) -> Scheduler:
         return self._scheduler.within(self.inputs.wait_timeout, "`wait-timeout`")

@@ -53,14 +53,17 @@ def purged(names: list[str], **facts: Any) -> Report:  # noqa: ANN401 - as Repor
     )
     verdicts = tuple(Verdict(url, "fresh", looks=1, seconds=2.0 + len(url) % 3) for url in names)
     targets = tuple(Target(url, f"public/{url.removeprefix(BASE)}", SITES.sites[0].name) for url in names)
-    known = {
+    known: dict[str, Any] = {
         "sites": SITES,
         "mapped": Mapped(targets, SKIPPED),
         "verdicts": verdicts,
         "compared": PUSH,
         "stages": STAGES,
+        "seconds": 6.2,
+        "waited": True,
+        "options": OPTIONS,
     }
-    return run(*calls, **known | {"seconds": 6.2, "waited": True, "options": OPTIONS} | facts)
+    return run(*calls, **known | facts)
 
 
 def broken(report: Report, *, every: int, error: ApiError, state: State = "failed") -> Report:

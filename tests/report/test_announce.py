@@ -411,7 +411,7 @@ def test_the_last_line_says_all_and_where_the_summary_is(tmp_path: Path, summary
     for environ, found in ((PAGE | {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}, where), (PAGE, "")):
         out = io.StringIO()
         announce(replace(RED, seconds=1.26), given, Runner(environ, out))
-        assert out.getvalue().endswith(f"\n1 of 1 URL NOT purged and maybe stale (1.3 s){found}\n")
+        assert out.getvalue().endswith(f"\n1 of 1 URL on a.example NOT purged and maybe stale (1.3 s){found}\n")
         out = io.StringIO()
         announce_refusal(ZtpurgeError("no"), Runner(environ, out), has_summary=summary == "always")
         assert out.getvalue() == f"::error title=ztpurge::no\nNothing was purged{found}\n"
