@@ -357,7 +357,7 @@ def test_a_log_is_folded_stage_by_stage_with_what_came_of_each_below(run: Run, w
         "Wait: 2 done (T)",
         "Prefetch: 2 accepted (T)",
         "Wait: 2 done (T)",
-        "2 URLs purged and reported done on 1 host, in 1 call (T); summary: https://git.example/o/r/actions/runs/7",
+        "2 URLs on static.example.com purged and reported done in T; summary: https://git.example/o/r/actions/runs/7",
     ]
 
 
