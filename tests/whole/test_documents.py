@@ -12,7 +12,7 @@ PAGES = [page for folder in (".", "docs", "examples", "sandbox") for page in sor
 LINKS = [
     pytest.param(page, target, id=f"{page.relative_to(TOP)}: {target}")
     for page in PAGES
-    for target in re.findall(r"\]\(([^()]+)\)", page.read_text(encoding="utf-8"))
+    for target in re.findall(r'(?:\]\(|(?:src|srcset)=")([^()"]+)[)"]', page.read_text(encoding="utf-8"))
     if not target.startswith(("https://", "../../"))  # another site, or a page that GitHub makes
 ]
 
