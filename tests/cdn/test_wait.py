@@ -388,6 +388,7 @@ def test_only_what_was_accepted_is_asked_after(
     waiting = Waiting(service, make_scheduler(clock), again=True, remedy="")
     (after,) = waiting.ask_after([before], on_end=lambda _outcome: None, on_round=lambda _left, _late: None)
     assert after == replace(before, state=status, error=after.error)
+    assert (after.done_after is None) == (said.state != "done" or before.state != "accepted")
     assert after.error is None if error is None else error in str(after.error)
     assert bool(service.asked) == (before.state == "accepted")
 

@@ -152,6 +152,11 @@ def test_the_report_file_holds_everything_and_skipped_files_are_named_with_their
     assert (step.outputs["report-file"], step.outputs["skipped-count"]) == ("out/report.json", "2")
     report = json.loads((workspace / "out/report.json").read_text())
     assert report["result"] == "purged"
+    assert [stage["name"] for stage in report["stages"]] == ["What changed", "Purge"]
+    assert report["options"] == {
+        "api-url": report["options"]["api-url"], "base-url": BASE, "root": "public", "exclude": "*.map",
+        "files": " ".join([*files, "src/b.ts"]), "dirs": f"{BASE}img/", "report-file": "out/report.json",
+    }  # fmt: skip
     assert report["targets"][0] == {
         "url": f"{BASE}index.html",
         "kind": "urls",

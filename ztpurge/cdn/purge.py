@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ztpurge.calls.scheduler import Tried
@@ -51,7 +51,7 @@ class Outcome:
     error: ApiError | None = None
     is_cut: bool = False
     late: tuple[str, ...] = ()
-    done_after: float | None = None
+    done_after: float | None = field(default=None, compare=False)
 
     @property
     def is_doubtful(self) -> bool:
