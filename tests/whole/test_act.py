@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from copy import deepcopy
@@ -55,7 +56,9 @@ class Site(Repository):
         self.before = self.commit({"public/a.css": "old"})
 
     def push(self, job_image: str, *, before: str | None = None) -> Job:
-        after = self.commit({".github/workflows/purge.yml": yaml.safe_dump(self.workflow, sort_keys=False)})
+        # the workflow was read as text alone, and `act` wants its booleans and numbers without quotes
+        workflow = re.sub(r"'(false|true|[0-9]+)'", r"\1", yaml.safe_dump(self.workflow, sort_keys=False))
+        after = self.commit({".github/workflows/purge.yml": workflow})
         event = {"ref": "refs/heads/main", "before": before or self.before, "after": after}
         self.write({".git/event.json": json.dumps(event)})
         finished = subprocess.run(

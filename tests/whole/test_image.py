@@ -106,7 +106,7 @@ def test_a_step_purges_and_leaves_outputs_summary_and_report(start: Start, cdn: 
     urls = tuple(f"https://static.example.com/{name}" for name in ("index.html", "", "%E6%98%A5.css"))
     assert [call.entries for call in cdn.purge_calls] == [urls]
     assert json.loads(step.outputs()["req-ids"]) == [cdn.purge_calls[0].req_id]
-    assert "3 URLs purged" in step.summary()
+    assert "3 URLs on <code>static.example.com</code> purged" in step.summary()
     assert f"reqId {cdn.purge_calls[0].req_id}" in log
     assert json.loads((workspace / "out/report.json").read_text())["result"] == "purged"
 
