@@ -250,3 +250,7 @@ def test_each_example_has_a_row_in_the_table_and_begins_with_when_it_is_for() ->
     assert sorted(re.findall(r"^\| \[([\w-]+\.yml)\]\(\1\) \|", table, re.MULTILINE)) == sorted(FILES)
     for name, text in FILES.items():
         assert re.match(r"# When .*\n(#.*\n){1,3}[^#]", text), name
+
+
+def test_the_readme_s_workflow_is_the_one_to_copy() -> None:
+    assert SHOWN["README.md-1"] == SHOWN["deploy-then-purge.yml"]

@@ -53,14 +53,14 @@ def _heading(document: Document) -> str:
 
 
 def _compared(document: Document) -> str:
-    """Return which commits were compared, by links that stay whole when a host's name is masked."""
-    compared = document["compared"]
+    """Return who tells this of which commits, by links that stay whole when a host's name is masked."""
+    compared, who = document["compared"], f"ztpurge {for_html(document['ztpurge'], limit=40)}"
     if not compared:
-        return ""
+        return f"\n<p>{who}</p>\n"
     head, bases, repository = compared["head"], compared["bases"], compared["repository"]
     shown = [f"{base[:7]}…{head[:7]}" for base in bases] or [f"all files of {head[:7]}"]
     linked = list(map(code, shown))
     if _REPOSITORY.fullmatch(repository) and all(map(_COMMIT.fullmatch, (head, *bases))):
         places = [f"compare/{base}...{head}" for base in bases] or [f"commit/{head}"]
         linked = [f'<a href="/{repository}/{place}">{text}</a>' for place, text in zip(places, linked, strict=True)]
-    return f"\n<p>{code(compared['event'])} {', '.join(linked)}</p>\n"
+    return f"\n<p>{who}, {code(compared['event'])} {', '.join(linked)}</p>\n"

@@ -31,9 +31,11 @@ def render_troubles(document: Document) -> Iterator[str]:
         urls = [url for call in group for url in call["purge"]]
         told.update(urls)
         way = "may have been purged, but that was not confirmed" if is_doubtful else _WAYS[state]
-        what = "reqIds" if document["command"] == "status" else f"{sentences.count(len(urls), 'entry')} of"
-        which = " ".join(code(call["reqId"]) for call in group[:_SHOWN] if call["reqId"] and not urls)
-        yield _cause(f"{what} {code(host)}{which} {way}", group, cause, remedy)
+        what = f"{sentences.count(len(urls), 'entry')} of {code(host)}"
+        if document["command"] == "status":
+            req_ids = ", ".join(code(call["reqId"]) for call in group[:_SHOWN] if call["reqId"])
+            what, way = f"reqId {req_ids}", "not done" if state == "failed" else "still under way"
+        yield _cause(f"{what} {way}", group, cause, remedy)
         yield _urls([(url, []) for url in urls], rest=rest)
     others = [(url, list[str]()) for url in document["failed_urls"] if url not in told]
     if others:
@@ -48,7 +50,7 @@ def render_troubles(document: Document) -> Iterator[str]:
     if unseen:
         yield title("Not looked into: what is served below may be stale") + first(unseen, rest=rest)
     if document["cautions"]:
-        yield title("Mind") + first(list(map(code, document["cautions"])), rest=rest)
+        yield title("Warnings") + first(list(map(code, document["cautions"])), rest=rest)
     if any(call["is_cut"] for call in document["requests"]):
         yield "<p>The service does not list all that was sent: the step that purged has it in its outputs.</p>\n"
 
