@@ -6,7 +6,6 @@ Its form is described in `docs/report.schema.json`; a name may be added, none ma
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ztpurge import __version__
@@ -41,7 +40,7 @@ def describe(report: Report) -> Document:
         "refusals": [problem_message(report.refusal)] if report.refusal else [],
         "has_bug": report.has_bug,
         "cautions": [*map(_text, report.cautions)],
-        "compared": asdict(compared) if compared else None,
+        "compared": _facts(compared) if compared else None,
         "options": dict(report.options),
         "stages": [{"name": one.name, "start": round(one.start, 3), "end": round(one.end, 3)} for one in report.stages],
         "requests": [_call(report, outcome) | {"purge": outcome.entries} for outcome in report.outcomes],
@@ -49,16 +48,16 @@ def describe(report: Report) -> Document:
         "stale_urls": [verdict.url for verdict in report.seen("stale")],
         "unverified_urls": [verdict.url for verdict in report.seen("unverified")],
         "stale_is_fine": report.stale_is_fine,
-        "verified": [asdict(verdict) | {"said": dict(verdict.said)} for verdict in report.verdicts],
+        "verified": [_facts(verdict) | {"said": dict(verdict.said)} for verdict in report.verdicts],
         "prefetch": [_call(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
-        "targets": [asdict(target) | {"path": _text(target.path)} for target in report.mapped.targets],
-        "skipped": [asdict(skip) | {"path": _text(skip.path)} for skip in report.mapped.skipped],
-        "folds": [asdict(one) for one in report.plan.folds],
-        "folded": [asdict(folded) for folded in report.plan.folded],
+        "targets": [_facts(target) | {"path": _text(target.path)} for target in report.mapped.targets],
+        "skipped": [_facts(skip) | {"path": _text(skip.path)} for skip in report.mapped.skipped],
+        "folds": [_facts(one) for one in report.plan.folds],
+        "folded": [_facts(folded) for folded in report.plan.folded],
         "whole_sites": report.whole_sites,
         "ways": [*(site.name for site in report.sites.sites), *(rule.name for rule in report.sites.rules)],
         "idle": [*map(_text, explain_idle(report.sites, report.mapped))],
-        "hashed": [{"by": name} | asdict(hashed) for name, hashed in report.hashed.items()],
+        "hashed": [{"by": name} | _facts(hashed) for name, hashed in report.hashed.items()],
     }
 
 
@@ -115,6 +114,11 @@ def _call(report: Report, outcome: Outcome) -> Document:
         "remedy": outcome.error.remedy if outcome.error else None,
         "late": outcome.late,
     }
+
+
+def _facts(value: Any) -> Document:  # noqa: ANN401 - any of our values
+    """Return a value's fields by name; `dataclasses.asdict` copies deeply, which takes four times as long."""
+    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _text(path: str) -> str:
