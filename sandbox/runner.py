@@ -3,6 +3,7 @@
 It knows the environment, the working directory and the grammar of GITHUB_OUTPUT; workflows are none of its business.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
 
 ENTRYPOINT = Path(__file__).resolve().parent.parent / "entrypoint.py"
 
@@ -52,7 +55,10 @@ def run_step(
 
 
 def step_environ(workspace: Path, inputs: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a step: inputs upper-cased with their hyphens, and what every job has."""
+    """Return the environment of a step: inputs upper-cased with their hyphens, and what every job has.
+
+    Inputs that are not given are there as well, with their defaults, as a runner has it.
+    """
     passed_on = {
         name: os.environ[name]
         for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
@@ -64,8 +70,15 @@ def step_environ(workspace: Path, inputs: Mapping[str, str]) -> dict[str, str]:
         "GITHUB_ACTIONS": "true",
         "GITHUB_WORKSPACE": str(workspace),
         "RUNNER_OS": "Linux",
-        **{f"INPUT_{name.upper().replace(' ', '_')}": value for name, value in inputs.items()},
+        **{f"INPUT_{name.upper().replace(' ', '_')}": value for name, value in {**_defaults(), **inputs}.items()},
     }
+
+
+@functools.cache
+def _defaults() -> dict[str, str]:
+    action = yaml.safe_load((ENTRYPOINT.parent / "action.yml").read_text(encoding="utf-8"))
+    # that of `github-token` is an expression, which nobody puts anything in the place of here
+    return {name: facts.get("default", "") for name, facts in action["inputs"].items() if name != "github-token"}
 
 
 def read_outputs(data: bytes) -> dict[str, str]:

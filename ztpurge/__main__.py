@@ -11,7 +11,7 @@ from pathlib import Path
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse
 from ztpurge.report.document import read_document
-from ztpurge.report.explain import explain_path
+from ztpurge.report.explain import explain_paths
 from ztpurge.report.markdown import render_summary
 from ztpurge.report.sentences import problem_message
 from ztpurge.runner import Runner
@@ -45,10 +45,14 @@ def main(arguments: list[str]) -> int:
 def _render(name: str) -> int:
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        sys.stdout.write(render_summary(read_document(data)))
+        summary = render_summary(read_document(data))
     except (OSError, ZtpurgeError) as error:
         sys.stderr.write(f"{for_log(name)}: {for_log(str(error))}\n")
         return 2
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # by somebody's hand
+        sys.stderr.write(f"{for_log(name)}: it is not as a report is ({for_log(repr(error), limit=200)})\n")
+        return 2
+    sys.stdout.write(summary)
     return 0
 
 
@@ -65,9 +69,8 @@ def _explain(inputs: dict[str, str]) -> int:
             sys.stderr.write(f"{for_log(problem_message(problem))}\n")
         return 2
     mapped = map_changes(found.sites, found.listed)
-    for change in found.listed:
-        for line in explain_path(found.sites, change.path, mapped):
-            runner.say(line)
+    for line in explain_paths(found.sites, (change.path for change in found.listed), mapped):
+        runner.say(line)
     return 0
 
 

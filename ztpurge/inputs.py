@@ -270,7 +270,7 @@ def parse(
     """Read the inputs of a step; raise InvalidInputs with every problem.
 
     `check` may add problems that only the machine can tell, such as a file that is not there; it is also handed the
-    names of the inputs that are not empty.
+    names of the inputs that are neither empty nor as their defaults.
     """
     values: dict[str, Any] = {}
     misspelt = _misspelt(environ)
@@ -286,7 +286,10 @@ def parse(
             values[row.name] = read(default)  # so that the other inputs can still be looked at
     inputs = Inputs(**values)
     broken = {problem.place for problem in problems} | {meant for meant, _ in misspelt if meant}
-    given = frozenset(name for name in table() if environ.get(_variable(name), "").strip())
+    # the runner hands every input over, those that a step leaves out with their defaults
+    given = frozenset(
+        name for name, default in table().items() if environ.get(_variable(name), "").strip() not in {"", default}
+    )
     checks = [*_contradictions(inputs, broken), *(check(inputs, given) if check else ())]
     problems += [problem for problem in checks if problem.place not in broken]
     if problems:

@@ -162,7 +162,12 @@ class _Recipe:
         return self._announce(StatusReport(outcomes=outcomes, options=self._report.options))
 
     def _announce(self, report: Report) -> int:
-        return announce(replace(report, seconds=self._clock.now() - self._began), self.inputs, self._runner)
+        try:
+            return announce(replace(report, seconds=self._clock.now() - self._began), self.inputs, self._runner)
+        except Exception:  # noqa: BLE001 - the outputs are written first, and stand
+            announce_traceback(self._secrets.redact(traceback.format_exc()), self._runner)
+            self._runner.annotate("error", "ztpurge", BUG)
+            return 1
 
     def _say_away(self, error: ApiError | None) -> None:
         say = self._runner.say_openly if error else self._runner.say

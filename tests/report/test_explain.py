@@ -5,7 +5,7 @@ from __future__ import annotations
 from ztpurge.cdn.fold import Fold
 from ztpurge.cdn.plan import Plan
 from ztpurge.changes.paths import Change
-from ztpurge.report.explain import explain_entries, explain_files, explain_idle, explain_path
+from ztpurge.report.explain import explain_entries, explain_files, explain_idle, explain_paths
 from ztpurge.site.mapping import Sites, map_changes
 from ztpurge.site.rules import Rule, parse_match, parse_template
 from ztpurge.site.serving import Site
@@ -46,7 +46,7 @@ def test_what_gave_nothing_is_named_with_the_path_that_came_nearest() -> None:
 
 
 def test_of_one_path_every_site_and_rule_is_heard() -> None:
-    assert list(explain_path(SITES, "t/1", MAPPED)) == [
+    assert list(explain_paths(SITES, ["t/1"], MAPPED)) == [
         "t/1",
         "  site 1: nothing, outside root p",
         "  site 2: nothing, outside root q",

@@ -150,6 +150,7 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
     calls = tuple(
         replace(
             call(state, host=f"{'h' * 240}.example", req_id="i" * 128, error=None if state == "accepted" else server),
+            error=None if state == "accepted" else server.because(f"{number if is_cut else ''}{long}"),
             kind="urls" if number % 2 else "dirs",
             entries=tuple(f"{url}{number}" for url in urls[number : number + 10]),
         )
@@ -168,7 +169,7 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
     )
     text = render_summary(describe(report))
     assert len(text.encode()) < MOST_BYTES
-    assert f"more; {REST}</pre>" in text
+    assert (f"more; {REST}</pre>" in text) != is_cut
     assert (f"for which this page has no room; {REST}.</p>" in text) == is_cut
     tags = Tags(text)
     assert {tag: tags.opened.count(tag) for tag in ALLOWED - {"br"}} == {

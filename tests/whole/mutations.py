@@ -73,8 +73,8 @@ MUTATIONS = (
              'kept = tuple(batch for batch in again.batches if batch.kind == "urls" or dirs)\n'
              "    return Plan(kept, (*earlier, *again.folded), folds)"),
     Mutation("what was folded into a directory whose purge failed counts as purged", "report/values.py",
-             'if fate.state in _MAYBE_STALE or fate.state == "stale"}',
-             "if fate.state in _MAYBE_STALE and not fate.is_folded}"),
+             'if fate.state in MAYBE_STALE or fate.state == "stale"}',
+             "if fate.state in MAYBE_STALE and not fate.is_folded}"),
     Mutation("a budget is kept to but for a call", "cdn/fold.py", "if forest.calls(()) <= most:",
              "if forest.calls(()) <= (most := most + 1):"),
 )

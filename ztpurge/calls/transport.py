@@ -10,6 +10,7 @@ import contextvars
 import functools
 import http.client
 import io
+import json
 import re
 import time
 from dataclasses import dataclass, field
@@ -47,12 +48,16 @@ _AS_SPELLED = contextvars.ContextVar("_AS_SPELLED", default="")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of a server; `is_private`: what is sent and answered is shown to nobody, as with a login."""
+    """What is asked of a server; `is_private`: what is sent and answered is shown to nobody, as with a login.
+
+    `hidden`: what is taken out of the body before that is shown.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(repr=False)  # a token is among them
     data: str | None = field(default=None, repr=False)
+    hidden: str = field(default="", repr=False)
     is_private: bool = False
 
 
@@ -199,12 +204,15 @@ def _make_exchange(
             return f"({len(body):,} bytes)"
         return secrets.redact_body(body).decode("utf-8", "surrogateescape")
 
+    sent = request.data or ""
+    if request.hidden:
+        sent = sent.replace(json.dumps(request.hidden), '"***"')
     answer = answers[0] if answers else None
     headers = answer.headers if answer else {}
     return Exchange(
         request.method,
         secrets.redact(request.url),
-        sent=show((request.data or "").encode()),
+        sent=show(sent.encode()),
         status=answer.status if answer else None,
         headers=tuple((name, secrets.redact(headers[name])) for name in _TOLD_HEADERS if name in headers),
         said=show(answer.body) if answer else "",

@@ -189,7 +189,14 @@ class Cdn:
         headers |= {"X-Auth-Token": token} if token else {}
         data = None if body is None else json.dumps(body, separators=(",", ":"))
         # a login has a password where others have a token, and its answer has the token
-        request = Request(method, self._account.api_url + path, headers, data, is_private=not token)
+        request = Request(
+            method,
+            self._account.api_url + path,
+            headers,
+            data,
+            hidden=self._account.username if "username" in (body or {}) else "",
+            is_private=not token,
+        )
         try:
             return self._session.exchange(request, timeout=timeout, most=_MAX_ANSWER, secrets=self._secrets)
         except ApiError as error:

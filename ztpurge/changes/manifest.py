@@ -104,5 +104,5 @@ def renew(
             del entries[path]
     for path in skipped:
         if path not in before.files:
-            del entries[path]
+            entries.pop(path, None)  # what is no file was never an entry
     return entries

@@ -6,6 +6,7 @@ out. Of what is neither file nor folder it is told why nobody can say what is se
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -55,15 +56,11 @@ def hash_output(
         raise ZtpurgeError("there is no such folder", remedy="Build the site before this step")
     folder = folder.resolve()
     skipped = frozenset(map(os.fspath, ignored))
-    try:
-        unseen: dict[str, str] = {}
-        walked = _walk(os.fspath(folder), os.path.join(workspace.resolve(), ""), unseen, why_over)  # noqa: PTH118 - a prefix
-        files = {path: facts for path, facts in walked if path not in skipped}
+    unseen: dict[str, str] = {}
+    with _reading():
+        files = {path: facts for path, facts in _walk(folder, workspace, unseen, why_over) if path not in skipped}
         places = {_place(facts): (path, facts.st_size) for path, facts in files.items()}
         digests = _digests(places, why_over)
-    except OSError as error:
-        name = for_log(os.fsdecode(error.filename or ""), limit=300)
-        raise ZtpurgeError(f"{name} cannot be read ({error.strerror})") from error
     start = len(os.fspath(folder)) + 1
     return Hashed(
         dict(sorted((path[start:], digests[_place(facts)]) for path, facts in files.items())),
@@ -73,10 +70,17 @@ def hash_output(
 
 def list_files(folder: Path, *, workspace: Path, why_over: Callable[[], str]) -> Iterator[str]:
     """Yield the path below a folder of each file there; raise ZtpurgeError if that cannot be told."""
-    start = os.path.join(folder.resolve(), "")  # noqa: PTH118 - a prefix
+    folder = folder.resolve()
+    with _reading():
+        for path, _ in _walk(folder, workspace, {}, why_over):
+            yield path[len(os.fspath(folder)) + 1 :]
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Say of what file it is that something cannot be read."""
     try:
-        for path, _ in _walk(os.fspath(folder.resolve()), os.path.join(workspace.resolve(), ""), {}, why_over):  # noqa: PTH118 - a prefix
-            yield path.removeprefix(start)
+        yield
     except OSError as error:
         name = for_log(os.fsdecode(error.filename or ""), limit=300)
         raise ZtpurgeError(f"{name} cannot be read ({error.strerror})") from error
@@ -103,15 +107,15 @@ def hash_files(folder: Path, paths: Iterable[str], *, why_over: Callable[[], str
 
 
 def _walk(
-    folder: str, workspace: str, unseen: dict[str, str], why_over: Callable[[], str]
+    folder: Path, workspace: Path, unseen: dict[str, str], why_over: Callable[[], str]
 ) -> Iterator[tuple[str, os.stat_result]]:
     """Yield each file below a folder, and note in `unseen` where something else is, and what.
 
     A link to a folder above itself ends there, and so does one out of the workspace.
     What lies in a folder that very many paths lead to is refused: links of links can have endless paths.
     """
-    top = _place(os.stat(folder))  # noqa: PTH116 - 100,000 paths
-    left: list[tuple[str, tuple[_Place, ...]]] = [(folder, (top,))]
+    within = os.path.join(workspace.resolve(), "")  # noqa: PTH118 - a prefix
+    left: list[tuple[str, tuple[_Place, ...]]] = [(os.fspath(folder), (_place(folder.stat()),))]
     entered: Counter[_Place] = Counter()
     while left:
         here, above = left.pop()
@@ -120,7 +124,7 @@ def _walk(
             for entry in entries:
                 if entry.name == ".git":
                     continue
-                facts = _look_behind(entry, workspace, above)
+                facts = _look_behind(entry, within, above)
                 if isinstance(facts, str):
                     unseen[entry.path] = facts
                     continue

@@ -21,7 +21,7 @@ from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.paths import Change
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _MOST_LISTED = 20_000  # lines: a browser still shows that log
 _MOST_CHANGES_LISTED = 1_000  # who looks for one of more files looks elsewhere
 _MOST_IN_SIGHT = 20
-_DOUBTFUL = "may have been purged, but that was not confirmed"
 _PREFETCH_WAYS = {"failed": "not prefetched", "partial": "not prefetched", "pending": "not confirmed as prefetched"}
 
 
@@ -75,17 +74,22 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     headline = report.headline
     if report.result == "nothing" and report.mapped.skipped:
         headline += f" ({sentences.skip_counts(report.mapped)})"
-    document = describe(report)
-    # first what later steps read: the lists of very many URLs take their time
-    written = inputs.report_file
-    try:
-        if written:
-            runner.write_file(written, render_json(document))
-    except ZtpurgeError as error:
-        runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
-        written = ""
-    values, emptied = fit(outputs(report, report_file=written))
+    # first what later steps read: all the rest takes its time where there are very many URLs
+    values, emptied = fit(outputs(report))
     runner.set_outputs(values)
+    is_wanted = inputs.summary == "always" or (inputs.summary == "on-failure" and report.is_amiss)
+    document = describe(report, report_file=inputs.report_file) if is_wanted or inputs.report_file else {}
+    if inputs.report_file:
+        try:
+            runner.write_file(inputs.report_file, render_json(document))
+            runner.set_outputs({"report-file": inputs.report_file})
+        except ZtpurgeError as error:
+            runner.annotate("warning", "ztpurge", f"report-file: {error}; the run goes on")
+            document["report_file"] = ""
+    if emptied:
+        file = document.get("report_file")
+        where = f"see {file}" if file else "set `report-file` to have them in a file"
+        runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
     maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
     _list(sentences.maybe_stale_title(report.outcomes), maybe_stale, runner, is_wrong=True)
     stale, unverified = report.seen("stale"), report.seen("unverified")
@@ -93,15 +97,11 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     _list("Purged, but not verified", list(map(sentences.verdict_line, unverified)), runner)
     for name, hashed in report.hashed.items():
         runner.say(f"{name}: {hashed.sentence}")
-    for level, message in annotations_of(report, fail_on_error=inputs.fail_on_error):
+    for level, message in annotations_of(report, fail_on_error=inputs.fail_on_error, room_for=runner.room_for):
         runner.annotate(level, "ztpurge", message)
     if report.result == "nothing":
         runner.annotate("notice", "ztpurge", headline)
-    if emptied:
-        where = f"see {written}" if written else "set `report-file` to have them in a file"
-        runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
     _annotate_files(report, runner, fail_on_error=inputs.fail_on_error)
-    is_wanted = inputs.summary == "always" or (inputs.summary == "on-failure" and report.is_amiss)
     is_written = is_wanted and runner.write_summary(render_summary(document))
     if report.result != "purged":  # whose headline has the time
         headline = f"{headline} ({sentences.duration(report.seconds)})"
@@ -143,8 +143,10 @@ def announce_traceback(trace: str, runner: Runner) -> None:
         runner.say(line)
 
 
-def annotations_of(report: Report, *, fail_on_error: bool) -> Iterator[tuple[Level, str]]:
-    """Yield what to annotate: errors if they make the run red, warnings, notices; of each level ten at most."""
+def annotations_of(
+    report: Report, *, fail_on_error: bool, room_for: Callable[[Level], int]
+) -> Iterator[tuple[Level, str]]:
+    """Yield what to annotate: errors if they make the run red, warnings, notices; of each as many as there is room."""
     stale = _stale(report)
     warnings = [
         *_causes(report, report.unreported, {"done": "not reported done"}),
@@ -166,9 +168,9 @@ def annotations_of(report: Report, *, fail_on_error: bool) -> Iterator[tuple[Lev
     if report.refusal:
         errors = [sentences.problem_message(report.refusal)]
     elif not fail_on_error:
-        errors, warnings = [], [*_at_most_ten(errors), *_at_most_ten(warnings)]
-    yield from (("error", message) for message in _at_most_ten(errors))
-    yield from (("warning", message) for message in _at_most_ten(warnings))
+        errors, warnings = [], [*errors, *warnings]
+    yield from (("error", message) for message in _at_most(room_for("error"), errors))
+    yield from (("warning", message) for message in _at_most(room_for("warning"), warnings))
     unverified = report.seen("unverified")
     if unverified:
         reasons = Counter(for_log(verdict.reason) for verdict in unverified).most_common(3)
@@ -194,11 +196,11 @@ def _annotate_files(report: Report, runner: Runner, *, fail_on_error: bool) -> N
             runner.annotate(level, "ztpurge", f"and {rest} with such URLs; the log and the outputs have them all")
 
 
-def _at_most_ten(messages: Sequence[str]) -> Sequence[str]:
+def _at_most(room: int, messages: Sequence[str]) -> Sequence[str]:
     """Return the messages, the last ones as a count where the runner would drop them."""
-    if len(messages) <= MAX_ANNOTATIONS:
+    if len(messages) <= room:
         return messages
-    kept = messages[: MAX_ANNOTATIONS - 1]
+    kept = messages[: max(room - 1, 0)]
     return (*kept, f"and {len(messages) - len(kept)} more causes; the log and the outputs have them all")
 
 
@@ -207,7 +209,7 @@ def _causes(report: Report, outcomes: Iterable[Outcome], ways: Mapping[str, str]
     fresh = {verdict.url for verdict in report.verdicts if verdict.state == "fresh"}
     groups: dict[tuple[str, str, str], list[Outcome]] = {}
     for outcome in outcomes:
-        way = _DOUBTFUL if outcome.is_doubtful and outcome.kind != "prefetch" else ways[outcome.state]
+        way = sentences.DOUBTFUL if outcome.is_doubtful and outcome.kind != "prefetch" else ways[outcome.state]
         groups.setdefault((outcome.host, way, str(outcome.error)), []).append(outcome)
     for (host, way, error), alike in sorted(groups.items(), key=lambda group: -len(group[1])):
         entries = [

@@ -44,7 +44,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, unwrapped: froz
     return "\n".join(["<table>", f"<tr>{titles}</tr>", *body, "</table>\n"])
 
 
-def fold(title: str, content: str, *, is_open: bool = False) -> str:
+def details(title: str, content: str, *, is_open: bool = False) -> str:
     """Return content, in HTML, that can be folded away under a title, in HTML; nothing if there is none."""
     state = " open" if is_open else ""
     return f"<details{state}><summary>{title}</summary>\n\n{content}</details>\n" if content else ""
@@ -62,9 +62,9 @@ def listed(lines: Sequence[str], *, rest: str = "", budget: int = LIST_BYTES) ->
     return f"<pre>{chr(10).join(shown)}{more}</pre>\n" if lines else ""
 
 
-def folded(heading: str, lines: Sequence[str], *, rest: str, is_open: bool = False) -> str:
+def details_of(heading: str, lines: Sequence[str], *, rest: str, is_open: bool = False) -> str:
     """Return texts from outside, a line each, that can be folded away under a heading with their number."""
-    return fold(f"{heading} ({len(lines):,})", listed(lines, rest=rest), is_open=is_open)
+    return details(f"{heading} ({len(lines):,})", listed(lines, rest=rest), is_open=is_open)
 
 
 def first(lines: Sequence[str], *, rest: str) -> str:

@@ -6,27 +6,27 @@ Its form is described in `docs/report.schema.json`; a name may be added, none ma
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ztpurge import __version__
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report.blocks import code
 from ztpurge.report.explain import explain_idle
-from ztpurge.report.sentences import problem_message
+from ztpurge.report.sentences import DOUBTFUL, problem_message
 from ztpurge.report.values import Report, StatusReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ztpurge.cdn.purge import Outcome
 
+T = TypeVar("T")
 SCHEMA = 1
 Document = dict[str, Any]
-WRONG = frozenset({"failed", "partial", "pending"})  # states of calls that did not bring what was asked for
 
 
-def describe(report: Report) -> Document:
-    """Return the whole report as values of JSON; bytes of names that are not UTF-8 as escapes."""
+def describe(report: Report, *, report_file: str = "") -> Document:
+    """Return the whole report as values of JSON, to be kept in `report_file`; bytes that are not UTF-8 as escapes."""
     compared = report.compared
     return {
         "schema": SCHEMA,
@@ -41,7 +41,8 @@ def describe(report: Report) -> Document:
         "has_bug": report.has_bug,
         "cautions": [*map(_text, report.cautions)],
         "compared": _facts(compared) if compared else None,
-        "options": dict(report.options),
+        "options": {name: _text(value) for name, value in report.options},
+        "report_file": report_file,
         "stages": [{"name": one.name, "start": round(one.start, 3), "end": round(one.end, 3)} for one in report.stages],
         "requests": [_call(report, outcome) | {"purge": outcome.entries} for outcome in report.outcomes],
         "failed_urls": [fate.url for fate in report.maybe_stale],
@@ -55,9 +56,11 @@ def describe(report: Report) -> Document:
         "folds": [_facts(one) for one in report.plan.folds],
         "folded": [_facts(folded) for folded in report.plan.folded],
         "whole_sites": report.whole_sites,
-        "ways": [*(site.name for site in report.sites.sites), *(rule.name for rule in report.sites.rules)],
-        "idle": [*map(_text, explain_idle(report.sites, report.mapped))],
-        "hashed": [{"by": name} | _facts(hashed) for name, hashed in report.hashed.items()],
+        "sites_and_rules": [*(site.name for site in report.sites.sites), *(rule.name for rule in report.sites.rules)],
+        "idle": [*map(_text, explain_idle(report.sites, report.mapped))] if report.result == "dry-run" else [],
+        "hashed": [
+            {"by": name} | _facts(hashed) | {"example": _text(hashed.example)} for name, hashed in report.hashed.items()
+        ],
     }
 
 
@@ -73,13 +76,18 @@ def describe_refusal(messages: Sequence[str]) -> Document:
 
 def rest_of(document: Document) -> str:
     """Return where to find what is cut, in HTML, to be put behind a number."""
-    file = document["options"].get("report-file")
+    file = document["report_file"]
     return f"; {code(file)} has them all" if file else "; with <code>report-file</code> a file has them all"
 
 
 def render_json(document: Document) -> str:
     """Return a document as JSON, in ASCII."""
     return json.dumps(document, indent=1) + "\n"
+
+
+def pick(kind: Callable[..., T], row: Document) -> T:
+    """Return the value that a row describes; names that a later version added are left out."""
+    return kind(**{name: row[name] for name in kind.__slots__ if name in row})  # type: ignore[attr-defined]
 
 
 def read_document(data: bytes) -> Document:
@@ -107,7 +115,7 @@ def _call(report: Report, outcome: Outcome) -> Document:
         "done_after": None if outcome.done_after is None else round(outcome.done_after, 3),
         "state": outcome.state,
         "status": report.words.get(outcome.state, outcome.state),
-        "is_doubtful": outcome.is_doubtful,
+        "way": DOUBTFUL if outcome.is_doubtful else report.ways.get(outcome.state, ""),
         "is_cut": outcome.is_cut,
         "error": str(outcome.error) if outcome.error else None,
         "cause": outcome.error.cause if outcome.error else None,

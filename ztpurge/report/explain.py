@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from ztpurge.report.sentences import count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from ztpurge.cdn.plan import Kind, Plan
     from ztpurge.site.mapping import Mapped, Sites, Target
 
 _SHOWN = 3
+_MOST_COMPARED = 1000  # paths: to find the nearest to each of a thousand rules takes a second
 
 
 def explain_files(mapped: Mapped) -> Iterator[str]:
@@ -48,7 +49,8 @@ def explain_entries(mapped: Mapped, plan: Plan) -> Callable[[Kind, str], str]:
 def explain_idle(sites: Sites, mapped: Mapped) -> Iterator[str]:
     """Yield the sites and rules that gave nothing for any of the changes, a rule with how near one of them came."""
     used = {target.by for target in mapped.targets}
-    known = (*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped))
+    paths = dict.fromkeys([*(target.path for target in mapped.targets), *(skip.path for skip in mapped.skipped)])
+    known = tuple(paths)[:_MOST_COMPARED]
     if not known:
         return
     for site in sites.sites:
@@ -60,15 +62,17 @@ def explain_idle(sites: Sites, mapped: Mapped) -> Iterator[str]:
             yield f"{rule.name}: purges none of what changed{f'; {rule.mismatch(nearest)}' if nearest else ''}"
 
 
-def explain_path(sites: Sites, path: str, mapped: Mapped) -> Iterator[str]:
-    """Yield a path and under it what each site and each rule makes of it, or why that is nothing."""
-    yield path
-    found = defaultdict(list)
+def explain_paths(sites: Sites, paths: Iterable[str], mapped: Mapped) -> Iterator[str]:
+    """Yield each path and under it what each site and each rule makes of it, or why that is nothing."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for target in mapped.targets:
-        if target.path == path:
-            found[target.by].append(f"  -> {target.url}{' (directory)' if target.kind == 'dirs' else ''}")
-    refusals = [(site.name, site.why_not(path)) for site in sites.sites]
-    refusals += [(rule.name, rule.mismatch(path)) for rule in sites.rules]
-    for name, reason in refusals:
-        yield f"  {name}: {'' if found[name] else f'nothing, {reason}'}".rstrip()
-        yield from (f"  {line}" for line in found[name])
+        what = " (directory)" if target.kind == "dirs" else ""
+        found[target.path, target.by].append(f"    -> {target.url}{what}")
+    for path in paths:
+        yield path
+        reasons = [(site.name, site.why_not(path)) for site in sites.sites]
+        reasons += [(rule.name, rule.mismatch(path)) for rule in sites.rules]
+        for name, reason in reasons:
+            gives = found[path, name]
+            yield f"  {name}:" if gives else f"  {name}: nothing, {reason or 'no client asks for such a URL'}"
+            yield from gives

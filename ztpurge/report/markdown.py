@@ -49,7 +49,7 @@ def _heading(document: Document) -> str:
     hosts = {for_html(call["host"]): code(call["host"]) for call in calls if call["host"]}
     if len(hosts) == 1:  # which is named
         headline = headline.replace(*hosts.popitem(), 1)
-    return f"<h3>{'⚠️' if is_doubtful else _ICONS[document['result']]} {headline}</h3>\n{_compared(document)}"
+    return f"<h3>{'⚠️' if is_doubtful else _ICONS.get(document['result'], '')} {headline}</h3>\n{_compared(document)}"
 
 
 def _compared(document: Document) -> str:

@@ -22,8 +22,8 @@ def exit_code(report: Report, *, fail_on_error: bool) -> int:
     return 1 if report.is_red and fail_on_error else 0
 
 
-def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
-    """Return every output of the step by name; lists as JSON."""
+def outputs(report: Report) -> dict[str, str]:
+    """Return every output of the step by name, the file of the report as not written yet; lists as JSON."""
     urls, dirs, failed, stale = report.purged("urls"), report.purged("dirs"), report.maybe_stale, report.seen("stale")
     return {
         "req-ids": _json(outcome.req_id for outcome in report.outcomes if outcome.req_id),
@@ -44,7 +44,7 @@ def outputs(report: Report, *, report_file: str = "") -> dict[str, str]:
         "request-count": str(len(report.plan.batches or report.outcomes)),
         # rounded down: never 100.0 while something is missing
         "success-rate": f"{int(report.success_rate * 10) / 10:.1f}",
-        "report-file": report_file,
+        "report-file": "",
     }
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ztpurge.cdn.fold import Fold
 from ztpurge.report import sentences
-from ztpurge.report.blocks import LIST_BYTES, bar, code, first, fold, folded, listed, share, table, title, within
-from ztpurge.report.document import WRONG, Document, rest_of
+from ztpurge.report.blocks import LIST_BYTES, bar, code, details, details_of, first, listed, share, table, title, within
+from ztpurge.report.document import Document, pick, rest_of
 from ztpurge.report.explain import explain_files
 from ztpurge.report.hashed import Hashed
+from ztpurge.report.values import MAYBE_STALE
 from ztpurge.site.mapping import Mapped, Target
 from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_html
@@ -37,35 +38,35 @@ def render_overview(document: Document) -> Iterator[str]:
     parts = [code(url) for url in directories if url not in document["whole_sites"]]
     if parts:
         yield title("Directories, with all that is below them") + first(parts, rest=rest)
-    folds = [Fold(**one) for one in document["folds"]]
+    folds = [pick(Fold, one) for one in document["folds"]]
     if folds:
         yield f"<p>{sentences.folds_line(folds)}.</p>\n"
     for row in document["hashed"]:
-        hashed = Hashed(**{name: value for name, value in row.items() if name != "by"})
+        hashed = pick(Hashed, row)
         yield f"<p>{code(row['by'])}: {code(hashed.sentence)}</p>\n"
     yield _by_way(document) if is_plan else _by_host(document)
     if not is_plan:
         yield _time_line(document)
         yield _calls(document)
-    urls = [url for call, url in entries if call["kind"] == "urls" and call["state"] not in WRONG]
-    mapped = Mapped(tuple(Target(**target) for target in document["targets"]))
+    urls = [url for call, url in entries if call["kind"] == "urls" and call["state"] not in MAYBE_STALE]
+    mapped = Mapped(tuple(pick(Target, target) for target in document["targets"]))
     yield _by_folder("Planned" if is_plan else "Purged", urls, rest=rest)
     unverified = frozenset(document["unverified_urls"])
     reasons = [(row["url"], row["reason"]) for row in document["verified"] if row["url"] in unverified]
-    yield folded("Purged, but not verified", [f"{url}  ({why})" for url, why in reasons], rest=rest)
-    yield folded("For each changed file", list(explain_files(mapped)), rest=rest) if is_plan else ""
-    yield folded("Gave nothing of what changed", document["idle"], rest=rest) if is_plan else ""
-    yield folded("Directories that were folded to", list(map(sentences.fold_line, folds)), rest=rest)
+    yield details_of("Purged, but not verified", [f"{url}  ({why})" for url, why in reasons], rest=rest)
+    yield details_of("For each changed file", list(explain_files(mapped)), rest=rest) if is_plan else ""
+    yield details_of("Gave nothing of what changed", document["idle"], rest=rest) if is_plan else ""
+    yield details_of("Directories that were folded to", list(map(sentences.fold_line, folds)), rest=rest)
     above = [f"{one['url']}  (in {one['directory']})" for one in document["folded"]]
-    yield folded("Folded into a directory above", above, rest=rest)
+    yield details_of("Folded into a directory above", above, rest=rest)
     prefetched = [f"{call['reqId'] or 'no reqId'}  {call['host']}  {call['entries']}" for call in document["prefetch"]]
-    yield folded("Prefetches", prefetched, rest=rest)
+    yield details_of("Prefetches", prefetched, rest=rest)
     by_reason = defaultdict[str, list[str]](list)
     for row in document["skipped"]:
         by_reason[row["reason"]].append(row["path"])
     for reason, paths in sorted(by_reason.items(), key=lambda skipped: -len(skipped[1])):
-        yield folded(f"Skipped: {code(reason)}", paths, rest=rest)
-    yield folded("Options", [f"{name}: {value}" for name, value in document["options"].items()], rest=rest)
+        yield details_of(f"Skipped: {code(reason)}", paths, rest=rest)
+    yield details_of("Options", [f"{name}: {value}" for name, value in document["options"].items()], rest=rest)
 
 
 def _by_host(document: Document) -> str:
@@ -83,7 +84,7 @@ def _by_host(document: Document) -> str:
         states = Counter(verdict["state"] for verdict in seen[host])
         done = [call["done_after"] for call in calls if call["done_after"] is not None]
         fresh = [verdict["seconds"] for verdict in seen[host] if verdict["state"] == "fresh" and verdict["seconds"]]
-        failed = sum(call["entries"] for call in calls if call["state"] in WRONG)
+        failed = sum(call["entries"] for call in calls if call["state"] in MAYBE_STALE)
         return [
             code(host),
             *(f"{size[kind]:,}" if size[kind] else "" for kind in ("urls", "dirs")),
@@ -107,7 +108,7 @@ def _by_way(document: Document) -> str:
     for target in document["targets"]:
         by_way[target["by"]].append(target)
     rows = []
-    for name in dict.fromkeys([*document["ways"], *by_way]):
+    for name in dict.fromkeys([*document["sites_and_rules"], *by_way]):
         targets = by_way[name]
         kinds = Counter(kind for kind, _ in {(target["kind"], target["url"]) for target in targets})
         files = len({target["path"] for target in targets})
@@ -156,18 +157,18 @@ def _calls(document: Document) -> str:
     head = ("call", "host", "entries", "result", "reqId", "tries", "time")
     shown = table(head, [row(call) for call in calls[: len(rows)]], unwrapped=frozenset({"reqId"}))
     more = f"<p>… and {sentences.count(left, 'more call')}{rest}</p>\n" if left else ""
-    return fold(sentences.count(len(calls), "call"), shown + more, is_open=len(calls) <= _CALLS_OPEN_UP_TO)
+    return details(sentences.count(len(calls), "call"), shown + more, is_open=len(calls) <= _CALLS_OPEN_UP_TO)
 
 
 def _by_folder(what: str, urls: Sequence[str], *, rest: str) -> str:
     """Return URLs by their folders; a few as they are."""
     if len(urls) <= _OPEN_UP_TO:
-        return folded(f"{what} URLs", list(map(sentences.url_line, urls)), rest=rest, is_open=True)
+        return details_of(f"{what} URLs", list(map(sentences.url_line, urls)), rest=rest, is_open=True)
     folders = defaultdict[str, list[str]](list)
     for url in urls:
         folders[url.partition("?")[0].rpartition("/")[0] + "/"].append(url)
     shown, left = within(
-        lambda entry: fold(
+        lambda entry: details(
             f"{code(entry[0])} {len(entry[1]):,}",
             listed(list(map(sentences.url_line, entry[1])), budget=LIST_BYTES // 4, rest=rest),
         ),
@@ -175,4 +176,4 @@ def _by_folder(what: str, urls: Sequence[str], *, rest: str) -> str:
         2 * LIST_BYTES,
     )
     more = f"<p>… and {sentences.count(left, 'more folder')}{rest}</p>\n" if left else ""
-    return fold(f"{what} URLs ({len(urls):,}) in {sentences.count(len(folders), 'folder')}", "".join(shown) + more)
+    return details(f"{what} URLs ({len(urls):,}) in {sentences.count(len(folders), 'folder')}", "".join(shown) + more)

@@ -48,6 +48,7 @@ _ADVICE: dict[Blame, str] = {
     "address": "None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?",
 }
 _MOST_SHOWN_OF_BODY = 1000  # characters
+DOUBTFUL = "may have been purged, but that was not confirmed"
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
 
 
@@ -95,14 +96,14 @@ def last_line(headline: str, *, summary: str) -> str:
 
 
 def folds_line(folds: Sequence[Fold]) -> str:
-    """Return what is purged in the place of single entries to keep within the budget, and what that takes along."""
+    """Return which directories stand for how many entries, to keep within the budget, and what they take along."""
     entries = sum(one.entries for one in folds)
     known = sum(one.unchanged or 0 for one in folds)
     unknown = sum(one.unchanged is None for one in folds)
-    along = f"{count(known, 'unchanged file') if known else 'no unchanged file'} purged along"
+    along = f"{count(known, 'unchanged file') if known else 'no unchanged file'} along with them"
     more = f"; of {count(unknown, 'directory')} it is not known what else is below" if unknown else ""
-    what = f"{count(len(folds), 'directory')} purged in the place of {count(entries, 'entry')}"
-    return f"{what}, to keep within max-requests; {along}{more}"
+    what = f"{count(len(folds), 'directory')} in the place of {count(entries, 'entry')}"
+    return f"{what}, to keep within max-requests, and {along}{more}"
 
 
 def fold_line(fold: Fold) -> str:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ztpurge.edge.judge import Verdict
 from ztpurge.errors import BUG
 from ztpurge.report import sentences
-from ztpurge.report.blocks import LIST_BYTES, code, first, fold, items, listed, title, within, words
-from ztpurge.report.document import WRONG, Document, rest_of
+from ztpurge.report.blocks import LIST_BYTES, code, details, first, items, listed, title, within, words
+from ztpurge.report.document import Document, pick, rest_of
+from ztpurge.report.values import MAYBE_STALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _OPEN_UP_TO = 20  # URLs
 _SHOWN = 10
-_WAYS = {"failed": "not purged", "partial": "not purged by all providers", "pending": "not confirmed as purged"}
 
 
 def render_troubles(document: Document) -> Iterator[str]:
@@ -27,14 +27,13 @@ def render_troubles(document: Document) -> Iterator[str]:
         yield items(map(code, [*document["refusals"], *([BUG] if document["has_bug"] else [])]))
     told = set[str]()
     calls = [call for call in document["requests"] if call["error"] and not document["refusals"]]
-    for (state, host, cause, remedy, is_doubtful), group in _alike(call for call in calls if call["state"] in WRONG):
+    for (host, way, cause, remedy), group in _alike(call for call in calls if call["state"] in MAYBE_STALE):
         urls = [url for call in group for url in call["purge"]]
         told.update(urls)
-        way = "may have been purged, but that was not confirmed" if is_doubtful else _WAYS[state]
         what = f"{sentences.count(len(urls), 'entry')} of {code(host)}"
         if document["command"] == "status":
             req_ids = ", ".join(code(call["reqId"]) for call in group[:_SHOWN] if call["reqId"])
-            what, way = f"reqId {req_ids}", "not done" if state == "failed" else "still under way"
+            what = f"reqId {req_ids}"
         yield _cause(f"{what} {way}", group, cause, remedy)
         yield _urls([(url, []) for url in urls], rest=rest)
     others = [(url, list[str]()) for url in document["failed_urls"] if url not in told]
@@ -42,9 +41,9 @@ def render_troubles(document: Document) -> Iterator[str]:
         what = "Not purged, and maybe stale" if document["refusals"] else "In directories that were not purged"
         yield title(f"{what} ({len(others):,})") + _urls(others, rest=rest)
     yield _stale(document)
-    for (_, host, cause, remedy, _), group in _alike(call for call in calls if call["state"] == "done"):
+    for (host, _, cause, remedy), group in _alike(call for call in calls if call["state"] == "done"):
         yield _cause(f"{code(host)} was not reported done", group, cause, remedy)
-    for (_, host, cause, remedy, _), group in _alike(call for call in document["prefetch"] if call["error"]):
+    for (host, _, cause, remedy), group in _alike(call for call in document["prefetch"] if call["error"]):
         yield _cause(f"{code(host)} was not prefetched", group, cause, remedy)
     unseen = [f"{code(row['path'])} {code(row['reason'])}" for row in document["skipped"] if row["is_unseen"]]
     if unseen:
@@ -59,7 +58,7 @@ def _alike(calls: Iterable[Document]) -> list[tuple[tuple[Any, ...], list[Docume
     """Return calls that went wrong in one way and for one cause together, the widest first."""
     groups = defaultdict[tuple[Any, ...], list[Document]](list)
     for call in calls:
-        groups[call["state"], call["host"], call["cause"], call["remedy"], call["is_doubtful"]].append(call)
+        groups[call["host"], call["way"], call["cause"], call["remedy"]].append(call)
     return sorted(groups.items(), key=lambda group: -len(group[1]))
 
 
@@ -72,7 +71,7 @@ def _stale(document: Document) -> str:
     """Return the URLs that were not seen to be fresh, under what to do: of each what was seen, and how to look."""
     stale = frozenset(document["stale_urls"])
     rows = [
-        Verdict(**row | {"said": tuple(row["said"].items())})
+        pick(Verdict, row | {"said": tuple(row["said"].items())})
         for row in document["verified"]
         if row["state"] == "stale" and row["url"] in stale
     ]
@@ -97,4 +96,4 @@ def _urls(urls: Sequence[tuple[str, Sequence[str]]], *, rest: str) -> str:
 
     shown, _ = within(lines, urls[:_OPEN_UP_TO], LIST_BYTES)
     others = ["  ".join((url, *notes[:1])) for url, notes in urls[len(shown) :]]
-    return (items(shown) if shown else "") + fold(f"and {len(others):,} more", listed(others, rest=rest))
+    return (items(shown) if shown else "") + details(f"and {len(others):,} more", listed(others, rest=rest))

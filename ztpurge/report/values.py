@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 WORDS = MappingProxyType({"planned": "dry-run", "accepted": "purged", "done": "purged"})  # for states that differ
 _ACCEPTED = frozenset({"accepted", "pending", "done"})
-_MAYBE_STALE = frozenset({"failed", "partial", "pending"})
+MAYBE_STALE = frozenset({"failed", "partial", "pending"})
 _PURGED = frozenset({"accepted", "done", "unverified", "stale", "fresh"})
 
 
@@ -182,7 +182,7 @@ class Report:
         size = count(self.plan.size, NOUNS[kinds.pop()] if len(kinds) == 1 else "entry")
         is_open = all(outcome.state == "pending" or outcome.is_doubtful for outcome in self.failures)
         way = "NOT confirmed as purged" if is_open else "NOT purged"
-        return f"{len(self._entries(_MAYBE_STALE)):,} of {size} on {where} {way} and maybe stale{seen}"
+        return f"{len(self._entries(MAYBE_STALE)):,} of {size} on {where} {way} and maybe stale{seen}"
 
     @property
     def success_rate(self) -> float:
@@ -202,7 +202,7 @@ class Report:
     @property
     def failures(self) -> tuple[Outcome, ...]:
         """The calls that did not bring what was asked for; to learn that a reqId is still under way may be that."""
-        return tuple(outcome for outcome in self.outcomes if outcome.error and outcome.state in _MAYBE_STALE)
+        return tuple(outcome for outcome in self.outcomes if outcome.error and outcome.state in MAYBE_STALE)
 
     @property
     def unreported(self) -> tuple[Outcome, ...]:
@@ -216,7 +216,7 @@ class Report:
     @property
     def maybe_stale(self) -> tuple[Fate, ...]:
         """What may be stale, not purged or not for certain; what was not prefetched is none the staler for that."""
-        return tuple(fate for fate in self.fates if fate.state in _MAYBE_STALE and fate.kind != "prefetch")
+        return tuple(fate for fate in self.fates if fate.state in MAYBE_STALE and fate.kind != "prefetch")
 
     def seen(self, state: Freshness) -> tuple[Verdict, ...]:
         """Return the verdicts of a kind on what was purged, those on directories last."""
@@ -226,7 +226,7 @@ class Report:
     @property
     def purged_paths(self) -> tuple[str, ...]:
         """The changed files whose every URL was purged and, if that was looked at, not seen to be stale."""
-        bad = {(fate.url, fate.kind) for fate in self.fates if fate.state in _MAYBE_STALE or fate.state == "stale"}
+        bad = {(fate.url, fate.kind) for fate in self.fates if fate.state in MAYBE_STALE or fate.state == "stale"}
         amiss = {target.path for target in self.mapped.targets if (target.url, target.kind) in bad}
         return tuple(dict.fromkeys(target.path for target in self.mapped.targets if target.path not in amiss))
 

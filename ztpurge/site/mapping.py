@@ -30,12 +30,11 @@ class Sites:
     @property
     def roots(self) -> tuple[str, ...]:
         """The folders that are served, less those that lie in another of them."""
-        roots = dict.fromkeys(site.root for site in self.sites)
-        return tuple(
-            root
-            for root in roots
-            if not any(other != root and f"{root}/".startswith(posixpath.join(other, "")) for other in roots)
-        )
+        topmost: list[str] = []
+        for root in sorted({site.root for site in self.sites}, key=lambda root: root.split("/")):
+            if not topmost or not f"{root}/".startswith(posixpath.join(topmost[-1], "")):
+                topmost.append(root)
+        return tuple(topmost)
 
     @property
     def scope(self) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ztpurge.site.mapping import Sites
     from ztpurge.sources.source import Surroundings
 
+_MOST_TRIED = 1000  # names: if they begin at a `root`, one of the first does
+
 
 @dataclass(frozen=True, slots=True)
 class Listed(Source):
@@ -82,11 +84,14 @@ def open_list(sites: Sites, listed: tuple[Change, ...], around: Surroundings) ->
 
 def _warn_of_names_from_root(sites: Sites, listed: tuple[Change, ...], runner: Runner) -> None:
     """Warn if a name in the list is that of a file below a `root`, and of none from the top on."""
-    for change, site in itertools.product(listed, sites.sites):
-        names = (change.path, f"{site.root}/{change.path}")
-        there, below = (os.path.lexists(os.path.join(runner.workspace, name)) for name in names)  # noqa: PTH118 - may hold any byte
+    roots = dict.fromkeys(site.root for site in sites.sites)
+    for path, root in itertools.product([change.path for change in listed[:_MOST_TRIED]], roots):
+        there, below = (
+            os.path.lexists(os.path.join(runner.workspace, name))  # noqa: PTH118 - may hold any byte
+            for name in (path, f"{root}/{path}")
+        )
         if below and not there:
-            runner.annotate("warning", "ztpurge", sentences.below_root(site.root, change.path))
+            runner.annotate("warning", "ztpurge", sentences.below_root(root, path))
             return
 
 

@@ -37,7 +37,7 @@ class FilesOfInputs:
 def check_files(inputs: Inputs, given: frozenset[str], runner: Runner, found: FilesOfInputs) -> Iterator[ZtpurgeError]:
     """Yield what is wrong with the files that the inputs name; leave what they hold in `found`.
 
-    `given`: the names of the inputs that are not empty.
+    `given`: the names of the inputs that differ from their defaults.
     """
     is_purge = inputs.command == "purge"
     if is_purge:

@@ -24,7 +24,7 @@ _GIVE_SITE = (
 def find_sites(inputs: Inputs, given: frozenset[str], runner: Runner) -> tuple[Sites, tuple[ZtpurgeError, ...]]:
     """Return the inputs' site and what the configuration says, and what is wrong with them.
 
-    `given`: the names of the inputs that are not empty.
+    `given`: the names of the inputs that differ from their defaults.
     """
     try:
         sites = _read_sites(inputs, runner)
@@ -59,7 +59,7 @@ def _check_inputs(sites: Sites, inputs: Inputs, given: frozenset[str]) -> Iterat
             place="base-url",
         )
     elif sites and "base-url" not in given:
-        for name in ("root", "include", "exclude"):
+        for name in ("root", "include", "exclude", "index-files", "clean-urls"):
             if name in given:
                 yield ZtpurgeError(
                     "it is given without `base-url`, so it is about no site",
