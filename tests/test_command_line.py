@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.report.situations import situations
 from tests.tables import cases
 from ztpurge.__main__ import main
+from ztpurge.report.document import render_json
+from ztpurge.report.markdown import render_summary
 
 TOP = Path(__file__).resolve().parents[1]
 BASE = "https://a.example/"
@@ -85,3 +88,35 @@ def test_what_cannot_be_used_is_said(arguments: list[str], problem: str, capsys:
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith(problem)
+
+
+REPORT = situations()["stale"]
+
+
+@cases("change", {"as it was written": {}, "with a name that a later version added": {"new": 1, "targets": [
+    target | {"new": 1} for target in REPORT["targets"]
+]}})  # fmt: skip
+def test_a_report_gives_its_summary(
+    change: dict[str, object], workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workspace / "report.json").write_text(render_json(REPORT | change))
+    assert main(["render", "report.json"]) == 0
+    assert capsys.readouterr().out == render_summary(REPORT)
+
+
+@cases("text problem", {
+    "no file": (None, "x.json: [Errno 2] No such file or directory"),
+    "no JSON": ("{", "x.json: it is not JSON. Give the file that `report-file` names"),
+    "another schema": (render_json(REPORT | {"schema": 2}), "x.json: it is no report that can be read here"),
+    "no object": ("[]", "x.json: it is no report that can be read here"),
+    "by somebody's hand": (render_json(REPORT | {"requests": [1]}), "x.json: it is not as a report is (TypeError"),
+    "deep": ("[" * 100_000, "x.json: it is not JSON"),
+})  # fmt: skip
+def test_what_is_no_report_is_refused(
+    text: str | None, problem: str, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if text is not None:
+        (workspace / "x.json").write_text(text)
+    assert main(["render", "x.json"]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.startswith(problem)) == ("", True)

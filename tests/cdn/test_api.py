@@ -379,15 +379,21 @@ def test_whoever_comes_while_somebody_logs_in_shares_how_that_ends(end: ApiError
     assert log_in.logins == 1
 
 
-def test_what_is_heard_of_a_login_has_neither_its_password_nor_its_token(tmp_path: Path) -> None:
+def test_what_is_heard_of_a_login_has_neither_its_password_nor_its_token_nor_who_it_is(tmp_path: Path) -> None:
     heard: list[Exchange] = []
     tokens: list[str] = []
-    with Sandbox(tmp_path, hosts=(BATCH.host,), username="name", password="a password") as sandbox:
-        account = Account(sandbox.api_url, "", "name", "a password")
+    projects = {BATCH.host: ("p1", "p2")}
+    with Sandbox(
+        tmp_path, hosts=(BATCH.host,), projects=projects, username="ops@a.example", password="a password"
+    ) as sandbox:
+        account = Account(sandbox.api_url, "", "ops@a.example", "a password")
         secrets, clock = Secrets(), Clock()
         cdn = Cdn(account, environ={}, clock=clock, secrets=secrets, on_token=tokens.append, on_exchange=heard.append)
-        req_id = cdn.purge(BATCH, 10).req_id
+        req_id = cdn.purge(replace(BATCH, project_id="p1"), 10).req_id
     login, purge = heard
     assert (login.method, login.url.partition("/cdn_api/")[2], login.status) == ("POST", "tokens", 200)
-    assert [word for word in ("a password", *tokens) if word in str(heard)] == []
-    assert (json.loads(purge.sent), json.loads(purge.said)["zt_api"]["reqId"]) == ({"urls": [*BATCH.entries]}, req_id)
+    assert [word for word in ("a password", "ops@", *tokens) if word in str(heard)] == []
+    assert (json.loads(purge.sent), json.loads(purge.said)["zt_api"]["reqId"]) == (
+        {"urls": [*BATCH.entries], "project_id": "p1", "username": "***"},
+        req_id,
+    )

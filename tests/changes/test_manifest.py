@@ -137,6 +137,7 @@ def test_without_trust_all_that_is_known_of_is_changed() -> None:
     "none purged": ([], [], {"same": ONE, "edited": None, "new": None, "gone": None}),
     "some purged": (["edited"], [], {"same": ONE, "edited": TWO, "new": None, "gone": None}),
     "one under two URLs": (["gone", "gone"], [], {"same": ONE, "edited": None, "new": None}),
+    "a link to nothing skipped": (["edited", "new", "gone"], ["link"], {"same": ONE, "edited": TWO, "new": THREE}),
     "a new one skipped": (["edited", "gone"], ["new"], {"same": ONE, "edited": TWO}),
 })  # fmt: skip
 def test_only_what_was_really_purged_is_renewed(purged: list[str], skipped: list[str], entries: Kept) -> None:

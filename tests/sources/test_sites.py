@@ -11,8 +11,11 @@ from ztpurge.runner import Runner
 from ztpurge.sources.sites import find_sites
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from ztpurge.errors import ZtpurgeError
+    from ztpurge.inputs import Inputs
     from ztpurge.site.mapping import Sites
 
 BASE = "https://a.example/"
@@ -38,9 +41,15 @@ def find(workspace: Path, **values: str) -> tuple[Sites, dict[str, str]]:
     given = {"token": "t"} | values
     environ = {f"INPUT_{name.replace('_', '-').upper()}": text for name, text in given.items()}
     runner = Runner({"GITHUB_WORKSPACE": str(workspace)}, io.StringIO())
-    names = frozenset(name.replace("_", "-") for name, text in given.items() if text.strip())
-    sites, problems = find_sites(parse(environ), names, runner)
-    return sites, {problem.place: str(problem) for problem in problems}
+    found: list[tuple[Sites, tuple[ZtpurgeError, ...]]] = []
+
+    def check(inputs: Inputs, names: frozenset[str]) -> Iterator[ZtpurgeError]:
+        found.append(find_sites(inputs, names, runner))
+        return iter(())
+
+    parse(environ, check=check)
+    ((sites, problems),) = found
+    return sites, {str(problem.place): str(problem) for problem in problems}
 
 
 @cases("files values problems", {
@@ -65,8 +74,10 @@ def find(workspace: Path, **values: str) -> tuple[Sites, dict[str, str]]:
     "a file that is too long": ({".ztpurge.yml": "#" * 1_050_000}, {},
         {"config": "'.ztpurge.yml' is longer than 1 MiB. Is it the right file?"}),
     "a file, and a site of the inputs": ({".ztpurge.yml": FILE}, {"base_url": BASE, "root": "x"}, {}),
-    "a file, and half a site": ({".ztpurge.yml": FILE}, {"root": "x", "include": "*.css"},
-        {"root": IN_VAIN, "include": IN_VAIN}),
+    "a file, and half a site": ({".ztpurge.yml": FILE}, {"root": "x", "include": "*.css", "clean_urls": "true"},
+        {"root": IN_VAIN, "include": IN_VAIN, "clean-urls": IN_VAIN}),
+    "a file, and the defaults that a runner hands over": ({".ztpurge.yml": FILE},
+        {"root": ".", "clean_urls": "false", "index_files": "index.html\nindex.htm"}, {}),
     "rules and a manifest": ({".ztpurge.yml": RULES}, {"manifest": "m.json"},
         {"manifest": "there is no site, whose `root` it would be about. Give the build's output a site"}),
     "patterns from the top": ({"public/a": ""}, {"base_url": BASE, "root": "public", "include": "public/*.css"},
