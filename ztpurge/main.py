@@ -305,7 +305,7 @@ class _Doors(NamedTuple):
 
 
 def _doors() -> _Doors:
-    """Import who calls somebody, and `requests`: 110 ms, without which a run that calls nobody starts in 95."""
+    """Import who calls somebody, and `requests`: 110 ms, as long as all the rest takes to start."""
     from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - see above
     from ztpurge.changes.github import GitHub  # noqa: PLC0415 - see above
     from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - see above

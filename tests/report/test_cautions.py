@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ztpurge.cdn.plan import make_plan
 from ztpurge.changes.paths import Change
 from ztpurge.inputs import parse
-from ztpurge.report.cautions import Circumstances, find_cautions, patterns_that_repeat
+from ztpurge.report.cautions import Circumstances, find_cautions
 from ztpurge.site.mapping import Sites, map_changes
-from ztpurge.site.patterns import parse_patterns
+from ztpurge.site.patterns import parse_patterns, patterns_that_repeat
 
 BASE = "https://a.example/"
 PUSH = Circumstances(event="push")

@@ -42,7 +42,7 @@ def fold(
     Few directories of which nobody knows what else they hold come first, then few unchanged files, then few
     directories, then deep ones. The choice is the best if up to `exact_up_to` directories hold entries, else near it.
     `unchanged_below` is asked what the purge of a directory takes along: never less than that of one below it.
-    Raises ZtpurgeError if so few calls cannot do.
+    Raises ZtpurgeError for a budget below one call for each host and each kind, URLs and directories, that it has.
     """
     if not urls and not dirs:
         return ()

@@ -13,7 +13,6 @@ from ztpurge.report import sentences
 from ztpurge.report.document import describe, describe_refusal, render_json
 from ztpurge.report.explain import explain_entries, explain_files, explain_idle
 from ztpurge.report.files import find_troubles
-from ztpurge.report.markdown import render_summary
 from ztpurge.report.outputs import exit_code, fit, outputs
 from ztpurge.report.values import Report
 from ztpurge.runner import MAX_ANNOTATIONS
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from ztpurge.changes.paths import Change
     from ztpurge.edge.judge import Verdict
     from ztpurge.inputs import Inputs
+    from ztpurge.report.document import Document
     from ztpurge.report.files import Trouble
     from ztpurge.runner import Level, Runner
 
@@ -102,7 +102,7 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
     if report.result == "nothing":
         runner.annotate("notice", "ztpurge", headline)
     _annotate_files(report, runner, fail_on_error=inputs.fail_on_error)
-    is_written = is_wanted and runner.write_summary(render_summary(document))
+    is_written = is_wanted and _write_summary(document, runner)
     if report.result != "purged":  # whose headline has the time
         headline = f"{headline} ({sentences.duration(report.seconds)})"
     runner.say(sentences.last_line(headline, summary=runner.run_page if is_written else ""))
@@ -121,7 +121,7 @@ def announce_refusal(why: ZtpurgeError, runner: Runner, *, has_summary: bool = T
     for message, problem in zip(problems, found, strict=False):  # the last message may be about several
         runner.annotate("error", "ztpurge", message, at=problem.position)
     runner.set_outputs(outputs(Report()) | {"result": "failed", "success-rate": "0.0"})
-    is_written = has_summary and runner.write_summary(render_summary(describe_refusal(problems)))
+    is_written = has_summary and _write_summary(describe_refusal(problems), runner)
     runner.say(sentences.last_line("Nothing was purged", summary=runner.run_page if is_written else ""))
     return 2
 
@@ -135,6 +135,13 @@ def announce_dry_run(report: Report, runner: Runner) -> None:
     _list("What is purged for each changed file", list(explain_files(report.mapped)), runner)
     for idle in explain_idle(report.sites, report.mapped):
         runner.say(idle)
+
+
+def _write_summary(document: Document, runner: Runner) -> bool:
+    """Show the summary on the run's page; return whether there is one."""
+    from ztpurge.report.markdown import render_summary  # noqa: PLC0415 - 8 ms, which a run need not wait for at its start
+
+    return runner.write_summary(render_summary(document))
 
 
 def announce_traceback(trace: str, runner: Runner) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ztpurge.report.sentences import count
+from ztpurge.site.patterns import patterns_that_repeat
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from ztpurge.cdn.plan import Plan
     from ztpurge.inputs import Inputs
     from ztpurge.site.mapping import Mapped, Sites
-    from ztpurge.site.patterns import Patterns
 
 _SHOWN = 3
 _SHOWN_STALE = 50  # of what no output names; a message is cut at 4,000 characters, so they come last
@@ -53,16 +53,6 @@ def find_cautions(inputs: Inputs, sites: Sites, mapped: Mapped, plan: Plan, arou
         *_sources_as_pages(inputs, sites, mapped, around),
         *_root_in_patterns(sites, mapped, paths),
         *_written_by_hand(inputs, paths),
-    )
-
-
-def patterns_that_repeat(root: str, patterns: Patterns | None) -> tuple[str, ...]:
-    """Return the patterns that begin with the root itself, and so are about a folder of that name below it."""
-    start = f"{root}/"
-    return tuple(
-        line
-        for line in (patterns.lines if patterns and root else ())
-        if (bare := line.removeprefix("!").removeprefix("/")).startswith(start) and bare != start
     )
 
 

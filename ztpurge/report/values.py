@@ -15,7 +15,6 @@ from ztpurge.cdn.plan import Plan
 from ztpurge.cdn.purge import Outcome, State
 from ztpurge.edge.judge import Freshness, Verdict
 from ztpurge.errors import BUG, ApiError, Failure
-from ztpurge.report.hashed import Hashed, find_hashed
 from ztpurge.report.sentences import NOUNS, count, duration, things, verdict_counts
 from ztpurge.site.mapping import Mapped, Sites
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from ztpurge.cdn.plan import Kind
     from ztpurge.errors import ZtpurgeError
+    from ztpurge.report.hashed import Hashed
 
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 WORDS = MappingProxyType({"planned": "dry-run", "accepted": "purged", "done": "purged"})  # for states that differ
@@ -132,6 +132,8 @@ class Report:
     @cached_property
     def hashed(self) -> Mapping[str, Hashed]:
         """The sites, by name, of whose changed files many are named by their content."""
+        from ztpurge.report.hashed import find_hashed  # noqa: PLC0415 - 5 ms, which a run need not wait for at its start
+
         found = {
             site.name: find_hashed((target.path for target in self.mapped.targets if target.by == site.name), site.root)
             for site in self.sites.sites

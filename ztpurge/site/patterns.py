@@ -79,6 +79,16 @@ def parse_include(lines: tuple[str, ...]) -> Patterns | None:
     return patterns
 
 
+def patterns_that_repeat(root: str, patterns: Patterns | None) -> tuple[str, ...]:
+    """Return the patterns that begin with the root itself, and so are about a folder of that name below it."""
+    start = f"{root}/"
+    return tuple(
+        line
+        for line in (patterns.lines if patterns and root else ())
+        if (bare := line.removeprefix("!").removeprefix("/")).startswith(start) and bare != start
+    )
+
+
 def _compile(pattern: str) -> re.Pattern[bytes]:
     """Return what matches, at their beginning, the names that a pattern means and all names below them."""
     try:

@@ -1,4 +1,4 @@
-"""The rules of a mapping file: a pattern over the repository's paths names URLs and directories to purge.
+"""The rules of a configuration: a pattern over the repository's paths names URLs and directories to purge.
 
 Pure. As in `patterns.py`, a pattern becomes one regular expression out of atomic groups, so that none takes long.
 Reading the file, and saying where in it a rule stands, is left to others.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ztpurge.errors import InvalidInputs, ZtpurgeError
-from ztpurge.report.cautions import patterns_that_repeat
 from ztpurge.site.mapping import Sites
+from ztpurge.site.patterns import patterns_that_repeat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
