@@ -137,17 +137,17 @@ class _Recipe:
         self._tell(cautions=cautions)
         for caution in cautions:
             runner.annotate("warning", "ztpurge", caution)
+        if inputs.dry_run:
+            outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, 1))
+            self._tell(outcomes=outcomes)
+            announce_dry_run(self._report, runner)
+            return self._announce(self._report)
         try:
-            if inputs.dry_run:
-                outcomes = tuple(Outcome.of(number, batch, "planned") for number, batch in enumerate(plan.batches, 1))
-                self._tell(outcomes=outcomes)
-                announce_dry_run(self._report, runner)
-                return self._announce(self._report)
-            cdn = self._open_cdn() if plan.batches else None
-            source.begin(mapped)
-        except ZtpurgeError as error:
-            return self._announce(refused(self._report, error))
-        try:
+            try:
+                cdn = self._open_cdn() if plan.batches else None
+                source.begin(mapped)
+            except ZtpurgeError as error:
+                return self._announce(refused(self._report, error))
             self._carry_out(cdn, sites, source, around.repository)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)

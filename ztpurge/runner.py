@@ -235,7 +235,7 @@ class Runner:
         """
         path = self.file_to_write(name)
         try:
-            if may_lack and not path.exists():
+            if may_lack and not os.path.lexists(self.workspace / name):
                 return None
             if not path.is_file():
                 raise ZtpurgeError(

@@ -182,6 +182,18 @@ def test_another_way_to_make_urls_of_files_shows(site: Site, other: Site, same: 
     assert (served_as(Sites((other,))) == served_as(Sites((site,)))) is same
 
 
+@cases("root to files", {
+    "the same": ("a", "a", {"x": ONE, "b/y": None}),
+    "one above": ("a", "", {"a/x": ONE, "a/b/y": None}),
+    "one below": ("", "b", {"y": None}),
+    "beside": ("a", "c", {}),
+    "not kept": (None, "a", {"x": ONE, "b/y": None}),
+})  # fmt: skip
+def test_a_manifest_s_paths_mean_the_same_below_another_folder(root: str | None, to: str, files: Kept) -> None:
+    kept = parse_manifest(render_manifest(Manifest({"x": ONE, "b/y": None}, root=root)).encode())
+    assert kept.below(to) == Manifest(files, root=to)
+
+
 PATHS = ("a", "b", "c")
 SETS = st.sets(st.sampled_from(PATHS))
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.tables import cases
 from ztpurge.changes.contents import MOST_BYTES, Content
-from ztpurge.changes.output import Hashed, hash_files, hash_output
+from ztpurge.changes.output import Hashed, hash_files, hash_output, list_files
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -95,6 +95,18 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ZtpurgeError, match="there is no such folder") as caught:
             hash_all(tmp_path / name)
         assert "Build" in caught.value.remedy
+
+
+def test_a_folder_that_leads_out_of_the_workspace_is_not_read(folder: Path, tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    (workspace / "dist").symlink_to(folder)
+    with pytest.raises(ZtpurgeError, match="it leads out of the workspace"):
+        hash_all(workspace / "dist")
+    with pytest.raises(ZtpurgeError, match="it leads out of the workspace"):
+        next(list_files(workspace / "dist", workspace=workspace, why_over=lambda: ""))
+    found = list_files(folder, workspace=tmp_path, why_over=lambda: "")
+    assert sorted(found) == [*hash_all(folder, workspace=tmp_path).files]
 
 
 def test_links_are_followed_as_a_server_does(folder: Path, tmp_path: Path) -> None:

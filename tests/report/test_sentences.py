@@ -68,10 +68,12 @@ SAID = {
     "manifest: 1,234 files in dist, 1 not as last purged": manifest_line("dist", files=1234, changed=1, gone=0),
     "manifest: 1 file in the workspace, 0 not as last purged, 2 files gone":
         manifest_line("the workspace", files=1, changed=0, gone=2),
-    "2 directories in the place of 12 entries, to keep within max-requests, and 3 unchanged files along with them":
+    "2 directories in the place of 12 entries, to keep within max-requests; 3 unchanged files along with them":
         folds_line([Fold("a", 10, 3), Fold("b", 2, 0)]),
-    "1 directory in the place of 1 entry, to keep within max-requests, and no unchanged file along with them; of "
-    "1 directory it is not known what else is below": folds_line([Fold("a", 1, None)]),
+    "1 directory in the place of 1 entry, to keep within max-requests; no unchanged file along with them":
+        folds_line([Fold("a", 1, 0)]),
+    "1 directory in the place of 1 entry, to keep within max-requests; of 1 directory it is not known what else is "
+    "below": folds_line([Fold("a", 1, None)]),
     "http://a.example/x/  (10 entries, 1 unchanged file along)": fold_line(Fold("http://a.example/x/", 10, 1)),
     "http://a.example/%25/  %/  (1 entry, no other file)": fold_line(Fold("http://a.example/%25/", 1, 0)),
     "http://a.example/  (1 entry, what else it holds is not known)": fold_line(Fold("http://a.example/", 1, None)),

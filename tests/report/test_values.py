@@ -133,9 +133,12 @@ def test_of_a_run_that_broke_off_what_was_still_to_be_done_failed(wait: bool, ve
 
 @cases("directory is_whole", {
     "a site's": (f"{A}docs/", True), "a host's": ("http://b.example/", True), "a folder's": (f"{A}docs/a/", False),
+    "what holds a site": (f"{A[:-1]}:8080/x/", True),
 })  # fmt: skip
 def test_a_directory_may_be_a_whole_site(directory: str, is_whole: bool) -> None:
-    report = Report(sites=Sites((Site(base_urls=(f"{A}docs/",)),)), plan=make_plan([], [directory]))
+    report = Report(
+        sites=Sites((Site(base_urls=(f"{A}docs/", f"{A[:-1]}:8080/x/y/")),)), plan=make_plan([], [directory])
+    )
     assert report.whole_sites == ((directory,) if is_whole else ())
 
 

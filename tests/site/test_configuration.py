@@ -253,3 +253,10 @@ def test_any_bytes_are_sites_or_problems_that_stand_in_the_file(data: bytes) -> 
         is_read, problems = False, error.problems
     assert is_read != bool(problems)
     assert all(problem.position and problem.position.file == "c.yml" for problem in problems)
+
+
+def test_a_file_has_not_more_urls_than_anybody_means() -> None:
+    urls, variants = ([f"https://a.example/{number}/" for number in range(40)], [f"?{number}" for number in range(26)])
+    document = {"version": 1, "sites": [{"urls": urls, "variants": variants}]}
+    with pytest.raises(InvalidInputs, match="each file has 40 times 26 URLs, more than 1,000"):
+        parse_configuration(json.dumps(document).encode(), "c.yml")

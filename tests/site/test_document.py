@@ -19,7 +19,7 @@ UNCLOSED = "the quotes that open here are never closed. Close them"
 UNCLOSED_LIST = "a `,` or the closing bracket is missing here. Close the bracket. If it is a text, put it in quotes"
 BAD_START = "no text without quotes begins with this character. If it is a text, put it in quotes"
 A_TAG = "YAML takes `{}` for a tag. If it is a text, put it in quotes; a tag is never needed"
-TOO_MANY = "it holds more than 20,000 values, aliases written out"
+TOO_MANY = "it holds more than 20,000 values, aliases written out and long texts counted more than once"
 
 
 def plain(node: Node) -> object:

@@ -78,6 +78,7 @@ REFUSED = {
     "is empty": [""],
     "ends in a slash": ["/", "a/", "**/"],
     "no name in a path is empty": ["//a", "a//b", "./a", "a/../b", r"a/\./b"],
+    "is a backslash before a character that needs none": [r"docs\a", r"a\1"],
     "ends in a backslash": ["a\\", "a\\/b"],
     "shares a segment": ["a**", "**.css", "a/***", "x{a:**}", "{a:**}{b}"],
     "is no capture": ["{}", "{a:*}", "{a:}", "{1}", "{a b}", "{\u00e9}", "{:**}", "{a,b}", "{a\\}"],

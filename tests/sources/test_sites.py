@@ -78,6 +78,9 @@ def find(workspace: Path, **values: str) -> tuple[Sites, dict[str, str]]:
         {"root": IN_VAIN, "include": IN_VAIN, "clean-urls": IN_VAIN}),
     "a file, and the defaults that a runner hands over": ({".ztpurge.yml": FILE},
         {"root": ".", "clean_urls": "false", "index_files": "index.html\nindex.htm"}, {}),
+    "a file by another name": ({".ztpurge.yaml": FILE}, {"base_url": BASE}, {"config": (
+        "there is a file .ztpurge.yaml, which is not read. Call it .ztpurge.yml, or name it in `config`")}),
+    "a file by another name, which is named": ({".ztpurge.yaml": FILE}, {"config": ".ztpurge.yaml"}, {}),
     "rules and a manifest": ({".ztpurge.yml": RULES}, {"manifest": "m.json"},
         {"manifest": "there is no site, whose `root` it would be about. Give the build's output a site"}),
     "patterns from the top": ({"public/a": ""}, {"base_url": BASE, "root": "public", "include": "public/*.css"},

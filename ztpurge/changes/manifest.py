@@ -7,8 +7,9 @@ the next run finds, so that a run that failed or was cancelled is made up for.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ztpurge.changes.contents import Content
@@ -29,13 +30,24 @@ _AFRESH = "Delete it to purge all files, and see that the step that saves it sav
 class Manifest:
     """What was last purged: each file below the root with its content, None if what the edges hold is not known.
 
-    `served`: how files became URLs then. `run` and `attempt`: of the run that wrote it, 0 if the runner gave none.
+    `root`: the folder of the repository that the paths are below, None if it was not kept; `served`: how files became
+    URLs then. `run` and `attempt`: of the run that wrote it, 0 if the runner gave none.
     """
 
     files: Mapping[str, Content | None] = field(default_factory=dict)
     served: str = ""
     run: int = 0
     attempt: int = 0
+    root: str | None = None
+
+    def below(self, root: str) -> Manifest:
+        """Return the manifest with its paths below another folder; what lies outside that is left out."""
+        if self.root is None or self.root == root:
+            return replace(self, root=root)
+        top, old = posixpath.join(root, ""), posixpath.join(self.root, "")
+        files = {old + path: entry for path, entry in self.files.items()}
+        below = {path.removeprefix(top): entry for path, entry in files.items() if path.startswith(top)}
+        return replace(self, files=below, root=root)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -47,8 +59,14 @@ def parse_manifest(data: bytes) -> Manifest:
     schema = document.get("ztpurge-manifest") if isinstance(document, dict) else None
     if not is_count(schema) or schema != _SCHEMA:
         raise ZtpurgeError("it is not a manifest of this version of ztpurge", remedy=_AFRESH)
-    served, run, attempt, files = (document.get(name) for name in ("served", "run", "attempt", "files"))
-    if not (isinstance(served, str) and is_count(run) and is_count(attempt) and isinstance(files, dict)):
+    served, run, attempt, files, root = (document.get(name) for name in ("served", "run", "attempt", "files", "root"))
+    if not (
+        isinstance(served, str)
+        and is_count(run)
+        and is_count(attempt)
+        and isinstance(files, dict)
+        and isinstance(root, str | None)
+    ):
         raise ZtpurgeError("it lacks what a manifest has", remedy=_AFRESH)
     try:
         tidy = [change.path for change in changes_of(files)]
@@ -65,7 +83,7 @@ def parse_manifest(data: bytes) -> Manifest:
                 contents[path] = Content(digest, size)
             case _:
                 raise ZtpurgeError(f"its entry for {path[:200]!r} cannot be read", remedy=_AFRESH)
-    return Manifest(contents, served, run, attempt)
+    return Manifest(contents, served, run, attempt, root)
 
 
 def render_manifest(manifest: Manifest) -> str:
@@ -73,6 +91,7 @@ def render_manifest(manifest: Manifest) -> str:
     files = {path: [entry.digest, entry.size] if entry else None for path, entry in sorted(manifest.files.items())}
     lines = ",\n".join(f"{json.dumps(path)}: {json.dumps(entry)}" for path, entry in files.items())
     facts = {"ztpurge-manifest": _SCHEMA, "run": manifest.run, "attempt": manifest.attempt, "served": manifest.served}
+    facts |= {} if manifest.root is None else {"root": manifest.root}
     head = json.dumps(facts)[:-1]
     return f'{head}, "files": {{\n{lines}\n}}}}\n'
 

@@ -54,7 +54,7 @@ def hash_output(
     """
     if not folder.is_dir():
         raise ZtpurgeError("there is no such folder", remedy="Build the site before this step")
-    folder = folder.resolve()
+    folder = _inside(folder, workspace)
     skipped = frozenset(map(os.fspath, ignored))
     unseen: dict[str, str] = {}
     with _reading():
@@ -70,10 +70,18 @@ def hash_output(
 
 def list_files(folder: Path, *, workspace: Path, why_over: Callable[[], str]) -> Iterator[str]:
     """Yield the path below a folder of each file there; raise ZtpurgeError if that cannot be told."""
-    folder = folder.resolve()
+    folder = _inside(folder, workspace)
     with _reading():
         for path, _ in _walk(folder, workspace, {}, why_over):
             yield path[len(os.fspath(folder)) + 1 :]
+
+
+def _inside(folder: Path, workspace: Path) -> Path:
+    """Return where a folder really is; raise ZtpurgeError if that is outside the workspace."""
+    resolved = folder.resolve()
+    if not resolved.is_relative_to(workspace.resolve()):
+        raise ZtpurgeError("it leads out of the workspace", remedy="Give a folder of the repository, or of its build")
+    return resolved
 
 
 @contextlib.contextmanager

@@ -53,7 +53,7 @@ def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner, *
     if unseen:
         more = f" and {len(unseen) - MAX_ANNOTATIONS:,} more" if len(unseen) > MAX_ANNOTATIONS else ""
         what = f"what is served below {'it' if len(unseen) == 1 else 'them'} may be stale"
-        remedy = "Purge it with `dirs`, or take it out with `exclude`"
+        remedy = "Purge it with `dirs` or a rule, or take it out with `exclude`"
         shown = ", ".join(unseen[:MAX_ANNOTATIONS])
         runner.annotate("warning", "ztpurge", f"not purged, and {what}: {shown}{more}. {remedy}")
 

@@ -139,15 +139,15 @@ def _calls(document: Document) -> str:
         size = sentences.count(call["entries"], sentences.NOUNS[call["kind"]]).replace(" ", "&nbsp;")
         error = f"<br>{code(call['cause'], limit=300)}" if call["error"] else ""
         req_id = f"<samp>{for_html(call['reqId'])}</samp>" if call["reqId"] else ""
-        state = f"{_STATE_ICONS[call['state']]}&nbsp;{call['status']}{error}"
+        state = f"{_STATE_ICONS[call['state']]}&nbsp;{for_html(call['status'])}{error}"
         time = sentences.duration(call["seconds"]).replace(" ", "&nbsp;")
         return [
-            str(call["number"]),
+            f"{call['number']:d}",
             code(call["host"]),
             size if call["entries"] else "",
             state,
             req_id,
-            str(call["attempts"]),
+            f"{call['attempts']:d}",
             time,
         ]
 

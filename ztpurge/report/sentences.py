@@ -100,10 +100,13 @@ def folds_line(folds: Sequence[Fold]) -> str:
     entries = sum(one.entries for one in folds)
     known = sum(one.unchanged or 0 for one in folds)
     unknown = sum(one.unchanged is None for one in folds)
-    along = f"{count(known, 'unchanged file') if known else 'no unchanged file'} along with them"
-    more = f"; of {count(unknown, 'directory')} it is not known what else is below" if unknown else ""
+    along = []
+    if known or not unknown:
+        along.append(f"{count(known, 'unchanged file') if known else 'no unchanged file'} along with them")
+    if unknown:
+        along.append(f"of {count(unknown, 'directory')} it is not known what else is below")
     what = f"{count(len(folds), 'directory')} in the place of {count(entries, 'entry')}"
-    return f"{what}, to keep within max-requests, and {along}{more}"
+    return f"{what}, to keep within max-requests; {'; '.join(along)}"
 
 
 def fold_line(fold: Fold) -> str:

@@ -142,10 +142,14 @@ class Report:
 
     @property
     def whole_sites(self) -> tuple[str, ...]:
-        """The directories to purge that are all of a host, or all that a site serves."""
+        """The directories to purge that hold all of a host, or all that a site serves."""
         bases = {base for site in self.sites.sites for base in site.base_urls}
         entries = (entry for batch in self.plan.batches if batch.kind == "dirs" for entry in batch.entries)
-        return tuple(entry for entry in entries if entry in bases or (entry.count("/") == 3 and entry.endswith("/")))
+        return tuple(
+            entry
+            for entry in entries
+            if (entry.count("/") == 3 and entry.endswith("/")) or any(base.startswith(entry) for base in bases)
+        )
 
     @property
     def result(self) -> Result:

@@ -86,6 +86,10 @@ class _Reading:
         include = self._patterns(found, "include", parse_include)
         exclude = self._patterns(found, "exclude", parse_patterns)
         named = self._texts(found, "index-files", lambda text: parse_index_files((text,)))
+        if len(named) > 1 and any(not names for names, _ in named):
+            self._refuse(
+                found["index-files"].position, "`none` stands beside names", "Write `none` alone, or take it out"
+            )
         index_files = tuple(name for names, _ in named for name in names)
         clean_urls = self._boolean(found, "clean-urls")
         variants = self._texts(found, "variants", _quoting(parse_variant), if_empty=_OR_NOTHING)
@@ -103,6 +107,9 @@ class _Reading:
             project_id=project_id or "",
             name=_name("site", number, node),
         )
+        if len(site.base_urls) * len(site.variants) > _MAX_ENTRIES:
+            cause = f"each file has {len(site.base_urls)} times {len(site.variants)} URLs, more than {_MAX_ENTRIES:,}"
+            self._refuse(node.position, cause, "Take some of `urls` or `variants` out")
         self._compare(site, urls, found)
         return site
 
@@ -210,6 +217,9 @@ class _Reading:
         """Return the patterns of a list, each of which has to mean something, and all of them together, too."""
         before = len(self.problems)
         texts = self._texts(found, key, _check_pattern, if_empty=_OR_NOTHING if key == "include" else "")
+        if len(texts) == 1 and ", " in texts[0][0]:
+            text, position = texts[0]
+            self._refuse(position, f"{text[:200]!r} may be one pattern or several", "Write each as an entry of a list")
         try:
             return parse(tuple(text for text, _ in texts)) if len(self.problems) == before else None
         except ZtpurgeError as error:

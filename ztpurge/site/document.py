@@ -15,6 +15,7 @@ import yaml
 from ztpurge.errors import Position, ZtpurgeError
 
 _MAX_NODES = 20_000  # with those that aliases repeat: as patterns they take six seconds; a thousand sites need half
+_LONG = 64  # characters, for each of which a text counts once more
 _MAX_DEPTH = 20  # a configuration needs five, and PyYAML's time grows with the square
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})  # YAML 1.2, the core schema: section 10.3.2
@@ -150,7 +151,7 @@ class _Tree:
             remedy = f"{_QUOTE}; a tag is never needed"
             raise ZtpurgeError(f"YAML takes `{event.tag[:200]}` for a tag", remedy=remedy, place=position)
         before = self._count
-        self._count_nodes(1, position)
+        self._count_nodes(1 + len(getattr(event, "value", "")) // _LONG, position)
         if isinstance(event, yaml.ScalarEvent):
             self._put(Scalar(event.value, not event.style, position), event.anchor, before)
             return
@@ -188,7 +189,10 @@ class _Tree:
     def _count_nodes(self, more: int, position: Position) -> None:
         self._count += more
         if self._count > _MAX_NODES:
-            raise ZtpurgeError(f"it holds more than {_MAX_NODES:,} values, aliases written out", place=position)
+            raise ZtpurgeError(
+                f"it holds more than {_MAX_NODES:,} values, aliases written out and long texts counted more than once",
+                place=position,
+            )
 
     def _put(self, node: Node, anchor: str | None = None, before: int = 0) -> None:
         if anchor:

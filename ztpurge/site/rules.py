@@ -222,6 +222,10 @@ def _parse_segment(text: str, *, is_last: bool) -> tuple[str, list[str]]:
         return (f"(?P<{name}>{expression})", [name]) if name else (expression, [])
     literals, wildcards = [""], []
     for piece in _PIECE.finditer(text):
+        if (piece["itself"] or "").isalnum():
+            raise ZtpurgeError(
+                f"`{piece[0]}` is a backslash before a character that needs none", remedy="Write `/` between folders"
+            )
         literal = piece["itself"] or piece["plain"]
         if literal:
             literals[-1] += re.escape(literal)

@@ -104,8 +104,12 @@ def _origin(parts: SplitResult) -> str:
     """Return scheme, host and port, the host as the DNS has it and the port where it is not the scheme's."""
     host = parts.netloc.rpartition(":")[0] if parts.port else parts.netloc.rstrip(":")
     if not host.isascii():
-        import idna  # noqa: PLC0415 - comes with requests; few hosts need its tables
-
+        try:
+            import idna  # noqa: PLC0415 - comes with requests; few hosts need its tables
+        except ImportError as error:  # at a desk
+            raise ZtpurgeError(
+                "its host is not ASCII, which takes Python's package `idna`", remedy="Install that, or write xn--..."
+            ) from error
         try:
             host = idna.encode(host, uts46=True).decode("ascii")
         except (idna.IDNAError, UnicodeError) as error:

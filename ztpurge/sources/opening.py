@@ -13,7 +13,7 @@ from ztpurge.report import sentences
 from ztpurge.site.mapping import Sites
 from ztpurge.sources.commits import open_commits
 from ztpurge.sources.listed import open_list
-from ztpurge.sources.sites import find_sites
+from ztpurge.sources.sites import CONFIG, find_sites
 from ztpurge.sources.source import Source
 
 if TYPE_CHECKING:
@@ -51,21 +51,15 @@ def check_files(inputs: Inputs, given: frozenset[str], runner: Runner, found: Fi
             found.listed = parse_list(listed, inputs.files_format)
     except ZtpurgeError as error:
         yield error.at("files-from" if inputs.files_from else "files")
-    kept = report = None
     try:
         if inputs.manifest and is_purge:
-            kept = runner.file_to_write(inputs.manifest)
+            runner.file_to_write(inputs.manifest)
             data = runner.read_manifest(inputs.manifest)
             found.manifest = None if data is None else parse_manifest(data)
     except ZtpurgeError as error:
         yield error.at("manifest")
-    try:
-        if inputs.report_file:
-            report = runner.file_to_write(inputs.report_file)
-    except ZtpurgeError as error:
-        yield error.at("report-file")
-    if report and report == kept:  # links are resolved
-        yield ZtpurgeError("it is the file of `manifest`", remedy="Give each a file of its own", place="report-file")
+    if inputs.report_file:
+        yield from _check_report_file(inputs, runner)
 
 
 def open_source(inputs: Inputs, found: FilesOfInputs, around: Surroundings) -> Source:
@@ -82,3 +76,16 @@ def open_source(inputs: Inputs, found: FilesOfInputs, around: Surroundings) -> S
     level: Level = "warning" if inputs.root or inputs.include or inputs.exclude else "notice"
     around.runner.annotate(level, "ztpurge", sentences.NO_SITE)
     return Source(())
+
+
+def _check_report_file(inputs: Inputs, runner: Runner) -> Iterator[ZtpurgeError]:
+    """Yield what is wrong with where the report is to be written: over what the run reads, say."""
+    try:
+        report = os.fspath(runner.file_to_write(inputs.report_file))
+    except ZtpurgeError as error:
+        yield error.at("report-file")
+        return
+    read = {"manifest": inputs.manifest, "files-from": inputs.files_from, "config": inputs.config or CONFIG}
+    for name, file in read.items():
+        if file and os.path.realpath(runner.workspace / file) == report:
+            yield ZtpurgeError(f"it is the file of `{name}`", remedy="Give each a file of its own", place="report-file")

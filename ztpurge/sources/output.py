@@ -66,7 +66,7 @@ class Output(Source):
             skipped=(skip.path.removeprefix(self.top) for skip in mapped.skipped if not skip.is_unseen),
         )
         run = self.around.event.run
-        kept = Manifest(files, self.served, run.number, run.attempt)
+        kept = Manifest(files, self.served, run.number, run.attempt, self.top.removesuffix("/"))
         try:
             self.around.runner.write_file(self.name, render_manifest(kept))
         except ZtpurgeError as error:
@@ -92,7 +92,7 @@ def open_output(inputs: Inputs, sites: Sites, manifest: Manifest | None, around:
             raise error.at(next(site.place("root") for site in sites.sites if site.root == root)) from error
         now |= {posixpath.join(root, path).removeprefix(top): content for path, content in hashed.files.items()}
         unseen |= {posixpath.join(root, path).removeprefix(top): reason for path, reason in hashed.unseen.items()}
-    before, served = manifest or Manifest(), served_as(sites)
+    before, served = (manifest or Manifest()).below(top.removesuffix("/")), served_as(sites)
     distrust = _why_not_trusted(manifest, served, around)
     if distrust:
         runner.annotate("warning", "ztpurge", distrust)

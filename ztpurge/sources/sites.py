@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ztpurge.inputs import Inputs
     from ztpurge.runner import Runner
 
-_CONFIG = ".ztpurge.yml"
+CONFIG = ".ztpurge.yml"
 _GIVE_SITE = (
-    f"Give the address that `root` is served under, as https://static.example.com/, or describe the sites in {_CONFIG} "
+    f"Give the address that `root` is served under, as https://static.example.com/, or describe the sites in {CONFIG} "
     "(which takes a checkout)"
 )
 
@@ -38,9 +38,14 @@ def find_sites(inputs: Inputs, given: frozenset[str], runner: Runner) -> tuple[S
 def _read_sites(inputs: Inputs, runner: Runner) -> Sites:
     """Return the inputs' site and what the configuration says; raise ZtpurgeError for one that cannot be used."""
     of_inputs = (inputs.site,) if inputs.site else ()
-    name = inputs.config or _CONFIG
+    name = inputs.config or CONFIG
     data = None if name == "none" else runner.read_configuration(name, may_lack=not inputs.config)
     if data is None:
+        misnamed = [other for other in (".ztpurge.yaml", "ztpurge.yml") if (runner.workspace / other).is_file()]
+        if misnamed and not inputs.config:
+            raise ZtpurgeError(
+                f"there is a file {misnamed[0]}, which is not read", remedy=f"Call it {CONFIG}, or name it in `config`"
+            )
         return Sites(of_inputs)
     from ztpurge.site.configuration import parse_configuration  # noqa: PLC0415 - 20 ms that only runs with a file need
 
@@ -63,7 +68,7 @@ def _check_inputs(sites: Sites, inputs: Inputs, given: frozenset[str]) -> Iterat
             if name in given:
                 yield ZtpurgeError(
                     "it is given without `base-url`, so it is about no site",
-                    remedy=f"Write it for a site in {inputs.config or _CONFIG}, or give `base-url`",
+                    remedy=f"Write it for a site in {inputs.config or CONFIG}, or give `base-url`",
                     place=name,
                 )
     if sites.rules and not sites.sites and inputs.manifest:
