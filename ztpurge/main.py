@@ -116,7 +116,7 @@ class _Recipe:
             source = open_source(inputs, self._files, around)
         if between := source.compared():
             repository = self._environ.get("GITHUB_REPOSITORY", "")
-            self._tell(compared=Compared(around.event.name, between.bases, between.head, repository))
+            self._tell(compared=Compared(around.event.name or "since", between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
         plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")

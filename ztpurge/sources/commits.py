@@ -62,7 +62,7 @@ def open_commits(since: str, sites: Sites, around: Surroundings) -> Commits:
     if found.range and found.changes:
         links = repository.links(found.range.head, sites.scope)
         linked = changes_of_links((change.path for change in found.changes), links)
-    around.runner.say(sentences.range_line(event.name, found))
+    around.runner.say(sentences.range_line(event.name or "since", found))
     if found.range:
         head, bases = found.range.head, found.range.bases
         is_own = since in event.names or (len(since) >= _LEAST_OF_AN_ID and head.startswith(since))
