@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-PARTS = ("entrypoint.py", "ztpurge", "sandbox", "tests")
+PARTS = ("action.yml", "entrypoint.py", "ztpurge", "sandbox", "tests")
 ROUNDS, PUSHES, HISTORIES = 10, 40, 4  # a round has both ways to know what changed, in front of each edge
 
 
