@@ -175,3 +175,13 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
     assert {tag: tags.opened.count(tag) for tag in ALLOWED - {"br"}} == {
         tag: tags.closed.count(tag) for tag in ALLOWED - {"br"}
     }
+
+
+def test_of_very_many_hosts_and_sites_the_first_are_shown_and_the_others_counted() -> None:
+    calls = [call("done", host=f"h{number}.example") for number in range(103)]
+    assert "<p>… and 3 more rows; with <code>report-file</code> a file has them all</p>" in render_summary(
+        describe(run(*calls))
+    )
+    planned = describe(run(call("planned"))) | {"sites_and_rules": [f"site {number}" for number in range(101)]}
+    assert "<p>… and 1 more row; with" in render_summary(planned)
+    assert "more row" not in render_summary(describe(run(*calls[:100])))

@@ -71,19 +71,21 @@ def render_overview(document: Document) -> Iterator[str]:
 
 def _by_host(document: Document) -> str:
     """Return a table of hosts: how much was purged, what was seen of it, and how soon."""
-    hosts = dict.fromkeys(call["host"] for call in document["requests"])
+    calls_of = defaultdict[str, list[Document]](list)
+    for call in document["requests"]:
+        calls_of[call["host"]].append(call)
     seen = defaultdict[str, list[Document]](list)
     for verdict in document["verified"]:
         seen[host_of(verdict["url"])].append(verdict)
 
-    def row(host: str) -> list[str]:
-        calls = [call for call in document["requests"] if call["host"] == host]
+    def row(host: str, calls: Sequence[Document]) -> list[str]:
         size = Counter[str]()
         for call in calls:
             size[call["kind"]] += call["entries"]
         states = Counter(verdict["state"] for verdict in seen[host])
         done = [call["done_after"] for call in calls if call["done_after"] is not None]
-        fresh = [verdict["seconds"] for verdict in seen[host] if verdict["state"] == "fresh" and verdict["seconds"]]
+        looks = [verdict["seconds"] for verdict in seen[host] if verdict["state"] == "fresh"]
+        fresh = [seconds for seconds in looks if seconds is not None]
         failed = sum(call["entries"] for call in calls if call["state"] in MAYBE_STALE)
         return [
             code(host),
@@ -95,11 +97,11 @@ def _by_host(document: Document) -> str:
         ]
 
     head = ("host", "URLs", "directories", "calls", "purged", "fresh", "stale", "not verified", "done in", "fresh in")
-    rows = [row(host) for host in hosts if host]
+    rows = [row(host, calls) for host, calls in calls_of.items() if host]
     used = [column for column in range(len(head)) if any(row[column] for row in rows)]
     if not rows:
         return ""
-    return table([head[column] for column in used], [[row[column] for column in used] for row in rows[:_MOST_ROWS]])
+    return _cut_table([head[column] for column in used], [[row[column] for column in used] for row in rows], document)
 
 
 def _by_way(document: Document) -> str:
@@ -113,7 +115,14 @@ def _by_way(document: Document) -> str:
         kinds = Counter(kind for kind, _ in {(target["kind"], target["url"]) for target in targets})
         files = len({target["path"] for target in targets})
         rows.append([code(name), *(f"{number:,}" for number in (files, kinds["urls"], kinds["dirs"]))])
-    return table(("by", "changed files", "URLs", "directories"), rows[:_MOST_ROWS]) if rows else ""
+    return _cut_table(("by", "changed files", "URLs", "directories"), rows, document) if rows else ""
+
+
+def _cut_table(head: Sequence[str], rows: Sequence[Sequence[str]], document: Document) -> str:
+    """Return a table of the first rows, and how many there are besides."""
+    left = len(rows) - _MOST_ROWS
+    more = f"<p>… and {sentences.count(left, 'more row')}{rest_of(document)}</p>\n" if left > 0 else ""
+    return table(head, rows[:_MOST_ROWS]) + more
 
 
 def _time_line(document: Document) -> str:

@@ -62,6 +62,7 @@ def open_list(sites: Sites, listed: tuple[Change, ...], around: Surroundings) ->
     workspace = around.runner.workspace
     idle = without_changes(sites, listed)
     if lost := [site for site in idle if not (workspace / site.root).is_dir()]:
+        # asked for there, so that a commit that is not known is a warning as well
         raise_if_root_is_nowhere(lost, map(_served_commit, [around.event]), around)
     if len(idle) == len(sites.sites) and not sites.rules:
         _warn_of_names_from_root(sites, listed, around.runner)
