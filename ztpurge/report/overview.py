@@ -54,7 +54,10 @@ def render_overview(document: Document) -> Iterator[str]:
     unverified = frozenset(document["unverified_urls"])
     reasons = [(row["url"], row["reason"]) for row in document["verified"] if row["url"] in unverified]
     yield details_of("Purged, but not verified", [f"{url}  ({why})" for url, why in reasons], rest=rest)
-    yield details_of("For each changed file", list(explain_files(mapped)), rest=rest) if is_plan else ""
+    if is_plan:
+        files = len({target.path for target in mapped.targets})
+        given = listed(list(explain_files(mapped)), rest=rest)
+        yield details(f"For each changed file ({files:,})", given)
     yield details_of("Gave nothing of what changed", document["idle"], rest=rest) if is_plan else ""
     yield details_of("Directories that were folded to", list(map(sentences.fold_line, folds)), rest=rest)
     above = [f"{one['url']}  (in {one['directory']})" for one in document["folded"]]

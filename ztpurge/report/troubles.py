@@ -32,8 +32,9 @@ def render_troubles(document: Document) -> Iterator[str]:
         told.update(urls)
         what = f"{sentences.count(len(urls), 'entry')} of {code(host)}"
         if document["command"] == "status":
-            req_ids = ", ".join(code(call["reqId"]) for call in group[:_SHOWN] if call["reqId"])
-            what = f"reqId {req_ids}"
+            req_ids = [code(call["reqId"]) for call in group if call["reqId"]]
+            more = f" and {len(req_ids) - _SHOWN:,} more{rest}" if len(req_ids) > _SHOWN else ""
+            what = f"reqId {', '.join(req_ids[:_SHOWN])}{more}"
         yield _cause(f"{what} {way}", group, cause, remedy)
         yield _urls([(url, []) for url in urls], rest=rest)
     others = [(url, list[str]()) for url in document["failed_urls"] if url not in told]
