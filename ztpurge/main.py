@@ -12,13 +12,14 @@ from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.calls.scheduler import Scheduler
-from ztpurge.cdn.plan import keep_within, make_plan, raise_if_too_many
+from ztpurge.cdn.plan import Plan, keep_within, make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
 from ztpurge.changes.repository import Repository
 from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
+from ztpurge.edge.looking import Terms
 from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
@@ -40,6 +41,7 @@ from ztpurge.report.values import (
     accepted_directories,
     accepted_urls,
     broken_off,
+    held_back,
     refused,
 )
 from ztpurge.runner import Runner
@@ -54,9 +56,9 @@ if TYPE_CHECKING:
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.api import Account, Cdn
-    from ztpurge.cdn.plan import Plan
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
+    from ztpurge.edge.judge import Verdict
     from ztpurge.errors import ApiError
     from ztpurge.site.mapping import Sites
     from ztpurge.sources.source import Source
@@ -190,45 +192,101 @@ class _Recipe:
         return plan
 
     def _carry_out(self, cdn: Cdn | None, sites: Sites, source: Source, repository: Repository) -> None:
-        inputs, runner, plan = self.inputs, self._runner, self._report.plan
+        inputs, runner = self.inputs, self._runner
         if cdn:
             if inputs.delay:
                 runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
                 self._clock.sleep(inputs.delay)
-            purged_at = self._clock.now()
-            with self._stage("Purge"):
-                self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
-            to_wait = self._time_to_wait()
-            if inputs.wait:
-                with self._stage("Wait"):
-                    self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+            edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
             expected: Mapping[str, Expected] = {}
-            if self._is_verified or inputs.prefetch:
+            at_origin = sites.at_origin(self._report.mapped.urls)
+            if at_origin or self._is_verified or inputs.prefetch:
                 expected = stages.find_expected(sites, self._report.mapped, source)
-            accepted = accepted_urls(plan, self._report.outcomes)
-            if inputs.prefetch:
-                there = [url for url in accepted if not isinstance(expected[url], Gone)]
-                with self._stage("Prefetch"):
-                    self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
-                    if inputs.wait:
-                        self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
-            if self._is_verified:
-                purged = {url: expected[url] for url in accepted}
-                scheduler = self._scheduler.within(inputs.verify_timeout, "`verify-timeout`")
-                edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
-
-                def watch(purged: Mapping[str, Expected], scheduler: Scheduler) -> Verification:
-                    return Verification(purged, edges, scheduler, pointer_of=repository.pointer_of, purged_at=purged_at)
-
-                directories = accepted_directories(self._report.outcomes)
-                with self._stage("Verify"):
-                    verdicts = stages.look(purged, directories, scheduler, runner, watch)
-                self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+            if at_origin:
+                with self._stage("Origin"):
+                    late = self._look_at_origin(at_origin, expected, edges, repository)
+                if late:
+                    self._report = held_back(self._report, late)
+        if cdn and not self._report.late:
+            self._purge(cdn, sites, expected, edges, repository)
         try:
             source.end(self._report.mapped, self._report.purged_paths)
         except ZtpurgeError as error:  # the next run purges more than it need
             text = f"{error.place}: {error}; the next run purges these files again"
             runner.annotate("warning", "ztpurge", text)
+
+    def _purge(
+        self, cdn: Cdn, sites: Sites, expected: Mapping[str, Expected], edges: Edges, repository: Repository
+    ) -> None:
+        inputs, runner, plan = self.inputs, self._runner, self._report.plan
+        purged_at = self._clock.now()
+        with self._stage("Purge"):
+            self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
+        to_wait = self._time_to_wait()
+        if inputs.wait:
+            with self._stage("Wait"):
+                self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+        accepted = accepted_urls(plan, self._report.outcomes)
+        if inputs.prefetch:
+            there = [url for url in accepted if not isinstance(expected[url], Gone)]
+            with self._stage("Prefetch"):
+                self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
+                if inputs.wait:
+                    self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
+        if self._is_verified:
+            purged = {url: expected[url] for url in accepted}
+            with self._stage("Verify"):
+                verdicts = self._verify(
+                    purged, cdn, sites, edges, Terms(pointer_of=repository.pointer_of, purged_at=purged_at)
+                )
+            self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+
+    def _look_at_origin(
+        self, at_origin: Mapping[str, str], expected: Mapping[str, Expected], edges: Edges, repository: Repository
+    ) -> tuple[Verdict, ...]:
+        """Wait until the origin serves what the URLs must serve; return the verdicts on those that it does not."""
+        terms = Terms(
+            pointer_of=repository.pointer_of,
+            purged_at=self._clock.now(),
+            asked_at=lambda url: {"the origin": at_origin[url]},
+            is_patient=True,
+        )
+        scheduler = self._scheduler.within(self.inputs.verify_timeout, "`verify-timeout`")
+        changed = {url: expected[url] for url in at_origin}
+        return stages.look_at_origin(
+            changed, scheduler, self._runner, watch=lambda what, time: Verification(what, edges, time, terms)
+        )
+
+    def _verify(
+        self, purged: Mapping[str, Expected], cdn: Cdn, sites: Sites, edges: Edges, terms: Terms
+    ) -> tuple[Verdict, ...]:
+        """Look at what was purged at each edge, and purge once more what stays stale."""
+        scheduler = self._scheduler.within(self.inputs.verify_timeout, "`verify-timeout`")
+        servers = edges.find_servers(purged, sites.edges, scheduler)
+        for host, addresses in servers.unreachable.items():
+            self._runner.say(sentences.unreachable_line(host, addresses))
+        self._tell(unreachable=servers.unreachable)
+        at_edges = replace(terms, asked_at=servers.asked_at)
+
+        def purge_again(urls: tuple[str, ...]) -> None:
+            inputs, plan = self.inputs, self._report.plan
+            again = make_plan(urls[: inputs.max_urls - plan.size], (), projects=sites.projects)
+            if inputs.max_requests:
+                again = Plan(again.batches[: inputs.max_requests - len(plan.batches)])
+            if again.size < len(urls):
+                self._runner.say(sentences.not_again_line(len(urls) - again.size))
+            if again.batches:
+                with self._stage("Purge again"):
+                    self._tell(again=stages.submit(again, cdn, scheduler, self._runner, lambda _outcome: None))
+
+        return stages.look(
+            purged,
+            accepted_directories(self._report.outcomes),
+            scheduler,
+            self._runner,
+            watch=lambda what, time: Verification(what, edges, time, at_edges),
+            purge_again=purge_again,
+        )
 
     @property
     def _is_verified(self) -> bool:
@@ -245,7 +303,7 @@ class _Recipe:
             yield
         finally:
             stage = Stage(name, began - self._began, self._clock.now() - self._began)
-            self._tell(stages=(*self._report.stages, stage))
+            self._tell(stages=tuple(sorted((*self._report.stages, stage), key=lambda stage: stage.start)))
 
     def _time_to_wait(self) -> Scheduler:
         return self._scheduler.within(self.inputs.wait_timeout, "`wait-timeout`")

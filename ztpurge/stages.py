@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from ztpurge.cdn.plan import Plan, plan_prefetch
 from ztpurge.cdn.purge import Outcome, purge
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from ztpurge.sources.source import Source
 
 _ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
+_SETTLE = 0.5  # seconds between the last first look and the second ones
 _A_DIRECTORY = "a whole directory: which URLs lie below it is not known"
 _LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify: true` sees for itself"
 
@@ -91,34 +93,73 @@ def find_expected(sites: Sites, mapped: Mapped, source: Source) -> dict[str, Exp
     return expect(candidates, files)
 
 
-def look(
+def look_at_origin(
+    expected: Mapping[str, Expected],
+    scheduler: Scheduler,
+    runner: Runner,
+    *,
+    watch: Callable[[Mapping[str, Expected], Scheduler], Verification],
+) -> tuple[Verdict, ...]:
+    """Look at the origin until it serves what each URL must serve; return the verdicts on those that it does not.
+
+    What cannot be compared is not waited for.
+    """
+    if untold := _untold(expected):
+        return untold
+    clock, began = scheduler.clock, scheduler.clock.now()
+    verification = watch(expected, scheduler)
+    what = sentences.count(len(expected), "URL")
+    with runner.group(f"Look at the origin for {what}, {max(scheduler.end - began, 0):.0f} s at most"):
+        verification.run(scheduler, **_telling_of_urls(len(expected), scheduler, runner))
+    verdicts = verification.verdicts
+    runner.say(sentences.stage_line("Origin", sentences.verdict_counts(verdicts), clock.now() - began))
+    late = (verdict for verdict in verdicts if verdict.state == "stale")
+    return tuple(replace(verdict, reason=f"at the origin: {verdict.reason}", blame="origin") for verdict in late)
+
+
+def look(  # noqa: PLR0913 - what is looked at, how, and what to do about it
     purged: Mapping[str, Expected],
     directories: Iterable[str],
     scheduler: Scheduler,
     runner: Runner,
+    *,
     watch: Callable[[Mapping[str, Expected], Scheduler], Verification],
+    purge_again: Callable[[tuple[str, ...]], None],
 ) -> tuple[Verdict, ...]:
     """Look whether each purged URL is fresh; of a directory nobody can tell.
 
-    If what the URLs must serve could not be found out, none of them was seen to be fresh.
+    What is stale after half of the time, or serves the old content again at a second look, is purged once more. If
+    what the URLs must serve could not be found out, none of them was seen to be fresh.
     """
     of_directories = tuple(Verdict(url, "unverified", _A_DIRECTORY) for url in directories)
-    untold = {url: what for url, what in purged.items() if isinstance(what, Unknown) and what.is_failure}
-    if untold or not purged:
-        missed = (Verdict(url, "stale", what.reason, is_seen=False) for url, what in untold.items())
-        return (*missed, *of_directories)
+    if (untold := _untold(purged)) or not purged:
+        return (*untold, *of_directories)
     clock, began = scheduler.clock, scheduler.clock.now()
-    progress = Progress(len(purged), "URL", runner, clock)
+    verification = watch(purged, scheduler)
+    telling = _telling_of_urls(len(purged), scheduler, runner)
 
-    def tell(verdict: Verdict) -> None:
-        progress.tell(verdict.url, f"{verdict.state:10}  {sentences.verdict_line(verdict)}", is_wrong=False)
+    def rounds(title: str, scheduler: Scheduler) -> bool:
+        """Look until all is fresh, then once more; say whether something was old again."""
+        seconds = max(scheduler.end - clock.now(), 0)
+        with runner.group(f"{title} {sentences.count(len(purged), 'URL')}, {seconds:.0f} s at most"):
+            verification.run(scheduler, **telling)
+            if verification.stale or scheduler.why_over():
+                return False
+            clock.sleep(_SETTLE)
+            returned = verification.look_back(scheduler)
+            for verdict in returned:
+                runner.say(f"  {sentences.verdict_line(verdict)}")
+        return bool(returned)
 
-    what = sentences.count(len(purged), "URL")
-    with runner.group(f"Verify {what}, {max(scheduler.end - began, 0):.0f} s at most"):
-        verdicts = watch(purged, scheduler).run(
-            on_verdict=tell,
-            on_round=lambda left: runner.say(f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"),
-        )
+    is_back = rounds("Verify", scheduler.until((began + scheduler.end) / 2, "the first half of the time to verify"))
+    if (stale := verification.stale) and not scheduler.why_over():
+        # what was not seen, or answers with an error, no purge helps
+        if worth := tuple(verdict.url for verdict in stale if verdict.served):
+            purge_again(worth)
+        is_back = rounds("Verify, after some were purged again," if worth else "Verify", scheduler)
+    while is_back and not scheduler.why_over():
+        is_back = rounds("Verify", scheduler)
+    verdicts = verification.verdicts
     runner.say(sentences.stage_line("Verify", sentences.verdict_counts(verdicts), clock.now() - began))
     return verdicts + of_directories
 
@@ -135,6 +176,29 @@ def ask_for_status(
             say = runner.say_openly if outcome.error else runner.say
             say(sentences.progress_line(outcome))
     return outcomes
+
+
+def _untold(expected: Mapping[str, Expected]) -> tuple[Verdict, ...]:
+    """Return the verdicts on URLs of which it could not be found out what they must serve."""
+    return tuple(
+        Verdict(url, "stale", what.reason, is_seen=False)
+        for url, what in expected.items()
+        if isinstance(what, Unknown) and what.is_failure
+    )
+
+
+def _telling_of_urls(number: int, scheduler: Scheduler, runner: Runner) -> dict[str, Any]:
+    """Return what tells the log of URLs that are settled, and how many are left after a round."""
+    clock, began = scheduler.clock, scheduler.clock.now()
+    progress = Progress(number, "URL", runner, clock)
+
+    def tell(verdict: Verdict) -> None:
+        progress.tell(verdict.url, f"{verdict.state:10}  {sentences.verdict_line(verdict)}", is_wrong=False)
+
+    return {
+        "on_verdict": tell,
+        "on_round": lambda left: runner.say(f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"),
+    }
 
 
 def _counting(scheduler: Scheduler, runner: Runner) -> Callable[[int, tuple[str, ...]], None]:

@@ -74,7 +74,7 @@ class Edge:
                 self.ended.set()
 
     def look(self, expected: Content | None, *, timeout: float = 10, target: str = "/a") -> Look:
-        return Edges({}, Secrets()).look(self.url + target, expected, timeout)
+        return Edges({}, Secrets()).look(url := self.url + target, url, expected, timeout)
 
     @property
     def targets(self) -> list[bytes]:
@@ -381,7 +381,12 @@ def test_the_time_that_a_server_dripped_counts_when_it_falls_silent() -> None:
 
 def test_a_server_that_says_nothing_is_left_when_the_time_is_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ApiError) as caught:
-        Edges({}, Secrets()).look(f"http://127.0.0.1:{silent.getsockname()[1]}/", plain(b""), 0.1)
+        Edges({}, Secrets()).look(
+            f"http://127.0.0.1:{silent.getsockname()[1]}/",
+            f"http://127.0.0.1:{silent.getsockname()[1]}/",
+            plain(b""),
+            0.1,
+        )
     assert caught.value.failure is Failure.TIMEOUT
 
 
@@ -415,8 +420,8 @@ def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.
     with edge(KEEP_BODY.replace(b"\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n", 1)) as served:
         edges = Edges({"INPUT_TOKEN": "secret", "GITHUB_TOKEN": "secret"}, Secrets())
         for _ in range(2):
-            assert edges.look(f"{served.url}/a", plain(b"body"), 10).is_match
-        assert edges.look(f"{served.url}/a", plain(b"other"), 10).is_match is False
+            assert edges.look(f"{served.url}/a", f"{served.url}/a", plain(b"body"), 10).is_match
+        assert edges.look(f"{served.url}/a", f"{served.url}/a", plain(b"other"), 10).is_match is False
     assert len(served.asked) == 3
     for request in served.asked:
         assert request.method == "GET"
@@ -441,7 +446,11 @@ def test_a_url_is_asked_for_in_its_very_bytes(target: str, monkeypatch: pytest.M
         assert served.look(plain(b"body"), target=target).is_match
         assert served.targets == [target.encode()]
         monkeypatch.setenv("http_proxy", served.url)
-        assert Edges({}, Secrets()).look(f"http://static.example.com{target}", plain(b"body"), 10).is_match
+        assert (
+            Edges({}, Secrets())
+            .look(f"http://static.example.com{target}", f"http://static.example.com{target}", plain(b"body"), 10)
+            .is_match
+        )
         assert served.targets[1:] == [b"http://static.example.com" + target.encode()]
 
 
@@ -454,7 +463,7 @@ def test_any_urls_are_asked_for_in_their_very_bytes_one_after_another(targets: l
     with edge(KEEP_BODY) as served:
         edges = Edges({}, Secrets())
         for target in targets:
-            edges.look(f"{served.url}/{target}", None, 10)
+            edges.look(f"{served.url}/{target}", f"{served.url}/{target}", None, 10)
     assert served.targets == [f"/{target}".encode() for target in targets]
 
 
@@ -490,7 +499,7 @@ def test_connections_are_used_again_for_the_same_host_by_many_threads(threads: i
         edges = Edges({}, Secrets())
         urls = [f"{served.url}/{number}" for number in range(16)]
         looks = make_scheduler(FakeClock(), concurrency=threads).each(
-            urls, lambda url: edges.look(url, plain(b"body"), 10).is_match
+            urls, lambda url: edges.look(url, url, plain(b"body"), 10).is_match
         )
         assert [is_match for _, is_match in looks] == [True] * 16
     assert served.connections <= threads

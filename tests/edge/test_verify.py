@@ -17,7 +17,8 @@ from ztpurge.changes.contents import Content, Unknown
 from ztpurge.edge.expected import Gone
 from ztpurge.edge.fetch import Look
 from ztpurge.edge.judge import Verdict
-from ztpurge.edge.verify import CONNECTIONS, Verification
+from ztpurge.edge.looking import Terms
+from ztpurge.edge.verify import Verification
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_log
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ztpurge.edge.expected import Expected
 
+CONNECTIONS = 4
 A, B, ELSEWHERE = "https://a.example/", "https://a.example/b", "https://elsewhere.example/x"
 OTHER_HOST = "https://b.example/"
 PAGE = Content("a" * 40, 5000, is_blob=True)
@@ -81,15 +83,15 @@ class Edge:
     def urls(self) -> list[str]:
         return [url for url, _ in self.asked]
 
-    def look(self, url: str, expected: Content | None, timeout: float) -> Look:
+    def look(self, url: str, at: str, expected: Content | None, timeout: float) -> Look:
         host = host_of(url)
         with self._lock:
             self._under_way[host] += 1
             self.busiest |= self._under_way
-            self.asked.append((url, expected))
+            self.asked.append((at, expected))
             self.times.append(self.clock.now() - self._began)
             self.timeouts.append(timeout)
-            answers = self._served[url]
+            answers = self._served[at]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         self.on_look(url)
         with self._lock:
@@ -112,10 +114,13 @@ class Edge:
         on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
         on_round: Callable[[int], None] = lambda _left: None,
     ) -> tuple[Verdict, ...]:
-        scheduler = make_scheduler(self.clock, seconds=seconds, request_timeout=request_timeout)
+        scheduler = make_scheduler(
+            self.clock, seconds=seconds, request_timeout=request_timeout, concurrency=CONNECTIONS
+        )
         purged_at = self.clock.now() - since_purge
-        verification = Verification(expected, self, scheduler, pointer_of=pointer_of, purged_at=purged_at)
-        return verification.run(on_verdict=on_verdict, on_round=on_round)
+        verification = Verification(expected, self, scheduler, Terms(pointer_of=pointer_of, purged_at=purged_at))
+        verification.run(scheduler, on_verdict=on_verdict, on_round=on_round)
+        return verification.verdicts
 
 
 UNREAD = "served compressed with br, which was not asked for and cannot be undone here"
@@ -411,7 +416,7 @@ def test_a_bug_in_one_look_leaves_the_others() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize(("retry_after", "pause"), [("7", 7), ("9999", 30), (None, 1), ("soon", 1), ("0", 1)])
+@pytest.mark.parametrize(("retry_after", "pause"), [("7", 7), ("40", 40), (None, 1), ("soon", 1), ("0", 1)])
 def test_a_host_that_asks_for_a_pause_gets_it(status: int, retry_after: str | None, pause: float) -> None:
     door = Edge({A: [Look(status, retry_after=retry_after), FRESH]})
     assert door.run({A: PAGE}, seconds=100)[0].state == "fresh"

@@ -282,7 +282,7 @@ class TestTasksThatStayAtRun:
             step = bare.run(dirs=f"{cdn.edge_url}/d/", **waits)
         assert (*ended(step), step.outputs["stale-urls"]) == (1, "partial", "[]")
         assert bare.paths(step, "failed-urls") == ["", "%E6%98%A5/x%20y.html", "a.css", "d/", "index.html"]
-        assert (bare.paths(step, "purged-urls"), statuses(step)) == (["n.js"], ["pending", "pending"])
+        assert (bare.paths(step, "purged-urls"), statuses(step)[:2]) == (["n.js"], ["pending"] * 2)
         assert "a.css  (serves other content (" in step.log
         assert "::error title=ztpurge::5 entries of 127.0.0.1 not confirmed (2 calls): " in step.log
 
@@ -448,7 +448,7 @@ class TestVerify:
             local = cdn.edge_url.replace("127.0.0.1", "localhost")
             for url in (cdn.edge_url, local):
                 cdn.get(f"{url}/a.css")
-            cdn.add_faults(Fault("task-failure", match="localhost"))
+            cdn.add_faults(Fault("task-failure", match="localhost", times=9))
             step = bare.purge(EDITED, base_url=f"{cdn.edge_url}/\n{local}/", verify="true", verify_timeout="2")
         assert (step.exit_code, listed(step, "stale-urls")) == (1, [f"{local}/a.css"])
         assert "10 URLs on 2 hosts purged in " in step.log

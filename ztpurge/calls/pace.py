@@ -99,6 +99,11 @@ class Pace:
         with self._changed:
             self._next_start = max(self._next_start, self._clock.now() + seconds)
 
+    def ease(self, *, started: float) -> None:
+        """Halve what is under way, once for calls of the same time: the server asked for less of one begun then."""
+        with self._changed:
+            self._halve(self._clock.now(), started=started)
+
     def away(self) -> Away | None:
         """Return since when the API takes no connection, None if it is not away."""
         with self._changed:
@@ -126,6 +131,9 @@ class Pace:
         """Halve what is under way, once for calls of the same time, and leave the server time for what was given up."""
         pause = max(self._next_start, now) + self._between_answers
         self._next_start = max(self._next_start, min(pause, now + timeout))
+        self._halve(now, started=started)
+
+    def _halve(self, now: float, *, started: float) -> None:
         if started >= self._cut_at:
             self._most = max(1, self._under_way // 2)
             self._cut_at = now

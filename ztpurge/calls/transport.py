@@ -103,11 +103,17 @@ class Incoming:
 class Session(requests.Session):
     """A session for many threads whose read time-out bounds an answer from its first byte to its last.
 
-    `on_exchange` hears of each request once it has ended, whichever way.
+    `on_exchange` hears of each request once it has ended, whichever way. `name`: for which host the server is asked,
+    and must have a certificate, where that is not the one of its address.
     """
 
     def __init__(
-        self, url: str, environ: Mapping[str, str], *, on_exchange: Callable[[Exchange], None] | None = None
+        self,
+        url: str,
+        environ: Mapping[str, str],
+        *,
+        on_exchange: Callable[[Exchange], None] | None = None,
+        name: str = "",
     ) -> None:
         super().__init__()
         self._on_exchange = on_exchange
@@ -120,7 +126,7 @@ class Session(requests.Session):
         self.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         is_tls = any(url.startswith("https:") for url in (url, *self.proxies.values()))
-        adapter = _Adapter(_tls(environ) if is_tls else None)
+        adapter = _Adapter(_tls(environ) if is_tls else None, name=name)
         for scheme in ("http://", "https://"):
             self.mount(scheme, adapter)
 
@@ -194,6 +200,11 @@ class Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Take no answer for a redirect: though told not to follow, requests would read body and target, unbounded."""
+
+
+def is_proxied(url: str) -> bool:
+    """Say whether the environment has a URL asked for through a proxy."""
+    return bool(requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url, no_proxy=None)))
 
 
 def _make_exchange(
@@ -352,8 +363,9 @@ class _HTTPSConnection(_Connection, urllib3.connection.HTTPSConnection):
 class _Adapter(HTTPAdapter):
     """Gives each pool, a proxy's too, our connections and one TLS context; each method is there to be overridden."""
 
-    def __init__(self, tls: ssl.SSLContext | None) -> None:
-        self._tls = tls
+    def __init__(self, tls: ssl.SSLContext | None, *, name: str) -> None:
+        self._tls = {"ssl_context": tls} if tls else {}
+        self._named = {"server_hostname": name} if name else {}
         super().__init__(pool_maxsize=_MOST_CONNECTIONS)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
@@ -363,10 +375,10 @@ class _Adapter(HTTPAdapter):
 
     def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
         host, tls = super().build_connection_pool_key_attributes(*args, **kwargs)
-        return host, {"ssl_context": self._tls} if self._tls else tls
+        return host, {**(self._tls or tls), **self._named}
 
     def proxy_manager_for(self, proxy: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
-        return super().proxy_manager_for(proxy, proxy_ssl_context=self._tls, **kwargs)
+        return super().proxy_manager_for(proxy, proxy_ssl_context=self._tls.get("ssl_context"), **kwargs)
 
     def cert_verify(self, *_: object) -> None:
         """Leave that to the context; what is set here by default has each connection read the bundle once more."""

@@ -1,4 +1,4 @@
-"""Door to the CDN's edges: fetches a URL as a browser would.
+"""Door to the CDN's edges, and to the origin behind them: fetches a URL as a browser would.
 
 No cache-busting, no API token, no cookies; no redirect is followed here. The body is compared as it streams in, as it
 was sent and with compression undone: it is hashed, not kept, and left as soon as it cannot be the one expected.
@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
-from ztpurge.calls.transport import Session
+from ztpurge.calls.addresses import is_reachable, resolve
+from ztpurge.calls.transport import Session, is_proxied
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYTES
+from ztpurge.edge.servers import find_servers
+from ztpurge.site.edges import ALL, ONE
+from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from ztpurge.calls.redaction import Secrets
+    from ztpurge.calls.scheduler import Scheduler
     from ztpurge.calls.transport import Exchange
     from ztpurge.changes.contents import Content
+    from ztpurge.edge.servers import Servers
 
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
 _PIECE = 1 << 20  # bytes that are inflated at once
@@ -40,7 +46,7 @@ class Look:
 
     `location`: where a redirect points. `unread`: the compression that could not be undone. `small`: a matching body
     of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept. `age`: how
-    many seconds ago the origin gave it.
+    many seconds ago the origin gave it. `place`: where the server says it is.
     """
 
     status: int
@@ -52,10 +58,11 @@ class Look:
     is_too_long: bool = False
     retry_after: str | None = None
     age: int | None = None
+    place: str = ""
 
 
 class Edges:
-    """The edges, each host's with its own few connections; `on_exchange` hears of each request."""
+    """The servers that answer for a host, each with connections of its own; `on_exchange` hears of each request."""
 
     def __init__(
         self, environ: Mapping[str, str], secrets: Secrets, *, on_exchange: Callable[[Exchange], None] | None = None
@@ -64,14 +71,18 @@ class Edges:
         self._secrets = secrets
         self._on_exchange = on_exchange
         self._lock = threading.Lock()
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[tuple[str, str], Session] = {}
 
-    def look(self, url: str, expected: Content | None, timeout: float) -> Look:
+    def look(self, url: str, at: str, expected: Content | None, timeout: float) -> Look:
         """Fetch a URL as it is spelled, within `timeout` seconds, and compare its body, None: look at the status alone.
 
-        Raises ApiError if there is no whole answer.
+        `at` is the URL by which the server is reached, maybe by another name or none: it is asked in the URL's own
+        name, with that in `Host` and in TLS, where its certificate must be for that. Raises ApiError if there is no
+        whole answer.
         """
-        with self._session(url).receive(url, headers=_HEADERS, timeout=timeout, secrets=self._secrets) as answer:
+        headers = _HEADERS if at == url else {**_HEADERS, "Host": urlsplit(url).netloc}
+        session = self._session(url, at)
+        with session.receive(at, headers=headers, timeout=timeout, secrets=self._secrets) as answer:
             headers = answer.headers
             # a list whose case is no matter; `identity` stands for none
             codings = (coding.strip().lower() for coding in headers.get("content-encoding", "").split(","))
@@ -93,16 +104,29 @@ class Edges:
                 age=_parse_count(headers.get("age", "")),
             )
 
+    def find_servers(self, urls: Iterable[str], told: Mapping[str, Sequence[str]], scheduler: Scheduler) -> Servers:
+        """Find the edges of the URLs' hosts: those that are `told` by host, else each address that the host has.
+
+        A host that is behind a proxy here is asked by its name alone, which the proxy resolves.
+        """
+        hosts = {
+            host_of(url): ONE if is_proxied(url) else told.get(host_of(url), ALL)
+            for url in {"{0.scheme}://{0.netloc}/".format(urlsplit(url)) for url in urls}
+        }
+        return find_servers(hosts, scheduler, resolve=resolve, is_reachable=is_reachable)
+
     def shown(self, text: str, *, limit: int) -> str:
         """Return what an edge said as everybody may read it."""
         return for_log(self._secrets.redact(text), limit=limit)
 
-    def _session(self, url: str) -> Session:
-        origin = "{0.scheme}://{0.netloc}/".format(urlsplit(url))
+    def _session(self, url: str, at: str) -> Session:
+        server = "{0.scheme}://{0.netloc}/".format(urlsplit(at))
+        name = "" if at == url else urlsplit(url).hostname or ""
         with self._lock:
-            if origin not in self._sessions:
-                self._sessions[origin] = Session(origin, self._environ, on_exchange=self._on_exchange)
-            return self._sessions[origin]
+            if (server, name) not in self._sessions:
+                session = Session(server, self._environ, on_exchange=self._on_exchange, name=name)
+                self._sessions[server, name] = session
+            return self._sessions[server, name]
 
 
 class _Comparison:

@@ -10,7 +10,7 @@ from ztpurge.edge.expected import Gone
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ztpurge.cdn.purge import Outcome
     from ztpurge.edge.expected import Expected
@@ -19,8 +19,27 @@ if TYPE_CHECKING:
 Freshness = Literal["fresh", "stale", "unverified"]
 Served = Literal["", "other content", "no file"]
 Blame = Literal["", "origin", "edge", "address"]
+_BAD: tuple[Freshness, ...] = ("fresh", "unverified", "stale")  # the worst last
 _NO_FILE = frozenset({404, 410})
+_MOST_NAMED = 3  # servers in one reason
 _IS_POINTER = "serves the pointer of Git LFS, not the file; check out with `lfs: true` before you deploy"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one of several servers served for a URL: its address, where it says it is (`place`), and what was seen."""
+
+    server: str
+    place: str
+    state: Freshness
+    reason: str
+    said: tuple[tuple[str, str], ...] = ()
+    is_seen: bool = True
+
+    @property
+    def name(self) -> str:
+        """The server as people are told of it."""
+        return f"{self.server} ({self.place})" if self.place else self.server
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +49,8 @@ class Verdict:
     `said`: what the edge told of itself, as (header, value). `is_seen`: it answered at all. `served`: what stands for
     the site's state, if anything does. `blame`: where it is stale, the origin, whose old file this edge fetched after
     the purge, the edge, which kept a copy from before it, or the address, at which there is none of the files.
-    `seconds`: how long after the purge began it was seen so, None if nobody looked.
+    `seconds`: how long after the purge began it was seen so, None if nobody looked. `place`: where the server says it
+    is. `sights`: what each server served, if there are several; the verdict is on the worst of that.
     """
 
     url: str
@@ -42,6 +62,8 @@ class Verdict:
     served: Served = ""
     blame: Blame = ""
     seconds: float | None = field(default=None, compare=False)
+    place: str = field(default="", compare=False)
+    sights: tuple[Sight, ...] = ()
 
     @property
     def is_settled(self) -> bool:
@@ -62,7 +84,8 @@ def judge(url: str, what: Expected, seen: Look, since_purge: tuple[float, float]
     """Return the verdict on a URL by what it served; asked for, and served, so many seconds after the purge began."""
     if seen.status == 400 and not set("[]|^").isdisjoint(url.split("/", 3)[-1]):
         return Verdict(url, "unverified", "answers 400, as a server may to `[`, `]`, `|` and `^` (RFC 3986)", seen.said)
-    verdict = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
+    judged = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
+    verdict = replace(judged, place=seen.place)
     if verdict.state == "fresh":
         return verdict
     blame: Blame = ""
@@ -100,13 +123,57 @@ def _judge_content(url: str, what: Content | Unknown, seen: Look) -> Verdict:
     return Verdict(url, "stale", "serves other content", served="other content")
 
 
-def explain(url: str, verdict: Verdict | None, *, seconds: float, stopped: bool) -> Verdict:
-    """Say of what is not settled why it was not looked at any longer."""
-    if verdict is not None and verdict.is_settled:
-        return verdict
+def unlooked(url: str, *, stopped: bool) -> Verdict:
+    """Return the verdict on a URL that there was no time to look at."""
     over = "the run was cancelled" if stopped else "no time was left (`verify-timeout`, or `timeout` before that)"
-    if verdict is None or not verdict.looks:
-        return Verdict(url, "stale", f"not looked at: {over}", is_seen=False)
+    return Verdict(url, "stale", f"not looked at: {over}", is_seen=False)
+
+
+def combine(by_server: Mapping[str, Verdict]) -> Verdict:
+    """Return the verdict on a URL by those on it at each server: the worst counts, since visitors meet any of them."""
+    verdicts = [*by_server.values()]
+    if len(verdicts) == 1:
+        return verdicts[0]
+    state = max((verdict.state for verdict in verdicts), key=_BAD.index)
+    worst = [verdict for verdict in verdicts if verdict.state == state]
+    sights = tuple(
+        Sight(server, verdict.place, verdict.state, verdict.reason, verdict.said, verdict.is_seen)
+        for server, verdict in by_server.items()
+    )
+    by_reason: dict[str, list[str]] = {}
+    for sight in sights:
+        if sight.state == state and sight.reason:
+            by_reason.setdefault(sight.reason, []).append(sight.name)
+    everywhere = len(verdicts)
+    reasons = [
+        f"{reason} at {'all' if len(names) > 2 else 'both'} {everywhere} edges"
+        if len(names) == everywhere
+        else f"{reason} at {_some_of(names)}"
+        for reason, names in by_reason.items()
+    ]
+    fresh = sum(verdict.state == "fresh" for verdict in verdicts)
+    rest = f"; fresh at {fresh} of {everywhere} edges" if fresh and state != "fresh" else ""
+    first = next((verdict for verdict in worst if verdict.is_seen), worst[0])
+    return replace(
+        first,
+        reason="; ".join(reasons) + rest,
+        looks=max(verdict.looks for verdict in verdicts),
+        served=next((verdict.served for verdict in worst if verdict.served), ""),
+        blame=next((verdict.blame for verdict in worst if verdict.blame), ""),
+        seconds=max((verdict.seconds for verdict in worst if verdict.seconds is not None), default=None),
+        sights=sights,
+    )
+
+
+def _some_of(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
+
+
+def explain(verdict: Verdict, *, seconds: float, stopped: bool) -> Verdict:
+    """Say of a URL that is not settled how often it was looked at, and for how long."""
+    if verdict.is_settled or not verdict.looks:
+        return verdict
     times = "1 look" if verdict.looks == 1 else f"{verdict.looks} looks"
     end = "; the run was cancelled" if stopped else ""
     return replace(verdict, reason=f"{verdict.reason} ({times} in {seconds:.0f} s{end})")

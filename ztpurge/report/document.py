@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ztpurge import __version__
+from ztpurge.edge.judge import Sight, Verdict
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report.blocks import code
 from ztpurge.report.explain import explain_idle
@@ -49,7 +50,10 @@ def describe(report: Report, *, report_file: str = "") -> Document:
         "stale_urls": [verdict.url for verdict in report.seen("stale")],
         "unverified_urls": [verdict.url for verdict in report.seen("unverified")],
         "stale_is_fine": report.stale_is_fine,
-        "verified": [_facts(verdict) | {"said": dict(verdict.said)} for verdict in report.verdicts],
+        "late": [*map(_verdict, report.late)],
+        "verified": [*map(_verdict, report.verdicts)],
+        "again": [_call(report, outcome) | {"purge": outcome.entries} for outcome in report.again],
+        "unreachable": dict(report.unreachable),
         "prefetch": [_call(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
         "targets": [_facts(target) | {"path": _text(target.path)} for target in report.mapped.targets],
         "skipped": [_facts(skip) | {"path": _text(skip.path)} for skip in report.mapped.skipped],
@@ -122,6 +126,17 @@ def _call(report: Report, outcome: Outcome) -> Document:
         "remedy": outcome.error.remedy if outcome.error else None,
         "late": outcome.late,
     }
+
+
+def _verdict(verdict: Verdict) -> Document:
+    sights = [_facts(sight) | {"said": dict(sight.said)} for sight in verdict.sights]
+    return _facts(verdict) | {"said": dict(verdict.said), "sights": sights}
+
+
+def read_verdict(row: Document) -> Verdict:
+    """Return the verdict that a row describes."""
+    sights = (pick(Sight, sight | {"said": tuple(sight["said"].items())}) for sight in row["sights"])
+    return pick(Verdict, row | {"said": tuple(row["said"].items()), "sights": tuple(sights)})
 
 
 def _facts(value: Any) -> Document:  # noqa: ANN401 - any of our values

@@ -24,11 +24,12 @@ def exit_code(report: Report, *, fail_on_error: bool) -> int:
 
 def outputs(report: Report) -> dict[str, str]:
     """Return every output of the step by name, the file of the report as not written yet; lists as JSON."""
+    calls = (*report.outcomes, *report.again)
     urls, dirs, failed, stale = report.purged("urls"), report.purged("dirs"), report.maybe_stale, report.seen("stale")
     return {
-        "req-ids": _json(outcome.req_id for outcome in report.outcomes if outcome.req_id),
+        "req-ids": _json(outcome.req_id for outcome in calls if outcome.req_id),
         "result": report.result,
-        "requests": _json(_request(report, outcome) for outcome in report.outcomes),
+        "requests": _json(_request(report, outcome) for outcome in calls),
         "purged-urls": _json(urls),
         "purged-dirs": _json(dirs),
         "failed-urls": _json(fate.url for fate in failed),

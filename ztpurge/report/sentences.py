@@ -186,6 +186,17 @@ def exchange_line(exchange: Exchange) -> str:
     return f"{asked} -> {answer} in {exchange.seconds:.2f} s  {told}".rstrip()
 
 
+def unreachable_line(host: str, addresses: Sequence[str]) -> str:
+    """Return at which addresses of a host nobody could look, since this machine has no way to them."""
+    return f"{host} is not looked at at {', '.join(addresses)}: this machine has no route there"
+
+
+def not_again_line(number: int) -> str:
+    """Return how many stale URLs a budget keeps from being purged once more."""
+    which = count(number, "stale URL")
+    return f"{which} cannot be purged again within `max-urls` and `max-requests`"
+
+
 def away_line(error: ApiError | None) -> str:
     """Return what to say when the API takes no connection any more and, without an error, when it does again."""
     return f"The API is away ({error.cause}); all calls wait until it is back" if error else "The API is back"

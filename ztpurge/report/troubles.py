@@ -6,15 +6,16 @@ import shlex
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from ztpurge.edge.judge import Verdict
 from ztpurge.errors import BUG
 from ztpurge.report import sentences
 from ztpurge.report.blocks import LIST_BYTES, code, details, first, items, listed, title, within, words
-from ztpurge.report.document import Document, pick, rest_of
+from ztpurge.report.document import Document, read_verdict, rest_of
 from ztpurge.report.values import MAYBE_STALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from ztpurge.edge.judge import Verdict
 
 _OPEN_UP_TO = 20  # URLs
 _SHOWN = 10
@@ -71,11 +72,7 @@ def _cause(what: str, calls: Sequence[Document], cause: str, remedy: str) -> str
 def _stale(document: Document) -> str:
     """Return the URLs that were not seen to be fresh, under what to do: of each what was seen, and how to look."""
     stale = frozenset(document["stale_urls"])
-    rows = [
-        pick(Verdict, row | {"said": tuple(row["said"].items())})
-        for row in document["verified"]
-        if row["state"] == "stale" and row["url"] in stale
-    ]
+    rows = [read_verdict(row) for row in document["verified"] if row["state"] == "stale" and row["url"] in stale]
     if not rows:
         return ""
     heading = title(f"{sentences.stale_title(rows)} ({len(rows):,})")

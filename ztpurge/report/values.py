@@ -6,7 +6,7 @@ Pure. Outputs, log, annotations and summary are made of these values elsewhere.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -97,7 +97,9 @@ class Stage:
 class Report:
     """A run: how files are served, what the changes were mapped to, the plan, and what became of its calls.
 
-    `verdicts`: what the edges served then. `waited`: each reqId was asked after until it was done.
+    `verdicts`: what the edges served then. `late`: what the origin did not serve yet, so that nothing was purged.
+    `again`: the calls that purged once more what was stale. `unreachable`: addresses of edges, by host, that nobody
+    could look at from here. `waited`: each reqId was asked after until it was done.
     `stale_is_fine`: stale URLs are only to be reported. `refusal`: why the run ended before the first call.
     `has_bug`: it broke off, and what is missing counts as failed. `options`: inputs that differ from their defaults.
     `cautions`: what was warned of before the first call.
@@ -116,6 +118,9 @@ class Report:
     waited: bool = False
     prefetched: tuple[Outcome, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    late: tuple[Verdict, ...] = ()
+    again: tuple[Outcome, ...] = ()
+    unreachable: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     stale_is_fine: bool = False
     refusal: ZtpurgeError | None = None
     has_bug: bool = False
@@ -127,7 +132,7 @@ class Report:
     @cached_property
     def fates(self) -> tuple[Fate, ...]:
         """What became of each entry, and of what was folded."""
-        return trace(self.plan, self.outcomes, self.verdicts)
+        return trace(self.plan, self.outcomes, self.late or self.verdicts)
 
     @cached_property
     def hashed(self) -> Mapping[str, Hashed]:
@@ -276,6 +281,16 @@ class StatusReport(Report):
 def refused(report: Report, why: ZtpurgeError) -> Report:
     """Return the report of a run that ended before the first call: nothing that was planned is purged."""
     return replace(report, refusal=why, outcomes=_not_purged(report.plan, (), str(why)))
+
+
+def held_back(report: Report, late: tuple[Verdict, ...]) -> Report:
+    """Return the report of a run that purged nothing, since the origin did not serve yet what `late` is about."""
+    remedy = "Have the deployment end before this step, or raise `verify-timeout`; then run the job again"
+    error = ApiError(Failure.NOT_SENT, "not sent: the origin does not serve the new files yet", remedy=remedy)
+    outcomes = tuple(
+        Outcome.of(number, batch, "failed", error=error) for number, batch in enumerate(report.plan.batches, start=1)
+    )
+    return replace(report, late=late, outcomes=outcomes)
 
 
 def broken_off(report: Report, heard: Iterable[Outcome], *, wait: bool, verify: bool) -> Report:

@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ztpurge.errors import InvalidInputs, Position, ZtpurgeError
 from ztpurge.site.document import Mapping, Node, Scalar, Sequence, parse_document
+from ztpurge.site.edges import ALL, ONE, parse_edge
 from ztpurge.site.mapping import Sites
 from ztpurge.site.patterns import parse_include, parse_patterns
 from ztpurge.site.projects import parse_project_id
 from ztpurge.site.rules import Rule, Template, parse_match, parse_template
-from ztpurge.site.serving import INDEX_FILES, Site, parse_folder_url, parse_index_files, parse_root, parse_variant
+from ztpurge.site.serving import (
+    INDEX_FILES,
+    Site,
+    parse_folder_url,
+    parse_index_files,
+    parse_root,
+    parse_variant,
+)
 from ztpurge.site.urls import host_of, quote_given
 
 if TYPE_CHECKING:
@@ -27,7 +35,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _TOP_KEYS = ("version", "sites", "rules")
-_SITE_KEYS = ("root", "urls", "include", "exclude", "index-files", "clean-urls", "variants", "project-id")
+_SITE_KEYS = (
+    "root", "urls", "include", "exclude", "index-files", "clean-urls", "variants", "origin", "edges", "project-id"
+)  # fmt: skip
 _RULE_KEYS = ("match", "urls", "dirs")
 _NAMES_ELSEWHERE = {"base-url": "urls"}  # of the same thing, among the inputs
 _MAX_ENTRIES = 1000  # sites, and rules: each is asked about each change, and a push may have 100,000
@@ -57,7 +67,10 @@ class _Reading:
     def __init__(self) -> None:
         self.problems: list[tuple[Position, ZtpurgeError]] = []
         self._served: dict[Site, str] = {}  # which site was the first to be so
-        self._projects: dict[str, Site] = {}  # which site was the first to tell a host's
+        # which site was the first to tell it of a host or, the origin, of a URL
+        self._projects: dict[str, Site] = {}
+        self._edges: dict[str, Site] = {}
+        self._origins: dict[str, Site] = {}
 
     def sites_of(self, document: Node) -> Sites:
         """Return what the document says, which counts only if there are no problems."""
@@ -93,6 +106,12 @@ class _Reading:
         index_files = tuple(name for names, _ in named for name in names)
         clean_urls = self._boolean(found, "clean-urls")
         variants = self._texts(found, "variants", _quoting(parse_variant), if_empty=_OR_NOTHING)
+        origin = self._text(found, "origin", _quoting(parse_folder_url, quote_given))
+        edges = self._texts(found, "edges", _quoting(parse_edge), if_empty="Write `all`, `one`, addresses or names")
+        if len(edges) > 1 and any((edge,) in {ALL, ONE} for edge, _ in edges):
+            self._refuse(
+                found["edges"].position, "`all` or `one` stands beside others", "Write it alone, or take it out"
+            )
         project_id = self._text(found, "project-id", _quoting(parse_project_id))
         if len(self.problems) > before:
             return None
@@ -104,6 +123,8 @@ class _Reading:
             index_files=index_files if "index-files" in found else INDEX_FILES,
             clean_urls=clean_urls,
             variants=tuple(dict.fromkeys(variant for variant, _ in variants)) or ("",),
+            origin=origin or "",
+            edges=tuple(dict.fromkeys(edge for edge, _ in edges)),
             project_id=project_id or "",
             name=_name("site", number, node),
         )
@@ -116,16 +137,26 @@ class _Reading:
     def _compare(self, site: Site, urls: list[tuple[str, Position]], found: dict[str, Node]) -> None:
         """Refuse what goes against an earlier site, or says it again."""
         for url, position in dict(urls).items():
-            first = self._served.setdefault(replace(site, base_urls=(url,), project_id="", name=""), site.name)
+            files = replace(site, base_urls=(url,), origin="", edges=(), project_id="", name="")
+            first = self._served.setdefault(files, site.name)
             if first != site.name:
                 self._refuse(position, f"the same files are served at {url[:200]!r} by {first}", "Take one of them out")
-            project = self._projects.setdefault(host_of(url), site) if site.project_id else site
+            host = host_of(url)
+            project = self._projects.setdefault(host, site) if site.project_id else site
             if project.project_id != site.project_id:
                 self._refuse(
                     found["project-id"].position,
-                    f"{project.name} has {host_of(url)} purged in project {project.project_id!r}",
+                    f"{project.name} has {host} purged in project {project.project_id!r}",
                     "Write the same project in both",
                 )
+            edges = self._edges.setdefault(host, site) if site.edges else site
+            if edges.edges != site.edges:
+                cause = f"{edges.name} has {', '.join(edges.edges)[:200]} for the edges of {host}"
+                self._refuse(found["edges"].position, cause, "Write the same in both")
+            origin = self._origins.setdefault(url, site) if site.origin else site
+            if origin.origin != site.origin:
+                cause = f"{origin.name} has {origin.origin[:200]!r} for the origin of {url[:200]!r}"
+                self._refuse(found["origin"].position, cause, "Write the same in both")
 
     def _rule(self, node: Node, number: int) -> Rule | None:
         before = len(self.problems)

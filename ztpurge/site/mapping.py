@@ -47,6 +47,24 @@ class Sites:
         told = (site for site in self.sites if site.project_id)
         return {host_of(base): site.project_id for site in told for base in site.base_urls}
 
+    @property
+    def edges(self) -> dict[str, tuple[str, ...]]:
+        """What stands for the edges of a host, by host, where a site tells it."""
+        told = (site for site in self.sites if site.edges)
+        return {host_of(base): site.edges for site in told for base in site.base_urls}
+
+    def at_origin(self, urls: Iterable[str]) -> dict[str, str]:
+        """Return by which URL the origin itself is asked for each of the URLs whose site has one."""
+        # without its slash, for the folder itself may be asked for without one
+        origins = {base[:-1]: site.origin[:-1] for site in self.sites if site.origin for base in site.base_urls}
+        bases = sorted(origins, key=len, reverse=True)
+        asked: dict[str, str] = {}
+        for url in urls if bases else ():
+            base = next((base for base in bases if url.startswith(base) and url[len(base) :][:1] in {"", "/", "?"}), "")
+            if base:
+                asked[url] = origins[base] + url[len(base) :]
+        return asked
+
     def __bool__(self) -> bool:
         """Whether any file could be served."""
         return bool(self.sites or self.rules)

@@ -39,8 +39,9 @@ _FILE_ENDING = re.compile(
 class Site:
     """How a folder of the repository is served: `base_urls` end in `/`, `root` is `` or `a/b`.
 
-    `variants` are appended to each URL; `project_id` is the account's project that the hosts stand in, if that must be
-    told; `name` is what reports call the site.
+    `variants` are appended to each URL; `origin` is what stands for a base URL at the origin itself, if that can be
+    looked at; `edges` says at which edges the hosts are looked at, if that is told (`edges.py`); `project_id` is the
+    account's project that the hosts stand in, if that must be; `name` is what reports call the site.
     """
 
     base_urls: tuple[str, ...]
@@ -51,6 +52,8 @@ class Site:
     clean_urls: bool = False
     variants: tuple[str, ...] = ("",)
     project_id: str = ""
+    origin: str = ""
+    edges: tuple[str, ...] = ()
     name: str = THE_INPUTS
 
     def place(self, key: str) -> str:

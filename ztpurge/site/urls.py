@@ -73,8 +73,11 @@ def quote_given(text: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL from this room, without its port: what the API counts as one domain."""
-    return urlsplit(url).hostname or ""
+    """Return the host of a URL, without its port: what the API counts as one domain; empty for what is no URL."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _split(text: str) -> SplitResult:

@@ -1,0 +1,31 @@
+"""Door to the resolver: which addresses a host's name has, and whether there is a way from here to one."""
+
+from __future__ import annotations
+
+import socket
+
+from ztpurge.errors import ApiError, Failure
+from ztpurge.untrusted import for_log
+
+
+def resolve(name: str) -> tuple[str, ...]:
+    """Return each IPv4 and IPv6 address of a name, of an address itself; may take as long as the resolver does.
+
+    Raises ApiError with NO_NAME if there is none.
+    """
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ApiError(Failure.NO_NAME, f"{for_log(name, limit=200)} has no address: {for_log(str(error))}") from error
+    return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def is_reachable(address: str) -> bool:
+    """Say whether this machine has a route to an address, such as none to IPv6 on many runners; nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))  # UDP: only picks the way
+    except OSError:
+        return False
+    return True

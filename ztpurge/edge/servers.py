@@ -1,0 +1,87 @@
+"""A URL -> the servers that it is looked at on: each edge that its host has, those that a site names, or its origin.
+
+Pure but for the resolver that is handed in. How a server is asked in the name of another is left to `fetch.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ztpurge.errors import ApiError
+from ztpurge.site.edges import ALL, ONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from ztpurge.calls.scheduler import Scheduler
+
+BY_NAME = ""  # whichever server answers to the host's name
+_LONGEST = 15.0  # seconds
+
+
+def by_name(url: str) -> dict[str, str]:
+    """Return the one way to reach whichever server answers to the host's name."""
+    return {BY_NAME: url}
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The addresses of each host's edges; a host that has none is asked by its name.
+
+    `unreachable`: addresses, by host, that this machine has no way to and that are not looked at.
+    """
+
+    edges: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    unreachable: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def asked_at(self, url: str) -> dict[str, str]:
+        """Return by which URL each server that is to be looked at is reached for a URL, by the server's name."""
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+        path = url[len(f"{parts.scheme}://{parts.netloc}") :]
+        return {
+            edge: f"{parts.scheme}://{f'[{edge}]' if ':' in edge else edge}{port}{path}" if edge else url
+            for edge in self.edges.get(parts.hostname or "", (BY_NAME,))
+        }
+
+
+def find_servers(
+    hosts: Mapping[str, Sequence[str]],
+    scheduler: Scheduler,
+    *,
+    resolve: Callable[[str], Iterable[str]],
+    is_reachable: Callable[[str], bool],
+) -> Servers:
+    """Find the edges of hosts, several at once and within the scheduler's time; each host has what its site names.
+
+    `resolve` returns the addresses of a name, and raises ApiError if it has none. What is named is looked at whether
+    there is a way to it or not; of all that a host has, what cannot be reached from here is left out and told.
+    """
+
+    def find(host: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        named = tuple(hosts[host])
+        if named == ONE:
+            return (BY_NAME,), ()
+        found: dict[str, None] = {}
+        for name in (host,) if named == ALL else named:
+            try:
+                found |= dict.fromkeys(resolve(name))
+            except ApiError:  # whoever looks meets the same, and says so
+                found[BY_NAME if name == host else name] = None
+        if named != ALL:
+            return tuple(found), ()
+        there = tuple(address for address in found if not address or is_reachable(address))
+        lost = tuple(address for address in found if address not in there)
+        # by its name a lone edge is asked as a browser would
+        return (there, lost) if len(there) > 1 else ((BY_NAME,), lost if there else ())
+
+    many = replace(scheduler, concurrency=len(hosts)).within(_LONGEST, "the resolver")
+    edges, unreachable = {}, {}
+    for host, (there, lost) in many.each([*hosts], find):
+        edges[host] = there
+        if lost:
+            unreachable[host] = lost
+    return Servers(edges, unreachable)
