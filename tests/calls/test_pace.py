@@ -164,6 +164,21 @@ def test_as_many_are_under_way_as_were_answered_in_time(rounds: Rounds, fit: int
     assert fitting(pace, clock) == fit
 
 
+def test_half_of_them_are_under_way_once_the_server_asked_for_less_of_any() -> None:
+    clock = GlancingClock()
+    pace = Pace(0, clock)
+    started = begin(pace, clock, 16)
+    for _ in range(16):
+        clock.go_on(1)
+        pace.ease(started=started)  # calls of one time, which all began before it was known
+    for _ in range(16):
+        pace.end_turn(failed(Failure.SERVER), started=started, timeout=100)
+    assert fitting(pace, clock) == 8
+    for _ in range(8):
+        pace.end_turn(None, started=clock.now(), timeout=100)
+    assert fitting(pace, clock) == 16
+
+
 def test_each_success_allows_one_more_after_a_time_out() -> None:
     clock = GlancingClock()
     pace = Pace(0, clock)

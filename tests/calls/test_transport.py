@@ -207,6 +207,20 @@ def test_who_does_not_prove_who_it_is_is_told_nothing(
 
 
 @pytest.mark.parametrize(
+    ("name", "words"), [("localhost", ""), ("static.example.com", "certificate is not valid for 'static.example.com'")]
+)
+def test_an_address_is_asked_for_the_certificate_of_the_name(tls_port: int, name: str, words: str) -> None:
+    url = f"https://127.0.0.1:{tls_port}/"
+    session = Session(url, {"REQUESTS_CA_BUNDLE": AUTHORITY}, name=name)
+    if not words:
+        assert ask(session, url).body == b"ok"
+        return
+    with pytest.raises(ApiError, match=words) as caught:
+        ask(session, url)
+    assert caught.value.failure is Failure.UNREACHABLE
+
+
+@pytest.mark.parametrize(
     ("bundle", "words"), [("/no/such.pem", "there is no file"), (__file__, "holds no certificates")]
 )
 def test_a_bundle_that_is_none_is_named_before_anything_is_called(bundle: str, words: str) -> None:

@@ -23,6 +23,7 @@ from sandbox.listener import Listener
 from sandbox.wire import read_request, render
 from tests.conftest import FakeClock, make_scheduler
 from tests.standins.repositories import Repository
+from ztpurge.calls.clock import Clock
 from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, Content
 from ztpurge.edge.fetch import Edges, Look
@@ -419,9 +420,10 @@ def test_the_request_is_a_browser_s_without_token_or_cookie(monkeypatch: pytest.
     monkeypatch.setenv("HOME", str(tmp_path))
     with edge(KEEP_BODY.replace(b"\r\n", b"\r\nSet-Cookie: a=b; Path=/\r\n", 1)) as served:
         edges = Edges({"INPUT_TOKEN": "secret", "GITHUB_TOKEN": "secret"}, Secrets())
+        url = f"{served.url}/a"
         for _ in range(2):
-            assert edges.look(f"{served.url}/a", f"{served.url}/a", plain(b"body"), 10).is_match
-        assert edges.look(f"{served.url}/a", f"{served.url}/a", plain(b"other"), 10).is_match is False
+            assert edges.look(url, url, plain(b"body"), 10).is_match
+        assert edges.look(url, url, plain(b"other"), 10).is_match is False
     assert len(served.asked) == 3
     for request in served.asked:
         assert request.method == "GET"
@@ -446,12 +448,37 @@ def test_a_url_is_asked_for_in_its_very_bytes(target: str, monkeypatch: pytest.M
         assert served.look(plain(b"body"), target=target).is_match
         assert served.targets == [target.encode()]
         monkeypatch.setenv("http_proxy", served.url)
-        assert (
-            Edges({}, Secrets())
-            .look(f"http://static.example.com{target}", f"http://static.example.com{target}", plain(b"body"), 10)
-            .is_match
-        )
+        url = f"http://static.example.com{target}"
+        assert Edges({}, Secrets()).look(url, url, plain(b"body"), 10).is_match
         assert served.targets[1:] == [b"http://static.example.com" + target.encode()]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://a.example/a", "a.example"), ("http://a.example:8080/a", "a.example:8080"),
+        ("https://[2001:db8::1]/a", "[2001:db8::1]"),
+    ],
+)  # fmt: skip
+def test_a_server_is_asked_in_the_name_of_the_url_wherever_it_is(url: str, host: str) -> None:
+    with edge(KEEP_BODY) as served:
+        edges = Edges({}, Secrets())
+        for target in ("/a", "/prefix/a%20b?c"):
+            assert edges.look(url, served.url + target, plain(b"body"), 10).is_match
+        assert edges.look(served.url, served.url, plain(b"body"), 10).is_match
+    assert [request.headers["Host"] for request in served.asked] == [host, host, served.url.removeprefix("http://")]
+    assert served.targets == [b"/a", b"/prefix/a%20b?c", b"/"]
+    assert served.connections == 2
+
+
+def test_a_host_behind_a_proxy_is_asked_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.9")
+    told = {"b.example": ("192.0.2.1", "192.0.2.2"), "127.0.0.9": ("192.0.2.1", "192.0.2.2")}
+    found = Edges({}, Secrets()).find_servers(
+        ["http://b.example/1", "http://b.example/2", "http://127.0.0.9/"], told, make_scheduler(Clock(), seconds=20)
+    )
+    assert found.edges == {"b.example": ("",), "127.0.0.9": ("192.0.2.1", "192.0.2.2")}
 
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#"), max_size=20)
@@ -463,7 +490,7 @@ def test_any_urls_are_asked_for_in_their_very_bytes_one_after_another(targets: l
     with edge(KEEP_BODY) as served:
         edges = Edges({}, Secrets())
         for target in targets:
-            edges.look(f"{served.url}/{target}", f"{served.url}/{target}", None, 10)
+            edges.look(url := f"{served.url}/{target}", url, None, 10)
     assert served.targets == [f"/{target}".encode() for target in targets]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ztpurge.calls.scheduler import Scheduler
     from ztpurge.edge.expected import Expected
 
 CONNECTIONS = 4
@@ -72,8 +74,8 @@ class Edge:
         self.clock = clock or FakeClock()
         self._began = self.clock.now()
         self.on_look = on_look
-        self._lock = threading.Lock()
-        self._under_way: Counter[str] = Counter()
+        self.lock = threading.Lock()
+        self.under_way: Counter[str] = Counter()
         self.busiest: Counter[str] = Counter()  # looks at a host at once
         self.asked: list[tuple[str, Content | None]] = []
         self.times: list[float] = []
@@ -85,17 +87,17 @@ class Edge:
 
     def look(self, url: str, at: str, expected: Content | None, timeout: float) -> Look:
         host = host_of(url)
-        with self._lock:
-            self._under_way[host] += 1
-            self.busiest |= self._under_way
+        with self.lock:
+            self.under_way[host] += 1
+            self.busiest |= self.under_way
             self.asked.append((at, expected))
             self.times.append(self.clock.now() - self._began)
             self.timeouts.append(timeout)
             answers = self._served[at]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         self.on_look(url)
-        with self._lock:
-            self._under_way[host] -= 1
+        with self.lock:
+            self.under_way[host] -= 1
         if isinstance(answer, ApiError):
             raise answer
         return answer if isinstance(answer, Look) else answer(expected)
@@ -113,14 +115,51 @@ class Edge:
         pointer_of: Callable[[str], Content | None] = lambda _sha: None,
         on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
         on_round: Callable[[int], None] = lambda _left: None,
+        concurrency: int = CONNECTIONS,
+        is_patient: bool = False,
     ) -> tuple[Verdict, ...]:
         scheduler = make_scheduler(
-            self.clock, seconds=seconds, request_timeout=request_timeout, concurrency=CONNECTIONS
+            self.clock, seconds=seconds, request_timeout=request_timeout, concurrency=concurrency
         )
-        purged_at = self.clock.now() - since_purge
-        verification = Verification(expected, self, scheduler, Terms(pointer_of=pointer_of, purged_at=purged_at))
+        terms = Terms(pointer_of=pointer_of, purged_at=self.clock.now() - since_purge, is_patient=is_patient)
+        verification = Verification(expected, self, scheduler, terms)
         verification.run(scheduler, on_verdict=on_verdict, on_round=on_round)
         return verification.verdicts
+
+    def watch(self, *urls: str, servers: Sequence[str] = ("",), seconds: float = 60) -> Watch:
+        """Return what looks at URLs, at each of several servers, for so long."""
+        scheduler = make_scheduler(self.clock, seconds=seconds, concurrency=CONNECTIONS)
+        terms = Terms(pointer_of=pointer_of, purged_at=self.clock.now(), asked_at=lambda url: ways(url, servers))
+        return Watch(Verification(dict.fromkeys(urls, PAGE), self, scheduler, terms), scheduler)
+
+
+def ways(url: str, servers: Sequence[str]) -> dict[str, str]:
+    return {server: url.replace(host_of(url), server) if server else url for server in servers}
+
+
+@dataclass
+class Watch:
+    """URLs that are looked at in several goes, and whoever heard that one is settled."""
+
+    verification: Verification
+    scheduler: Scheduler
+    heard: list[str] = field(default_factory=list)
+
+    def run(self, seconds: float = 60) -> str:
+        """Look for so long, and return the states."""
+        self.verification.run(
+            self.scheduler.within(seconds, "x"),
+            on_verdict=lambda verdict: self.heard.append(verdict.url),
+            on_round=lambda _left: None,
+        )
+        return self.states
+
+    def look_back(self) -> list[str]:
+        return [verdict.url for verdict in self.verification.look_back(self.scheduler)]
+
+    @property
+    def states(self) -> str:
+        return " ".join(verdict.state for verdict in self.verification.verdicts)
 
 
 UNREAD = "served compressed with br, which was not asked for and cannot be undone here"
@@ -439,12 +478,34 @@ def test_the_pause_of_a_host_holds_no_other() -> None:
     assert Counter(door.urls) == {A: 1, OTHER_HOST: 2}
 
 
-def test_a_host_is_asked_by_four_connections_at_once() -> None:
-    meeting = threading.Barrier(CONNECTIONS, timeout=20)  # broken unless four are there at the same time
-    urls = [f"{A}{number}" for number in range(1 + CONNECTIONS * 3)]
+@pytest.mark.parametrize(("concurrency", "at_once"), [(1, 1), (4, 4), (16, 16), (64, 16)])
+def test_a_host_is_asked_by_as_many_connections_as_calls_are_made_but_no_more_than_sixteen(
+    concurrency: int, at_once: int
+) -> None:
+    meeting = threading.Barrier(at_once, timeout=20)  # broken unless so many are there at the same time
+    urls = [f"{A}{number}" for number in range(1 + at_once * 3)]
     door = Edge(dict.fromkeys(urls, FRESH), on_look=lambda url: url == urls[0] or meeting.wait())  # that one goes ahead
-    assert {verdict.state for verdict in door.run(dict.fromkeys(urls, PAGE))} == {"fresh"}
-    assert door.busiest == {"a.example": CONNECTIONS}
+    verdicts = door.run(dict.fromkeys(urls, PAGE), concurrency=concurrency)
+    assert {verdict.state for verdict in verdicts} == {"fresh"}
+    assert door.busiest == {"a.example": at_once}
+
+
+def test_a_host_that_asks_for_a_pause_is_asked_by_half_as_many_at_once() -> None:
+    urls = [f"{A}{number}" for number in range(17)]
+    together, waiting = threading.Barrier(16, timeout=20), threading.Event()
+    busiest: list[int] = []
+
+    def look(_url: str) -> None:
+        if not 1 < len(door.asked) <= 17:  # the one that goes ahead, and the looks after the pause
+            busiest.append(door.under_way["a.example"])
+            waiting.wait(0.05)
+        else:
+            together.wait()
+
+    door = Edge({**dict.fromkeys(urls, [Look(429), FRESH]), urls[0]: FRESH}, on_look=look)
+    verdicts = door.run(dict.fromkeys(urls, PAGE), concurrency=16, seconds=10_000)
+    assert {verdict.state for verdict in verdicts} == {"fresh"}
+    assert max(busiest) <= 12  # eight, and one more for each answer
 
 
 BASES = (A, "http://a.example/", "http://a.example:8080/")
@@ -651,3 +712,105 @@ def test_files_that_are_not_there_may_come_late(seen: list[Look | ApiError], bla
     verdict = door.run(dict.fromkeys(MANY[: len(seen)], PAGE), seconds=60)[0]
     assert (verdict.state, verdict.blame) == ("stale", blame)
     assert door.times[-1] > 50
+
+
+def test_files_that_the_origin_lacks_are_waited_for_all_the_time() -> None:
+    door = Edge(dict.fromkeys(MANY[:3], Look(404)))
+    assert {verdict.state for verdict in door.run(dict.fromkeys(MANY[:3], PAGE), is_patient=True)} == {"stale"}
+    assert door.times[-1] == 9  # of 10 s
+
+
+EDGES = ("192.0.2.1", "192.0.2.2")
+AT = [A.replace("a.example", edge) for edge in EDGES]
+
+
+def test_a_url_is_fresh_when_each_of_its_edges_serves_it() -> None:
+    door = Edge({AT[0]: FRESH, AT[1]: [OTHER, BROKEN, FRESH]})
+    watch = door.watch(A, servers=EDGES)
+    assert watch.run() == "fresh"
+    assert (door.urls, watch.heard) == ([*AT, AT[1], AT[1]], [A])  # what is fresh is not asked for again
+    (verdict,) = watch.verification.verdicts
+    assert [(sight.server, sight.state) for sight in verdict.sights] == [(edge, "fresh") for edge in EDGES]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason", "is_seen"),
+    [
+        (OTHER, "serves other content at 192.0.2.2; fresh at 1 of 2 edges", True),
+        (BROKEN, "not seen: the call broke off: refused at 192.0.2.2; fresh at 1 of 2 edges", False),
+    ],
+)
+def test_an_edge_that_is_old_or_does_not_answer_is_named(seen: Answer, reason: str, is_seen: bool) -> None:
+    watch = Edge({AT[0]: FRESH, AT[1]: seen}).watch(A, servers=EDGES)
+    assert (watch.run(1), watch.heard) == ("stale", [])
+    (verdict,) = watch.verification.verdicts
+    assert (verdict.reason, verdict.is_seen) == (f"{reason} (1 look in 0 s)", is_seen)
+    assert verdict.sights[0].reason == ""
+
+
+def test_a_redirect_is_followed_at_the_same_edge() -> None:
+    there = [f"{at}b" for at in AT]
+    door = Edge({**dict.fromkeys(AT, redirects(B)), there[0]: FRESH, there[1]: [OTHER, OTHER, FRESH]})
+    assert door.watch(A, B, servers=EDGES).run() == "fresh fresh"
+    assert {*door.urls} == {*AT, *there}
+
+
+def test_of_the_url_that_goes_ahead_each_edge_is_asked() -> None:
+    urls = [f"{A}{number}" for number in range(5)]
+    served = {
+        at: [OTHER, OTHER, FRESH] if at.startswith(AT[1]) else FRESH for url in urls for at in ways(url, EDGES).values()
+    }
+    door = Edge(served)
+    assert door.watch(*urls, servers=EDGES).run() == " ".join(["fresh"] * 5)
+    assert {*door.urls[:4]} == {f"{at}0" for at in AT}
+
+
+def test_what_is_stale_is_looked_at_again_in_a_second_go_and_nothing_else() -> None:
+    door = Edge({A: FRESH, B: [OTHER] * 5 + [FRESH]})
+    watch = door.watch(A, B)
+    assert watch.run(1) == "fresh stale"
+    assert [verdict.url for verdict in watch.verification.stale] == [B]
+    assert watch.run() == "fresh fresh"
+    assert (Counter(door.urls), watch.heard) == ({A: 1, B: 6}, [A, B])
+    assert watch.verification.verdicts[1].looks == 6
+
+
+@pytest.mark.parametrize(
+    ("second", "state", "reason"),
+    [
+        (OTHER, "stale", "serves other content again, after the new content (2 looks in 0 s)"),
+        (Look(404), "stale", "answers 404 again, after the new content (2 looks in 0 s)"),
+        (FRESH, "fresh", ""),
+        *((seen, "fresh", "") for seen in (BROKEN, Look(503), redirects("/c"), Look(200, unread="br"))),
+    ],
+)  # fmt: skip
+def test_a_second_look_sees_what_came_back_old(second: Answer, state: str, reason: str) -> None:
+    door = Edge({A: [FRESH, second], B: FRESH})
+    watch = door.watch(A, B)
+    assert (watch.run(), watch.heard) == ("fresh fresh", [A, B])
+    assert watch.look_back() == ([A] if state == "stale" else [])
+    (verdict, other) = watch.verification.verdicts
+    assert (verdict.state, verdict.reason, other.state) == (state, reason, "fresh")
+    assert Counter(door.urls) == {A: 2, B: 2}
+
+
+def test_what_came_back_is_looked_at_until_it_is_fresh_for_good() -> None:
+    door = Edge({A: [FRESH, OTHER, OTHER, FRESH]})
+    watch = door.watch(A)
+    watch.run()
+    assert (watch.look_back(), watch.run(), watch.look_back(), watch.heard) == ([A], "fresh", [], [A, A])
+
+
+def test_a_deleted_file_that_is_served_again_came_back() -> None:
+    door = Edge({A: [Look(404), Look(200)]})
+    scheduler = make_scheduler(door.clock)
+    verification = Verification({A: Gone()}, door, scheduler, Terms(pointer_of=pointer_of, purged_at=0))
+    verification.run(scheduler, on_verdict=lambda _verdict: None, on_round=lambda _left: None)
+    assert [verdict.url for verdict in verification.look_back(scheduler)] == [A]
+
+
+def test_a_host_that_has_none_of_the_files_is_not_purged_again() -> None:
+    door = Edge({**dict.fromkeys(MANY[:3], Look(404)), OTHER_HOST: OTHER})
+    watch = door.watch(*MANY[:3], OTHER_HOST, seconds=30)
+    watch.run()
+    assert [verdict.url for verdict in watch.verification.stale] == [OTHER_HOST]

@@ -32,9 +32,10 @@ IS_VALID = Draft7Validator(SCHEMA).is_valid
 ANOTHER = "this version of ztpurge reads version 1, and this is"
 WRITE_VERSION = "Write `version: 1`, or use the release of ztpurge that the file was written for"
 ONE_LINE = "Write one line of text, and of several entries a list"
-SITE_KEYS = "The keys are root, urls, include, exclude, index-files, clean-urls, variants, project-id"
+SITE_KEYS = "The keys are root, urls, include, exclude, index-files, clean-urls, variants, origin, edges, project-id"
 ONE_SITE = "version: 1\nsites:\n  - urls: https://a.example/\n    "
 WRITE_SOMETHING = "List `sites`, each with its `root` and `urls`, or `rules`, each with `match` and `urls` or `dirs`"
+EDGES = ("192.0.2.1", "2001:db8::1", "edge-2.example.net")
 PAGES = parse_patterns(("*.html", "!draft-*"))
 
 
@@ -79,12 +80,13 @@ def rule(match: str, *, urls: tuple[str, ...] = (), dirs: tuple[str, ...] = (), 
         [
             Site(base_urls=("https://docs.example.com/", "https://static.example.com/docs/"), root="docs/2024",
                  include=PAGES, exclude=parse_patterns(("404.html",)), index_files=("index.html", "default.htm"),
-                 clean_urls=True, variants=("", "?v=%C3%A4"), project_id="0815", name="site 1 (c.yml:4)"),
+                 clean_urls=True, variants=("", "?v=%C3%A4"), origin="http://192.0.2.10:8080/docs/", edges=EDGES,
+                 project_id="0815", name="site 1 (c.yml:4)"),
             Site(base_urls=("https://docs.example.com/2025/",), root="2025", include=PAGES, index_files=INDEX_FILES,
-                 project_id="0815", name="site 2 (c.yml:17)"),
+                 edges=EDGES, project_id="0815", name="site 2 (c.yml:19)"),
         ],
         [rule("docs/{name}.md", urls=("https://docs.example.com/{name}",), dirs=("https://docs.example.com/{name}/",),
-              name="rule 1 (c.yml:22)")],
+              name="rule 1 (c.yml:25)")],
     ),
     "rules alone": ("rules.yml", [], [rule("**", dirs=("https://www.example.com/",), name="rule 1 (c.yml:5)")]),
 })  # fmt: skip
@@ -105,6 +107,10 @@ def test_a_file_says_how_files_are_served(name: str, sites: list[Site], rules: l
     **{text: (f"clean-urls: {text}", "clean_urls", False) for text in ("false", "False", "FALSE")},
     "a variant": ("variants: ?a=b", "variants", ("?a=b",)), "a bare query": ("variants: ['?']", "variants", ("?",)),
     "a project": ("project-id: a_b-1", "project_id", "a_b-1"),
+    "an origin": ("origin: https://192.0.2.1", "origin", "https://192.0.2.1/"),
+    "an origin of version 6": ("origin: 'http://[2001:db8::1]:8080/'", "origin", "http://[2001:db8::1]:8080/"),
+    **{text: (f"edges: {text}", "edges", (text,)) for text in ("all", "one", "192.0.2.1", "edge", "a_b.example")},
+    "an edge twice": ("edges: [A.example, a.example]", "edges", ("a.example",)),
 })  # fmt: skip
 def test_a_value_is_read_as_the_input_of_its_name(text: str, key: str, value: object) -> None:
     (site,) = parse(ONE_SITE + text).sites

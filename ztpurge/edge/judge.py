@@ -146,7 +146,7 @@ def combine(by_server: Mapping[str, Verdict]) -> Verdict:
             by_reason.setdefault(sight.reason, []).append(sight.name)
     everywhere = len(verdicts)
     reasons = [
-        f"{reason} at {'all' if len(names) > 2 else 'both'} {everywhere} edges"
+        f"{reason} at {f'all {everywhere}' if everywhere > 2 else 'both'} edges"
         if len(names) == everywhere
         else f"{reason} at {_some_of(names)}"
         for reason, names in by_reason.items()

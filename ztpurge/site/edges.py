@@ -23,7 +23,7 @@ def parse_edge(text: str) -> str:
     top = "http://"
     with contextlib.suppress(ZtpurgeError):
         url = parse_url(top + text)
-        if url == f"{top}{host_of(url)}/" and not re.fullmatch(r"[0-9.]+", text):
+        if url == f"{top}{host_of(url)}/" and "/" not in text and not re.fullmatch(r"[0-9.]+", text):
             return host_of(url)
     raise ZtpurgeError(
         "it is neither an address nor a name", remedy="Write `all`, `one`, or addresses and names, without port or path"
