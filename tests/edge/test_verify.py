@@ -502,7 +502,7 @@ def test_a_host_that_asks_for_a_pause_is_asked_by_half_as_many_at_once() -> None
         else:
             together.wait()
 
-    door = Edge({**dict.fromkeys(urls, [Look(429), FRESH]), urls[0]: FRESH}, on_look=look)
+    door = Edge({url: [Look(429), FRESH] if url != urls[0] else FRESH for url in urls}, on_look=look)
     verdicts = door.run(dict.fromkeys(urls, PAGE), concurrency=16, seconds=10_000)
     assert {verdict.state for verdict in verdicts} == {"fresh"}
     assert max(busiest) <= 12  # eight, and one more for each answer

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import socket
 
-from ztpurge.errors import ApiError, Failure
-from ztpurge.untrusted import for_log
-
 
 def resolve(name: str) -> tuple[str, ...]:
-    """Return each IPv4 and IPv6 address of a name, of an address itself; may take as long as the resolver does.
+    """Return each IPv4 and IPv6 address of a name, none if it has none; may take as long as the resolver does.
 
-    Raises ApiError with NO_NAME if there is none.
+    An address has itself.
     """
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise ApiError(Failure.NO_NAME, f"{for_log(name, limit=200)} has no address: {for_log(str(error))}") from error
+    except (OSError, UnicodeError):
+        return ()
     return tuple(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 

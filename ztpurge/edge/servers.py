@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ztpurge.errors import ApiError
 from ztpurge.site.edges import ALL, ONE
 
 if TYPE_CHECKING:
@@ -57,8 +56,9 @@ def find_servers(
 ) -> Servers:
     """Find the edges of hosts, several at once and within the scheduler's time; each host has what its site names.
 
-    `resolve` returns the addresses of a name, and raises ApiError if it has none. What is named is looked at whether
-    there is a way to it or not; of all that a host has, what cannot be reached from here is left out and told.
+    `resolve` returns the addresses of a name; without any it is asked by that name, so that whoever looks says why.
+    What is named is looked at whether there is a way to it or not; of all that a host has, what cannot be reached from
+    here is left out and told.
     """
 
     def find(host: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -67,10 +67,7 @@ def find_servers(
             return (BY_NAME,), ()
         found: dict[str, None] = {}
         for name in (host,) if named == ALL else named:
-            try:
-                found |= dict.fromkeys(resolve(name))
-            except ApiError:  # whoever looks meets the same, and says so
-                found[BY_NAME if name == host else name] = None
+            found |= dict.fromkeys(resolve(name) or (BY_NAME if name == host else name,))
         if named != ALL:
             return tuple(found), ()
         there = tuple(address for address in found if not address or is_reachable(address))
