@@ -63,6 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--latency", type=_seconds, default=0.0, help="seconds before a purge is answered")
     add("--serial", action="store_true", help="take one call to the API at a time, abandoned ones included")
     add("--propagation", type=_seconds, default=0.0, help="seconds until a purge takes effect")
+    add("--hold", type=_seconds, default=0.0, help="seconds for which the origin serves the folder as it is now")
     add("--fault", type=_fault, action="append", default=[], help="KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
     add("--varnish", action="store_true", help="have Varnish for the edge (Debian: apt-get install varnish)")
     add("--ready-file", type=Path, help="write the three addresses there as JSON once it listens")
@@ -94,6 +95,8 @@ def main(arguments: Sequence[str]) -> int:
             edge="varnish" if options.varnish else "sandbox",
             on_call=_log,
         ) as cdn:
+            if options.hold:
+                cdn.hold_origin(seconds=options.hold)
             if options.ready_file is not None:
                 # in one step, so that whoever waits for the file never reads half of it
                 draft = options.ready_file.with_name(f".{options.ready_file.name}.draft")

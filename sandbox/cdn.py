@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, nullcontext
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from sandbox.accounts import Account
@@ -19,7 +20,7 @@ from sandbox.origin import Origin
 from sandbox.record import Call, Record, most_at_once, repeated_entries
 from sandbox.switchboard import Switchboard
 from sandbox.varnish import EdgeKind, VarnishEdge
-from sandbox.wire import Reply, fetch
+from sandbox.wire import Reply, Request, fetch
 
 
 class Sandbox(Opened):
@@ -70,7 +71,7 @@ class Sandbox(Opened):
         self._closing = threading.Event()
         self._script = Script(faults)
         self._record = Record(on_call)
-        origin = Origin(Path(folder))
+        self._origin = origin = Origin(Path(folder), clock)
         listen = partial(Listener, bind=bind)
         self._origin_listener = listen(serve_replies(origin.answer), port=origin_port)
         self._edge: Edge | VarnishEdge
@@ -97,6 +98,7 @@ class Sandbox(Opened):
 
     def open_parts(self, stack: ExitStack) -> None:
         """Enter each part on the stack."""
+        stack.callback(self._origin.release)
         stack.enter_context(self._origin_listener)
         stack.enter_context(self._edge_listener)
         stack.enter_context(self._api_listener)
@@ -149,6 +151,14 @@ class Sandbox(Opened):
         """Wait until so many calls to the API have arrived, and tell whether they did in time."""
         return self._record.wait_for(count, timeout=timeout)
 
+    def hold_origin(self, *, seconds: float = inf, answers: float = inf) -> None:
+        """Have the origin serve the folder as it is now, for so long, for so many answers, or until it is released."""
+        self._origin.hold(seconds=seconds, answers=answers)
+
+    def release_origin(self) -> None:
+        """Have the origin serve what is in the folder."""
+        self._origin.release()
+
     def get(self, url: str, *, method: str = "GET") -> Reply:
         """Ask the edge for a URL, its path and query as they stand."""
         host, target = split_url(url)
@@ -157,6 +167,10 @@ class Sandbox(Opened):
     def get_from_origin(self, url: str) -> Reply:
         """Ask the origin for a URL, past the edge."""
         return self._fetch_from_origin(key_of_url(url))
+
+    def get_from_folder(self, url: str) -> Reply:
+        """Return what the origin says of a URL, or will say once it is released."""
+        return self._origin.answer_from_folder(Request("GET", key_of_url(url).target))
 
     def is_cached(self, url: str) -> bool:
         """Tell whether the edge would answer a URL from its cache."""

@@ -21,7 +21,7 @@ from sandbox.clock import steady_clock
 from sandbox.keys import key_of_url
 from sandbox.varnish import VarnishEdge
 from sandbox.wire import fetch
-from tests.sandbox.calls import HOST, PREFETCH, TOKEN, purge, send, task, wait_until, where
+from tests.sandbox.calls import HOST, PREFETCH, TOKEN, URL, Hands, purge, send, task, wait_until, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -308,3 +308,21 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         (site / name).symlink_to(target)
     with Sandbox(site) as cdn:
         yield cdn
+
+
+def test_the_origin_lags_for_a_while(tmp_path: Path) -> None:
+    clock = Hands()
+    (tmp_path / "a.css").write_text("old")
+    with Sandbox(tmp_path, hosts=(HOST,), clock=clock) as cdn:
+        cdn.hold_origin(answers=2)
+        (tmp_path / "a.css").write_text("2")
+        assert [cdn.get_from_origin(URL).body for _ in range(3)] == [b"old", b"old", b"2"]
+        cdn.hold_origin(seconds=5)
+        (tmp_path / "a.css").write_text("3")
+        cdn.hold_origin(seconds=10)
+        (tmp_path / "a.css").write_text("4")
+        clock.now += 9.9
+        assert cdn.get_from_origin(URL).body == b"2", "one that lags stays where it is"
+        clock.now += 0.1
+        assert cdn.get_from_origin(URL).body == b"4"
+        cdn.hold_origin()
