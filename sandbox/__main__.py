@@ -40,11 +40,15 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _propagation(text: str) -> float | tuple[float, ...]:
+    return tuple(map(_seconds, text.split(","))) if "," in text else _seconds(text)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python3 -m sandbox",
-        description="A ZT CDN on loopback: an origin, a caching edge in front of it, and the API that purges the edge.",
+        description="A ZT CDN on loopback: an origin, caching edges in front of it, and the API that purges them.",
         epilog="\n".join(["faults:", *(f"  {kind}: {meaning}" for kind, meaning in KINDS.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,  # one fault a line
     )
@@ -60,10 +64,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--bind", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     add("--shape", choices=("documented", "seen"), default="documented", help="shape of the API's answers")
     add("--tasks", choices=("end", "run"), default="end", help="run: tasks never end, as on the published server")
+    add("--edge", action="append", default=[], help="address of an edge (repeatable; default: the one of --bind)")
     add("--latency", type=_seconds, default=0.0, help="seconds before a purge is answered")
     add("--serial", action="store_true", help="take one call to the API at a time, abandoned ones included")
-    add("--propagation", type=_seconds, default=0.0, help="seconds until a purge takes effect")
-    add("--fault", type=_fault, action="append", default=[], help="KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
+    add("--propagation", type=_propagation, default=0.0, help="seconds until a purge takes effect; a,b: at each edge")
+    add("--visit-latency", type=_seconds, default=0.0, help="seconds before a visitor is answered")
+    add("--hold", type=_seconds, default=0.0, help="seconds for which the origin serves the folder as it is now")
+    add("--fault", type=_fault, action="append", default=[], help="KIND[:VALUE][#EDGE][*TIMES][@PATH]: status:503*2")
     add("--varnish", action="store_true", help="have Varnish for the edge (Debian: apt-get install varnish)")
     add("--ready-file", type=Path, help="write the three addresses there as JSON once it listens")
     return parser
@@ -83,6 +90,7 @@ def main(arguments: Sequence[str]) -> int:
             latency=options.latency,
             serial=options.serial,
             propagation=options.propagation,
+            visit_latency=options.visit_latency,
             faults=options.fault,
             username=options.username,
             password=options.password,
@@ -92,8 +100,11 @@ def main(arguments: Sequence[str]) -> int:
             origin_port=options.origin_port,
             service=Service(tasks_end=options.tasks == "end"),
             edge="varnish" if options.varnish else "sandbox",
+            edges=options.edge,
             on_call=_log,
         ) as cdn:
+            if options.hold:
+                cdn.hold_origin(seconds=options.hold)
             if options.ready_file is not None:
                 # in one step, so that whoever waits for the file never reads half of it
                 draft = options.ready_file.with_name(f".{options.ready_file.name}.draft")
@@ -104,16 +115,17 @@ def main(arguments: Sequence[str]) -> int:
             threading.Event().wait()
     except KeyboardInterrupt:
         return 0
-    except (OSError, OverflowError) as problem:  # a port that is taken, or is none; no Varnish
+    except (OSError, OverflowError, ValueError) as problem:  # a port that is taken; no Varnish; no such edge
         print(f"sandbox: {problem}", file=sys.stderr)
         return 1
     return 0
 
 
 def _greeting(cdn: Sandbox, *, host: str, token: str) -> str:
+    edges = "\n".join(f"edge    {url}" for url in cdn.edge_urls)
     return f"""\
 API     {cdn.api_url}
-edge    {cdn.edge_url}
+{edges}
 origin  {cdn.origin_url}
 
 See what a visitor gets (X-Cache says HIT or MISS):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from sandbox import answers, submissions
 from sandbox.accounts import Account
 from sandbox.answers import Refused, Shape
-from sandbox.cache import Cache
 from sandbox.clock import Clock, iso_date
+from sandbox.faults import Fault
+from sandbox.network import Network
 from sandbox.tasks import EVERYDAY_PROVIDERS, End, Provider, Tasks, live_document
 from sandbox.wire import Reply, Request
 
@@ -35,10 +36,11 @@ EVERYDAY_SERVICE = Service()
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a purge is to turn out: the success rate it is answered with, and the end of its task."""
+    """How a purge is to turn out: the success rate it is answered with, its task's end, what goes wrong at edges."""
 
     rate: float = 100.0
     end: End = "success"
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +54,20 @@ class Answer:
 class Api:
     """Takes calls for one account."""
 
-    def __init__(  # noqa: PLR0913  each is a setting of the sandbox
+    def __init__(
         self,
         account: Account,
-        cache: Cache,
+        network: Network,
         *,
         shape: Shape,
-        propagation: float,
         clock: Clock,
         service: Service = EVERYDAY_SERVICE,
     ) -> None:
         self._account = account
-        self._cache = cache
+        self._network = network
         self._service = service
         self._tasks = Tasks(are_ended=service.tasks_end)
         self._shape = shape
-        self._propagation = propagation
         self._clock = clock
 
     def answer(self, request: Request, terms: Terms) -> Answer:
@@ -108,9 +108,9 @@ class Api:
         keys = submissions.check(submission, takes=lambda host: self._account.takes(host, project))
         kind = "prefetch" if is_prefetch else submission.kind
         now = self._clock()
-        due = now + self._propagation
+        due = now + self._network.longest_propagation
         if terms.end == "success":
-            self._cache.order(kind, keys, due=due)
+            self._network.order(kind, keys, now=now, fault=terms.fault)
         project = project or self._account.project
         task = self._tasks.add(kind, submission.entries, created_at=now, due=due, end=terms.end, project=project)
         return Answer(answers.accepted(task.req_id, shape=self._shape, rate=terms.rate), task.req_id)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sandbox.clock import Clock
+from sandbox.faults import Fault
 from sandbox.keys import Key
 from sandbox.wire import Reply
 
@@ -22,11 +23,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Keys to drop or to pull in from a moment on; the keys of a `dirs` order are prefixes."""
+    """Keys to drop or to pull in from a moment on; the keys of a `dirs` order are prefixes.
+
+    `fault`: what goes wrong afterwards.
+    """
 
     kind: str
     keys: tuple[Key, ...]
     due: float
+    fault: Fault | None = None
 
     def covers(self, key: Key) -> bool:
         """Tell whether an object is meant."""
@@ -50,10 +55,10 @@ class Cache:
         self._wanted: dict[Key, None] = {}
         self.on_order: Callable[[], None] = lambda: None
 
-    def order(self, kind: str, keys: Iterable[Key], *, due: float) -> None:
+    def order(self, kind: str, keys: Iterable[Key], *, due: float, fault: Fault | None = None) -> None:
         """Take a purge (`urls`, `dirs`) or a `prefetch` that takes effect at a moment."""
         with self._lock:
-            self._pending.append(Order(kind, tuple(keys), due=due))
+            self._pending.append(Order(kind, tuple(keys), due=due, fault=fault))
             self._pending.sort(key=lambda order: order.due)
         self.on_order()
 

@@ -1,17 +1,13 @@
-"""The faults that a script can hold, their compact text, who gets which, and what is answered in the API's place.
+"""The faults that a script can hold, their compact text, and who gets which.
 
-`Fault.kind` is one of `KINDS`, where each is explained; those that bend a real answer are left to the switchboard.
+`Fault.kind` is one of `KINDS`, where each is explained. What is answered in the API's place is left to `scripted.py`,
+what bends a real answer to the switchboard, and what happens to a purge after its answer to the network and the tiers.
 """
 
 import re
 import threading
-import uuid
-from collections.abc import Iterable
-from dataclasses import dataclass
-
-from sandbox import answers
-from sandbox.answers import Shape
-from sandbox.wire import Headers, Reply
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 KINDS = {
     "status": "answer with `status` (503 unless told), `headers` and `body`; nothing is done",
@@ -31,17 +27,24 @@ KINDS = {
     "partial": "do what is asked, and answer with a reqId and a success rate of 50",
     "task-failure": "accept the purge, whose task then ends in failure and leaves the cache as it is",
     "task-stuck": "accept the purge, whose task then runs for ever and leaves the cache as it is",
+    "lost": "accept the purge, whose task then ends well, and leave the cache of `edge`, or of each, as it is",
+    "comes-back": "do what is asked; after `answers` answers with the new copy the edge has the old one again, until "
+    "it is purged once more (0: it does not get the new one at all)",
+    "busy": "an edge's own: it answers visitors with `status` (429 unless told), and Retry-After with `seconds`",
 }
 
+AT_EDGES = frozenset({"lost", "comes-back", "busy"})  # those that can be meant for one edge
+
 SUBMISSIONS = frozenset({"/cdn_api/purge", "/cdn_api/prefetch"})
-_TEXT = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>.*?))?(\*(?P<times>\d+))?(@(?P<path>/\S*))?")
+_TEXT = re.compile(r"(?P<kind>[a-z-]+)(:(?P<value>.*?))?(#(?P<edge>[0-9a-f.:]+))?(\*(?P<times>\d+))?(@(?P<path>/\S*))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What goes wrong, how often, and for which calls: those to `path` or below it whose body contains `match`.
 
-    Below `/cdn_api/purge` and `/cdn_api/prefetch` lie questions: those are meant by a slash at the end.
+    Below `/cdn_api/purge` and `/cdn_api/prefetch` lie questions: those are meant by a slash at the end. What happens at
+    edges does so at the one with the address `edge`, or at each, and there to what has `match` in its path or query.
     """
 
     kind: str
@@ -53,6 +56,8 @@ class Fault:
     seconds: float = 1.0
     match: str = ""
     location: str = ""
+    edge: str = ""
+    answers: int = 1
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -63,11 +68,17 @@ class Fault:
             raise ValueError(f"fault {self.kind}: {self.seconds} seconds is no length of time")
         if self.kind == "redirect" and not self.location:
             raise ValueError("fault redirect: it needs a location")
+        if self.edge and self.kind not in AT_EDGES:
+            raise ValueError(f"fault {self.kind}: it happens at the API, not at the edge {self.edge}")
 
     def fits(self, path: str, body: bytes) -> bool:
         """Tell whether a call is one of those meant."""
         is_below = self.path not in SUBMISSIONS and path.startswith(self.path.rstrip("/") + "/")
-        return (path == self.path or is_below) and self.match.encode() in body
+        return self.kind != "busy" and (path == self.path or is_below) and self.match.encode() in body
+
+    def fits_visit(self, edge: str, target: bytes) -> bool:
+        """Tell whether a visit to an edge is one of those meant."""
+        return self.kind == "busy" and self.edge in {"", edge} and self.match.encode() in target
 
 
 class Script:
@@ -88,79 +99,45 @@ class Script:
         with self._lock:
             self._left.clear()
 
-    def take(self, path: str, body: bytes) -> Fault | None:
-        """Hand out the first fault that fits a call, and strike it off."""
+    def take(self, fits: Callable[[Fault], bool]) -> Fault | None:
+        """Hand out the first fault that fits, and strike it off."""
         with self._lock:
             for index, fault in enumerate(self._left):
-                if fault.fits(path, body):
+                if fits(fault):
                     return self._left.pop(index)
         return None
 
 
 def parse_fault(text: str) -> Fault:
-    """Read `KIND[:VALUE][*TIMES][@PATH]`, such as `status:503*2`, `hang:5`, `reset@/cdn_api/tokens`."""
+    """Read `KIND[:VALUE][#EDGE][*TIMES][@PATH]`, such as `status:503*2`, `reset@/cdn_api/tokens`, `lost#127.0.0.2`."""
     found = _TEXT.fullmatch(text)
     if found is None:
-        raise ValueError(f"{text!r} is not KIND[:VALUE][*TIMES][@PATH], such as status:503*2")
-    kind: str = found["kind"]
+        raise ValueError(f"{text!r} is not KIND[:VALUE][#EDGE][*TIMES][@PATH], such as status:503*2")
     value: str = found["value"] or ""
-    times = int(found["times"] or 1)
-    path: str = found["path"] or "/cdn_api/purge"
-    if not value:
-        return Fault(kind, times=times, path=path)
-    match kind:
+    plain = Fault(
+        found["kind"],
+        times=int(found["times"] or 1),
+        path=found["path"] or "/cdn_api/purge",
+        edge=found["edge"] or "",
+        location=value if found["kind"] == "redirect" else "",
+    )
+    if not value or plain.location:
+        return plain
+    match plain.kind:
         case "status" | "interim":
             status = _checked("status", value, r"[1-9]\d\d", "an HTTP status of three digits")
-            return Fault(kind, times=times, path=path, status=int(status))
+            return replace(plain, status=int(status))
         case "bad-status-line":
-            return Fault(kind, times=times, path=path, status=int(_checked(kind, value, r"-?\d{1,9}", "a number")))
-        case "hang" | "drip":
-            seconds = _checked(kind, value, r"\d+(\.\d+)?", "a number of seconds")
-            return Fault(kind, times=times, path=path, seconds=float(seconds))
-        case "redirect":
-            return Fault(kind, times=times, path=path, location=value)
+            return replace(plain, status=int(_checked(plain.kind, value, r"-?\d{1,9}", "a number")))
+        case "hang" | "drip" | "busy":
+            return replace(plain, seconds=float(_checked(plain.kind, value, r"\d+(\.\d+)?", "a number of seconds")))
+        case "comes-back":
+            return replace(plain, answers=int(_checked(plain.kind, value, r"\d{1,9}", "a number of answers")))
         case _:
-            Fault(kind)  # an unknown kind is the graver mistake
-            raise ValueError(f"fault {kind}: it takes no value, so {value!r} is one too many")
+            raise ValueError(f"fault {plain.kind}: it takes no value, so {value!r} is one too many")
 
 
 def _checked(kind: str, value: str, pattern: str, what: str) -> str:
     if not re.fullmatch(pattern, value, re.ASCII):
         raise ValueError(f"fault {kind}: {value!r} is not {what}")
     return value
-
-
-HUGE = 5 * 1024 * 1024
-
-
-def scripted_reply(fault: Fault, *, shape: Shape) -> Reply | None:
-    """Return the answer of a fault, or None when the API itself is to answer.
-
-    The fault's headers take the place of those of the same name.
-    """
-    match fault.kind:
-        case "status":
-            status = fault.status or 503
-            reply = answers.provider_error(status, f"scripted fault {status}")
-        case "bad-status-line":
-            status = -1 if fault.status is None else fault.status
-            reply = answers.provider_error(status, "[Errno 111] Connection refused")
-        case "redirect":
-            reply = answers.page(fault.status or 302)
-        case "html":
-            reply = answers.page(200)
-        case "no-reqid":
-            reply = answers.accepted("", shape=shape)
-        case "ret":
-            failed = {"ret": 1, "msg": "FAILED", "reqId": str(uuid.uuid1()), "success_rate": 0.0}
-            reply = answers.json_reply(200, {"zt_api": failed})
-        case "huge":
-            reply = answers.json_reply(200, {"padding": "x" * HUGE})
-        case _:
-            return None
-    if fault.body and fault.kind in {"status", "bad-status-line"}:
-        reply = answers.text_reply(reply.status, fault.body)
-    added = (*([("Location", fault.location)] if fault.location else []), *fault.headers)
-    named = {name.lower() for name, _ in added}
-    kept = (pair for pair in reply.headers.pairs if pair[0].lower() not in named)
-    return Reply(reply.status, headers=Headers((*kept, *added)), body=reply.body)

@@ -46,7 +46,8 @@ class Listener:
         self._closing = False
 
     def __enter__(self) -> Self:
-        self._socket = socket.create_server((self._bind, self._port), backlog=128)
+        family = socket.AF_INET6 if ":" in self._bind else socket.AF_INET
+        self._socket = socket.create_server((self._bind, self._port), family=family, backlog=128)
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
         return self
@@ -74,8 +75,7 @@ class Listener:
     @property
     def url(self) -> str:
         """The address as the start of a URL."""
-        host, port = self.address
-        return f"http://{host}:{port}"
+        return url_of(self.address)
 
     def _accept(self) -> None:
         while True:
@@ -94,6 +94,12 @@ class Listener:
     def _converse(self, connection: socket.socket) -> None:
         with connection, suppress(ConnectionError):  # a client that hangs up is no news
             self._serve(connection)
+
+
+def url_of(address: tuple[str, int]) -> str:
+    """Write an address as the start of a URL."""
+    host, port = address
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve_replies(answer: Callable[[Request], Reply]) -> Callable[[socket.socket], None]:

@@ -1,4 +1,4 @@
-"""The calls that the API got, kept in order of arrival, for tests to ask about."""
+"""The calls that the API got, or the visits to edges, kept in order of arrival, for tests to ask about."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from sandbox.wire import Headers, Request
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: what was sent, and what came of it.
+    """One call, or one visit to the edge with the address `edge`: what was sent, and what came of it.
 
     `status` is None while the call is under way, and stays None when no whole answer was sent;
     `req_id` is that of the task which the call made, told to the client or not.
@@ -27,6 +27,7 @@ class Call:
     ended: float | None = None
     status: int | None = None
     req_id: str | None = None
+    edge: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -42,8 +43,8 @@ class Record:
         self._calls: list[Call] = []
         self._on_call = on_call
 
-    def begin(self, request: Request) -> int:
-        """Note a call that has arrived, and return its number."""
+    def begin(self, request: Request, *, edge: str = "") -> int:
+        """Note a call that has arrived, or a visit to an edge, and return its number."""
         submission = record_of(request.body)
         call = Call(
             request.method,
@@ -53,6 +54,7 @@ class Record:
             kind=submission.kind,
             entries=submission.entries,
             started=time.monotonic(),
+            edge=edge,
         )
         with self._lock:
             self._calls.append(call)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from sandbox import answers
 from sandbox.answers import Shape
 from sandbox.api import PURGE, Answer, Terms
-from sandbox.faults import Fault, Script, scripted_reply
+from sandbox.faults import AT_EDGES, Fault, Script
 from sandbox.record import Record
+from sandbox.scripted import scripted_reply
 from sandbox.wire import BadRequest, Request, read_request, render
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -46,7 +47,7 @@ class Switchboard:
         if request is None:
             return
         number = self.record.begin(request)
-        fault = self.script.take(request.path, request.body)
+        fault = self.script.take(lambda fault: fault.fits(request.path, request.body))
         with self.turn:
             answer = self._answer(connection, request, fault=fault)
         if answer is None or not self._deliver(connection, answer, fault=fault, number=number):
@@ -63,7 +64,8 @@ class Switchboard:
             return None
         self.settle()
         reply = scripted_reply(fault, shape=self.shape) if fault is not None else None
-        answer = self.answer(request, TERMS.get(kind, Terms())) if reply is None else Answer(reply)
+        terms = Terms(fault=fault) if kind in AT_EDGES else TERMS.get(kind, Terms())
+        answer = self.answer(request, terms) if reply is None else Answer(reply)
         if request.path == PURGE:
             self.closing.wait(self.latency)
         return answer

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from http.client import HTTPException, HTTPResponse
 from io import BufferedRWPair
@@ -22,7 +22,7 @@ from typing import Final, Literal, get_args
 from sandbox.cache import Cache
 from sandbox.clock import Clock
 from sandbox.keys import Key, key_of
-from sandbox.listener import EVERY_ADDRESS, Listener, Opened, serve_replies
+from sandbox.listener import EVERY_ADDRESS, Listener, Opened, serve_replies, url_of
 from sandbox.wire import TIMEOUT, Reply, Request, fetch
 
 EdgeKind = Literal["sandbox", "varnish"]
@@ -48,9 +48,10 @@ def find_varnishd() -> str | None:
 class Varnishd(Opened):
     """The process, with its temporary folder, for as long as it is entered."""
 
-    def __init__(self, vcl: Callable[[], str], *, bind: str, port: int) -> None:
+    def __init__(self, vcl: Callable[[], str], *, name: str, binds: Sequence[str], port: int) -> None:
         self._vcl = vcl
-        self._bind = bind
+        self._name = name
+        self._binds = binds
         self._port = port
 
     def open_parts(self, stack: ExitStack) -> None:
@@ -77,7 +78,7 @@ class Varnishd(Opened):
     @property
     def address(self) -> tuple[str, int]:
         """Where a visitor on this machine reaches it."""
-        return "127.0.0.1" if self._bind in EVERY_ADDRESS else self._bind, self._port
+        return "127.0.0.1" if self._binds[0] in EVERY_ADDRESS else self._binds[0], self._port
 
     def order(self, method: str, key: Key, *, headers: Iterable[str] = ()) -> int:
         """Say something that visitors must not say, and return the status of the answer."""
@@ -103,7 +104,12 @@ class Varnishd(Opened):
             *("-j", "none"),
             *("-n", str(self._folder / "work")),
             *("-f", str(self._folder / "edge.vcl")),
-            *("-a", f"visitors={self._bind}:{self._port}"),
+            *("-i", self._name),
+            *(
+                word
+                for number, bind in enumerate(self._binds)
+                for word in ("-a", f"visitors{number}={f'[{bind}]' if ':' in bind else bind}:{self._port}")
+            ),
             *("-a", f"orders={self._folder / 'orders'},mode=600"),
             *("-s", "malloc,64m"),
             # As much as the sandbox's own servers read; the pattern of a directory is four times as long as its URL.
@@ -124,7 +130,7 @@ class Varnishd(Opened):
             self._end()
             noise = (self._folder / "stderr").read_text(encoding="utf-8", errors="replace")
             raise VarnishError(f"Varnish does not start: {problem}\n{noise}") from problem
-        ports: list[str] = re.findall(r"^visitors \S+ (\d+)$", addresses, re.MULTILINE)
+        ports: list[str] = re.findall(r"^visitors0 \S+ (\d+)$", addresses, re.MULTILINE)
         return int(ports[0])
 
     def _end(self) -> None:
@@ -157,8 +163,8 @@ def _hear(line: BufferedRWPair) -> str:
 class Fetches:
     """What Varnish is fetching: neither PURGE nor BAN reaches an object that is still on its way into the cache."""
 
-    def __init__(self, answer: Callable[[Request], Reply], *, look_up: Callable[[Key], object]) -> None:
-        self._answer = answer
+    def __init__(self, fetch: Callable[[Key], Reply], *, look_up: Callable[[Key], object]) -> None:
+        self._fetch = fetch
         self._look_up = look_up
         self._changed = threading.Condition()
         self._under_way: set[object] = set()
@@ -172,7 +178,7 @@ class Fetches:
             keys.append(key_of(request.headers.get("Host", ""), request.target))
             with self._changed:
                 self._under_way.add(mark)
-            return self._answer(request)
+            return self._fetch(keys[-1])
 
         try:
             serve_replies(answer)(connection)
@@ -200,18 +206,19 @@ class VarnishEdge(Opened):
         self,
         cache: Cache,
         *,
-        answer: Callable[[Request], Reply],
+        name: str,
+        fetch: Callable[[Key], Reply],
         hosts: Iterable[str],
-        bind: str,
+        binds: Sequence[str],
         port: int,
         clock: Clock,
     ) -> None:
         self._cache = cache
         self._clock = clock
         self._hosts = tuple(hosts)
-        self._fetches = Fetches(answer, look_up=self._look_up)
+        self._fetches = Fetches(fetch, look_up=self._look_up)
         self._backend = Listener(self._fetches.serve, bind="127.0.0.1", port=0)
-        self._varnishd = Varnishd(self._write_vcl, bind=bind, port=port)
+        self._varnishd = Varnishd(self._write_vcl, name=name, binds=binds, port=port)
         self._lock = threading.Lock()
         self._ticket = 0
         self._ordered = threading.Event()
@@ -234,8 +241,7 @@ class VarnishEdge(Opened):
     @property
     def url(self) -> str:
         """The address as the start of a URL."""
-        host, port = self.address
-        return f"http://{host}:{port}"
+        return url_of(self.address)
 
     def is_cached(self, key: Key) -> bool:
         """Tell whether the next visitor would be answered from the cache."""
@@ -257,12 +263,6 @@ class VarnishEdge(Opened):
             for key in self._cache.take_wanted():
                 with suppress(ValueError):  # a prefetch of what no request line can hold
                     fetch(self.address, host=key.host, target=key.target)
-
-    def settled_clock(self) -> float:
-        """Tell the time once Varnish is up to date with it, so that a task is not done before its purge is."""
-        now = self._clock()
-        self.settle()
-        return now
 
     def _look_up(self, key: Key) -> bool:
         return self._carry_out("PEEK", key, acceptable={200, 404, REFUSED}) == 200

@@ -63,7 +63,7 @@ sub vcl_miss {
 sub vcl_backend_response {
   # For bans, which know the object but no request: so the ban lurker can work them off.
   set beresp.http.x-key = bereq.http.host + bereq.url;
-  if (beresp.status == 200 || beresp.status == 404) {
+  if ((beresp.status == 200 || beresp.status == 404) && beresp.http.Surrogate-Control !~ "no-store") {
     set beresp.ttl = 1w;
   } else {
     set beresp.ttl = 0s;
@@ -85,10 +85,14 @@ sub vcl_deliver {
   if (resp.http.x-key) {
     if (obj.hits > 0) {
       set resp.http.X-Cache = "HIT";
+      set resp.http.Cache-Status = server.identity + "; hit";
     } else {
       set resp.http.X-Cache = "MISS";
+      set resp.http.Cache-Status = server.identity + "; fwd=miss";
     }
+    set resp.http.Via = "1.1 " + server.identity + " (Varnish)";
     unset resp.http.x-key;
+    unset resp.http.Surrogate-Control;
   }
   return (deliver);
 }

@@ -254,6 +254,7 @@ OUTCOMES = (  # a fault, what the client meets, what the body begins with, and h
     (Fault("truncated"), IncompleteRead, "", "success"), (Fault("interim"), 103, "", "success"),
     *((Fault(kind, seconds=0.01), 200, '{"reqId"', "success") for kind in ("drip", "hang", "partial")),
     (Fault("task-failure"), 200, '{"reqId"', "failure"), (Fault("task-stuck"), 200, '{"reqId"', "run"),
+    (Fault("lost"), 200, '{"reqId"', "success"), (Fault("comes-back"), 200, '{"reqId"', "success"),
 )  # fmt: skip
 
 
@@ -275,11 +276,11 @@ def test_a_fault_is_what_it_says(
     assert (call.req_id is not None, call.ended is not None) == (bool(end), True)
     assert call.accepted is (bool(end) and isinstance(outcome, int))
     clock.now += 5
-    assert cdn.is_cached(URL) is (end != "success")
+    assert cdn.is_cached(URL) is (end != "success" or fault.kind == "lost")
     assert not end or task(cdn, call.req_id or "")["taskStatus"] == end
     assert send(cdn.api_url, body=urls(URL)).status == 200
     assert cdn.repeated == ((URL,) if call.accepted else ())
-    assert {fault.kind for fault, *_ in OUTCOMES} == KINDS.keys()
+    assert {"busy", *(fault.kind for fault, *_ in OUTCOMES)} == KINDS.keys(), "the first is no fault of the API"
 
 
 def test_faults_come_in_order_to_the_calls_that_they_fit(cdn: Sandbox) -> None:
@@ -299,12 +300,16 @@ FAULTS = {
     "reset-after*3@/cdn_api": Fault("reset-after", times=3, path="/cdn_api"),
     "drip:0.5@/cdn_api/tokens": Fault("drip", seconds=0.5, path=LOGIN),
     "bad-status-line:-2*3": Fault("bad-status-line", status=-2, times=3),
+    "comes-back:0#127.0.0.2*2": Fault("comes-back", answers=0, edge="127.0.0.2", times=2),
+    "lost#::1": Fault("lost", edge="::1"),
+    "busy:2.5": Fault("busy", seconds=2.5),
     "redirect:http://a.com:1/x*y*2": Fault("redirect", location="http://a.com:1/x*y", times=2),
 }
 NO_FAULTS = {
     "": "is not KIND", "explode:5": "unknown fault 'explode'; there are: status, ", "reset*0": "at least once, not 0",
     "status:503*": "'503[*]' is not an HTTP status", "bad-status-line:x": "'x' is not a number",
     "hang:-1": "'-1' is not a number of s", "html:5": "takes no value, so '5'", "redirect": "needs a location",
+    "html#127.0.0.2": "at the API, not at the edge 127.0.0.2", "comes-back:soon": "'soon' is not a number of answers",
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_it_runs_until_somebody_ends_it(folder: Path, edge_kind: EdgeKind, endin
         addresses = json.loads(ready.read_text(encoding="utf-8"))
         assert (list(addresses), addresses["api_url"]) == (["api_url", "edge_url", "origin_url"], api_url)
         reply = fetch(where(addresses["edge_url"]), host=HOST, target=b"/a.css")
-        assert (reply.body, "Via" in reply.headers) == (b"old", edge_kind == "varnish")
+        assert (reply.body, "X-Varnish" in reply.headers) == (b"old", edge_kind == "varnish")
         send(api_url, PURGE, {"urls": [URL, f"http://{HOST}/é"]})
         told = process.stdout.readline()
         assert told.startswith(rf"POST /cdn_api/purge urls {URL} 'http://{HOST}/\xe9' -> 200 ")
@@ -77,6 +77,38 @@ def test_it_runs_until_somebody_ends_it(folder: Path, edge_kind: EdgeKind, endin
     assert (process.returncode, noise) == (-9 if ending is signal.SIGKILL else 0, "")
     wait_until(lambda: not any(one.exists() for one in varnish))  # which hears a moment later of one that was killed
     assert ending is signal.SIGKILL or {*folder.parent.iterdir()} == {folder, ready}
+
+
+def test_several_edges_before_an_origin_that_lags(folder: Path) -> None:
+    options = ["--host", HOST, "--edge=127.0.0.1", "--edge=127.0.0.2", "--propagation=0,60", "--hold=60"]
+    with started(folder, *options, "--visit-latency=0.01", "--fault=busy:7#127.0.0.2") as process:
+        assert process.stdout is not None
+        api, first, second, origin = (process.stdout.readline().split()[1] for _ in range(4))
+        assert (where(first), where(second)) == tuple((edge, where(first)[1]) for edge in ("127.0.0.1", "127.0.0.2"))
+        busy, *replies = (fetch(where(url), host=HOST, target=b"/a.css") for url in (second, first, second))
+        assert (busy.status, busy.headers["Retry-After"]) == (429, "7")
+        (folder / "a.css").write_text("new")
+        send(api, PURGE, {"urls": [URL]})
+        replies += [fetch(where(url), host=HOST, target=b"/a.css") for url in (first, second, origin)]
+        assert [(reply.body, reply.cache) for reply in replies] == [
+            *((b"old", cache) for cache in ("MISS", "MISS", "MISS", "HIT", ""))
+        ]
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=30)[1] == ""
+    assert {*folder.parent.iterdir()} == {folder}
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    (["--edge=127.0.0.1", "--propagation=1,2"], "propagation: 2 times for 1 edges"),
+    (["--fault=lost#127.0.0.9"], "fault lost: no edge is at 127.0.0.9, but at 127.0.0.1"),
+    (["--edge=192.0.2.77", "--edge=192.0.2.78"], "no port is free at each of 192.0.2.77, 192.0.2.78: [Errno "),
+])  # fmt: skip
+def test_edges_that_cannot_be(
+    folder: Path, options: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    assert main([*options, "--folder", str(folder)]) == 1
+    assert capsys.readouterr().err.startswith(f"sandbox: {told}")
 
 
 def test_a_taken_port_leaves_nothing_open(folder: Path, edge_kind: EdgeKind) -> None:

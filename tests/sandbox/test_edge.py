@@ -21,15 +21,15 @@ from sandbox.clock import steady_clock
 from sandbox.keys import key_of_url
 from sandbox.varnish import VarnishEdge
 from sandbox.wire import fetch
-from tests.sandbox.calls import HOST, PREFETCH, TOKEN, purge, send, task, wait_until, where
+from tests.sandbox.calls import HOST, PREFETCH, TOKEN, URL, Hands, purge, send, task, wait_until, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sandbox.clock import Clock
+    from sandbox.keys import Key
     from sandbox.varnish import EdgeKind
-    from sandbox.wire import Request
 
 OTHER_HOSTS = ("www.example.com", "cdn.static.example.com")
 PROPAGATION = 0.3
@@ -218,9 +218,10 @@ def test_what_is_due_at_once_is_done_with_its_answer(cdn: Sandbox, base: str) ->
 
 
 @contextmanager
-def edge_before(answer: Callable[[Request], Reply], clock: Clock) -> Iterator[tuple[VarnishEdge, Cache]]:
+def edge_before(fetch: Callable[[Key], Reply], clock: Clock) -> Iterator[tuple[VarnishEdge, Cache]]:
     cache = Cache(clock)
-    with VarnishEdge(cache, answer=answer, hosts=(HOST,), bind="127.0.0.1", port=0, clock=clock) as edge:
+    binds = ("127.0.0.1",)
+    with VarnishEdge(cache, name="edge", fetch=fetch, hosts=(HOST,), binds=binds, port=0, clock=clock) as edge:
         yield edge, cache
 
 
@@ -230,10 +231,10 @@ def test_old_content_under_way_is_not_kept_after_a_purge() -> None:
     gate = threading.Event()
     arrived: list[bytes] = []
 
-    def answer(request: Request) -> Reply:
-        arrived.append(request.target)
+    def answer(key: Key) -> Reply:
+        arrived.append(key.target)
         gate.wait(30)
-        return Reply(200, body=b"" if request.target.endswith(b"empty") else b"body")
+        return Reply(200, body=b"" if key.target.endswith(b"empty") else b"body")
 
     with edge_before(answer, steady_clock()) as (edge, cache), ThreadPoolExecutor() as pool:
         for kind, name in [("urls", "1"), ("urls", "1empty"), ("dirs", "2"), ("dirs", "2empty")]:
@@ -264,12 +265,12 @@ def test_old_content_is_not_kept_by_the_sandbox_s_own_edge_either() -> None:
 @pytest.mark.usefixtures("varnish")
 def test_varnish_is_never_behind_the_clock_nor_keeps_a_failure() -> None:
     now = 1000.0
-    with edge_before(lambda request: Reply(503 if b"503" in request.target else 200), lambda: now) as (edge, cache):
+    with edge_before(lambda key: Reply(503 if b"503" in key.target else 200), lambda: now) as (edge, cache):
         ask = partial(fetch, edge.address, host=HOST)
         cache.order("dirs", [key_of_url(f"http://{HOST}/")], due=now + 60)
         assert [ask(target=b"/x").cache for _ in range(2)] == ["MISS", "HIT"]
         now += 60
-        assert edge.settled_clock() == now
+        edge.settle()
         assert [ask(target=b"/x").cache, ask(target=b"/503").cache, ask(target=b"/503").cache] == ["MISS"] * 3
 
 
@@ -308,3 +309,21 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         (site / name).symlink_to(target)
     with Sandbox(site) as cdn:
         yield cdn
+
+
+def test_the_origin_lags_for_a_while(tmp_path: Path) -> None:
+    clock = Hands()
+    (tmp_path / "a.css").write_text("old")
+    with Sandbox(tmp_path, hosts=(HOST,), clock=clock) as cdn:
+        cdn.hold_origin(answers=2)
+        (tmp_path / "a.css").write_text("2")
+        assert [cdn.get_from_origin(URL).body for _ in range(3)] == [b"old", b"old", b"2"]
+        cdn.hold_origin(seconds=5)
+        (tmp_path / "a.css").write_text("3")
+        cdn.hold_origin(seconds=10)
+        (tmp_path / "a.css").write_text("4")
+        clock.now += 9.9
+        assert cdn.get_from_origin(URL).body == b"2", "one that lags stays where it is"
+        clock.now += 0.1
+        assert cdn.get_from_origin(URL).body == b"4"
+        cdn.hold_origin()
