@@ -102,11 +102,11 @@ def test_a_cache_s_name_is_read_as_structured_fields_are_written(caches: list[tu
     "quotes": ("cache-status", '"'),
     "quotes that open": ("cache-status", '="'),
     "backslashes": ("cache-status", '"\\'),
-    "spaces": ("cache-status", "a "),
+    "spaces": ("cache-status", " "),
     "brackets": ("via", "(["),
     "dashes": ("x-served-by", "cache--"),
 })  # fmt: skip
 def test_the_longest_header_is_read_at_once(name: str, value: str) -> None:
     began = time.process_time()
-    place_of({name: f"a{value * 32_000}"})
+    place_of({name: f"a{value * 32_000}x"})
     assert time.process_time() - began < 1

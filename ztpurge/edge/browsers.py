@@ -20,7 +20,7 @@ _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H
 _SECONDS = re.compile(r'(max-age|stale-while-revalidate)\s*=\s*("?)([0-9]+)\2')
 # RFC 9110, 15.1: for how long these are kept is up to each cache, if nobody says it
 _GUESSED = frozenset({200, 203, 204, 206, 404, 405, 414, 501})  # by `Last-Modified`, or not at all
-_KEPT_FOR_GOOD = frozenset({300, 301, 308, 410})  # for a year by one of the three
+_KEPT_FOR_GOOD = frozenset({300, 301, 308, 410})  # WebKit: for a year
 
 
 def seconds_in_browsers(status: int, headers: Mapping[str, str], *, now: float) -> float | None:
@@ -59,7 +59,7 @@ def seconds_in_browsers(status: int, headers: Mapping[str, str], *, now: float) 
 
 def _parse_date(text: str) -> float | None:
     """Read the first date of a header as seconds since 1970; None if it is none."""
-    first = re.sub(r"(?<=GMT),.*", "", text, flags=re.DOTALL | re.IGNORECASE).strip()
+    first = re.sub(r"(?<=GMT),.*", "", text).strip()
     for form in _DATES:
         try:
             return datetime.strptime(first, form).replace(tzinfo=UTC).timestamp()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))+', re.DOTALL)
+_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.?)*+(?:"|\Z))+')
 
 
 def split_list(value: str) -> list[str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # what names a city or an airport first, what may be but a product's name last; of each header the member that is
 # nearest to the client, which stands last
 _SAID = {
-    "cf-ray": re.compile(r"[0-9a-f]+-(?P<place>.+)"),
+    "cf-ray": re.compile(r".+-(?P<place>.+)"),
     "x-amz-cf-pop": re.compile(r"(?P<place>.+)"),
     "x-served-by": re.compile(r"(cache-.+-)?(?P<place>.+)"),  # Fastly: a machine, then the airport
     # RFC 9211: a token or a string, and what became of the request; without that it is a cache's own `HIT`
