@@ -146,7 +146,8 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
     long = word * 2001  # what is longer is cut
     server = ApiError(Failure.SERVER, long, remedy=long)
     urls = [f"http://a.example/{number}/{'x' * 1500}" for number in range(count)]
-    said = tuple((name, word * 100) for name in ("Age", "X-Cache", "Via", "ETag", "Last-Modified"))
+    names = ("Age", "X-Cache", "Cache-Status", "CF-Ray", "X-Amz-Cf-Pop", "X-Served-By", "Via", "ETag", "Last-Modified")
+    said = tuple((name, word * 100) for name in names)
     calls = tuple(
         replace(
             call(state, host=f"{'h' * 240}.example", req_id="i" * 128, error=None if state == "accepted" else server),

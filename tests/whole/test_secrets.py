@@ -259,7 +259,18 @@ def test_what_edges_say_hides_the_secrets(api: Sandbox, workspace: Path, status:
     head = Repository(workspace).commit({"a.css": "new"})
     for cut in (0, 65, 70, 95, 270, 290):
         text = f"{'x' * cut}{TOKEN}"
-        headers = tuple((name, text) for name in ("Via", "X-Cache", "ETag", "Age", "Location", "Content-Encoding"))
+        names = (
+            "Via",
+            "X-Cache",
+            "ETag",
+            "Age",
+            "Location",
+            "Content-Encoding",
+            "Cache-Status",
+            "CF-Ray",
+            "X-Served-By",
+        )
+        headers = tuple((name, text) for name in names)
         reply = Reply(status, Headers(headers), text.encode())
         with Listener(serve_replies(lambda _, reply=reply: reply), bind="127.0.0.1", port=0) as edge:  # type: ignore[misc]
             inputs = {"urls": "", "files": "a.css", "base_url": "http://static.example.com/", "verify": "true"}

@@ -39,7 +39,10 @@ _CONNECT_TIMEOUT = 10.0  # seconds
 _CHUNK = 64 * 1024  # bytes
 _MOST_INTERIM = 100  # answers
 _LONGEST_TOLD = 16 * 1024  # bytes of a body; to look through more of them for secrets takes its time
-_TOLD_HEADERS = ("location", "retry-after", "x-ratelimit-remaining", "age", "x-cache", "via", "etag", "last-modified")
+_TOLD_HEADERS = (
+    "location", "retry-after", "x-ratelimit-remaining", "age", "x-cache", "cache-status", "cf-ray", "x-amz-cf-pop",
+    "x-served-by", "via", "etag", "last-modified",
+)  # fmt: skip
 _STATUS_LINE = re.compile(r"HTTP/1\.[0-9]\s+(?P<words>\S.*)")
 _NO_HTTP_STATUS = "not an HTTP status: "
 # while a request is sent, the URL to ask for letter by letter: the libraries would spell it anew, and know no other way

@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate"})
 _PIECE = 1 << 20  # bytes that are inflated at once
-_EVIDENCE = {"age": "Age", "x-cache": "X-Cache", "via": "Via", "etag": "ETag", "last-modified": "Last-Modified"}
+_EVIDENCE = {
+    "age": "Age", "x-cache": "X-Cache", "cache-status": "Cache-Status", "cf-ray": "CF-Ray",
+    "x-amz-cf-pop": "X-Amz-Cf-Pop", "x-served-by": "X-Served-By", "via": "Via", "etag": "ETag",
+    "last-modified": "Last-Modified",
+}  # fmt: skip
 _HEADERS = {
     "User-Agent": f"Mozilla/5.0 (compatible; ztpurge/{__version__})",
     "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
