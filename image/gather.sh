@@ -37,6 +37,8 @@ cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp /etc/passwd /etc/group "$root/etc/"
 # without this line glibc asks the name server for localhost first
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
+# and without this one a name that stands in /etc/hosts several times has one address alone
+echo 'multi on' >"$root/etc/host.conf"
 
 # The official images ship the standard library without bytecode: each start would compile it anew. What the code
 # was compiled from cannot change in an image, so nothing is checked at start-up.

@@ -9,11 +9,13 @@ import subprocess
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
 from sandbox import Fault, Sandbox
 from sandbox.runner import read_outputs
+from sandbox.varnish import MISSING, find_varnishd
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:
@@ -129,6 +131,45 @@ def test_a_build_is_hashed_purged_waited_for_prefetched_and_seen_to_be_fresh(
     kept = workspace / "manifest.json"
     assert sorted(json.loads(kept.read_text())["files"]) == ["index.html", "春.html"]
     assert kept.stat().st_mode & 0o444 == 0o444  # the runner's user saves what the container's root wrote
+
+
+@pytest.mark.parametrize("is_lost", [False, True], ids=["both are purged", "one is not"])
+def test_each_address_of_a_name_is_looked_at(
+    start: Start, cdn: Sandbox, token: str, workspace: Path, tmp_path: Path, *, is_lost: bool
+) -> None:
+    if not find_varnishd():
+        pytest.skip(MISSING)
+    edges, served, host = ("127.0.0.1", "127.0.0.2"), tmp_path / "origin", "static.example.com"
+    served.mkdir()
+    (served / "a.css").write_text("old")
+    with Sandbox(served, hosts=(host,), token=token, edge="varnish", edges=edges, propagation=(0.1, 0.6)) as varnish:
+        base = f"http://{host}:{urlsplit(varnish.edge_url).port}/"
+        for edge in edges:
+            assert varnish.get(f"{base}a.css", edge=edge).body == b"old"
+        for folder in (served, workspace / "dist"):
+            folder.mkdir(exist_ok=True)
+            (folder / "a.css").write_text("new")
+        config = {"version": 1, "sites": [{"root": "dist", "urls": base, "origin": varnish.origin_url}]}
+        (workspace / ".ztpurge.yml").write_text(json.dumps(config))
+        if is_lost:
+            varnish.add_faults(Fault("lost", edge=edges[1], times=9))
+        inputs = {"base_url": "", "manifest": "manifest.json", "report_file": "r.json", "verify_timeout": "8"}
+        names = [f"--add-host={host}:{edge}" for edge in edges]
+        step = start(*names, api_url=varnish.api_url, wait="true", verify="true", **inputs)
+        code, log = step.finish()
+        assert code == is_lost, log
+        assert [varnish.get(f"{base}a.css", edge=edge).body for edge in edges] == [
+            b"new",
+            b"old" if is_lost else b"new",
+        ]
+    (row,) = json.loads((workspace / "r.json").read_text())["verified"]
+    seen = {sight["server"]: (sight["state"], sight["place"] or sight["said"].get("Via")) for sight in row["sights"]}
+    assert {server: state for server, (state, _) in seen.items()} == {
+        edges[0]: "fresh",
+        edges[1]: "stale" if is_lost else "fresh",
+    }
+    assert "Origin: 1 seen fresh" in log
+    assert len(varnish.purge_calls) == 1 + is_lost  # once more, in vain
 
 
 def test_a_push_is_found_out_in_a_checkout_of_another_user(start: Start, cdn: Sandbox, workspace: Path) -> None:
