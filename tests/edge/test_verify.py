@@ -814,3 +814,12 @@ def test_a_host_that_has_none_of_the_files_is_not_purged_again() -> None:
     watch = door.watch(*MANY[:3], OTHER_HOST, seconds=30)
     watch.run()
     assert [verdict.url for verdict in watch.verification.stale] == [OTHER_HOST]
+
+
+def test_files_that_come_late_and_old_are_not_blamed_on_the_address() -> None:
+    door = Edge(dict.fromkeys(MANY[:3], [Look(404)] * 8 + [OTHER]))
+    watch = door.watch(*MANY[:3], seconds=600)
+    watch.run(20)
+    assert {verdict.blame for verdict in watch.verification.verdicts} == {"address"}
+    watch.run(500)
+    assert {(verdict.served, verdict.blame) for verdict in watch.verification.verdicts} == {("other content", "")}

@@ -106,14 +106,10 @@ class Verification:
         """What is known now of each URL, in the given order."""
         clock = self._scheduler.clock
         with self._lock:
-            lost = {spot for spots in self._by_host.values() for spot in self._lost(spots)}
-            for spot in lost:
-                if verdict := self._latest[spot]:
-                    self._latest[spot] = replace(verdict, blame="address")
+            lost = {spot.url for spots in self._by_host.values() for spot in self._lost(spots)}
             seconds, stopped = clock.now() - self._began, clock.stopped()
-            return tuple(
-                explain(self._verdict_on(url), seconds=seconds, stopped=stopped) for url in self._looking.expected
-            )
+            found = (explain(self._verdict_on(url), seconds=seconds, stopped=stopped) for url in self._looking.expected)
+            return tuple(replace(one, blame="address") if one.url in lost else one for one in found)
 
     def _verdict_on(self, url: str) -> Verdict:
         if url in self._unseen:
@@ -141,7 +137,7 @@ class Verification:
         clock, end = scheduler.clock, scheduler.end
         few = replace(scheduler, concurrency=self._looking.connections)
         began = clock.now()
-        chance = end if self._is_patient else began + max(_LEAST_CHANCE, (end - began) / 10)
+        chance = end if self._is_patient else began + max(_LEAST_CHANCE, (self._scheduler.end - self._began) / 10)
         just_seen: set[Spot] = set()
 
         def look(spot: Spot) -> Verdict:
