@@ -69,9 +69,9 @@ MUTATIONS = (
     Mutation("of several sites only the first one's output is looked at", "sources/output.py",
              "    for root in roots:", "    for root in roots[:1]:"),
     Mutation("what is folded needs no directory", "cdn/plan.py",
-             "return Plan(again.batches, (*earlier, *again.folded), folds)",
+             "return replace(again, folds=folds)",
              'kept = tuple(batch for batch in again.batches if batch.kind == "urls" or dirs)\n'
-             "    return Plan(kept, (*earlier, *again.folded), folds)"),
+             "    return replace(again, batches=kept, folds=folds)"),
     Mutation("what was folded into a directory whose purge failed counts as purged", "report/values.py",
              'if fate.state in MAYBE_STALE or fate.state == "stale"}',
              "if fate.state in MAYBE_STALE and not fate.is_folded}"),
