@@ -12,8 +12,8 @@ from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.calls.scheduler import Scheduler
-from ztpurge.cdn.plan import keep_within, make_plan, raise_if_too_many
-from ztpurge.cdn.purge import Outcome
+from ztpurge.cdn.plan import ONLY, keep_within, make_plan, raise_if_too_many
+from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
 from ztpurge.changes.repository import Repository
@@ -45,6 +45,7 @@ from ztpurge.report.values import (
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
+from ztpurge.site.order import rank_urls
 from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
@@ -54,12 +55,16 @@ if TYPE_CHECKING:
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.api import Account, Cdn
-    from ztpurge.cdn.plan import Plan
+    from ztpurge.cdn.plan import Plan, Wave
+    from ztpurge.cdn.wait import Waiting
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
     from ztpurge.errors import ApiError
     from ztpurge.site.mapping import Sites
+    from ztpurge.site.order import Rank
     from ztpurge.sources.source import Source
+
+_WAIT = "`wait-timeout`"
 
 
 def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
@@ -118,15 +123,24 @@ class _Recipe:
             repository = self._environ.get("GITHUB_REPOSITORY", "")
             self._tell(compared=Compared(around.event.name or "since", between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
-        plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
+        ranks = rank_urls(mapped, source.changes)
+        plan = make_plan(
+            mapped.urls,
+            (*inputs.dirs, *mapped.dirs),
+            ranks=ranks,
+            projects=sites.projects,
+            most_in_waves=(inputs.max_requests or float("inf")) if inputs.wait else 0,
+        )
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
         announce_plan(self._report, source.changes, runner, seconds=self._clock.now() - self._began)
         try:
             raise_if_too_many(plan, inputs.max_urls)
             if inputs.max_requests and len(plan.batches) > inputs.max_requests:
-                plan = self._fold(source)
+                plan = self._fold(source, ranks)
         except ZtpurgeError as error:
             return self._announce(refused(self._report, error))
+        if plan.lacks_wave:
+            runner.say(sentences.ONE_WAVE)
         seen = Circumstances(
             event=around.event.name,
             is_merged=around.event.is_merged,
@@ -149,6 +163,7 @@ class _Recipe:
             except ZtpurgeError as error:
                 return self._announce(refused(self._report, error))
             self._carry_out(cdn, sites, source, around.repository)
+            self._keep(source)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
             announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
@@ -156,7 +171,7 @@ class _Recipe:
 
     def tell_status(self) -> int:
         inputs = self.inputs
-        scheduler = self._time_to_wait() if inputs.wait else self._scheduler
+        scheduler = self._scheduler.within(inputs.wait_timeout, _WAIT) if inputs.wait else self._scheduler
         cdn = self._open_cdn()
         outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
         return self._announce(StatusReport(outcomes=outcomes, options=self._report.options))
@@ -173,7 +188,7 @@ class _Recipe:
         say = self._runner.say_openly if error else self._runner.say
         say(sentences.away_line(error))
 
-    def _fold(self, source: Source) -> Plan:
+    def _fold(self, source: Source, ranks: Mapping[str, Rank]) -> Plan:
         """Keep the plan within `max-requests`; raise ZtpurgeError if that cannot be."""
         report, most, began = self._report, self.inputs.max_requests, self._clock.now()
         try:
@@ -184,7 +199,7 @@ class _Recipe:
         changed = {target.path for target in report.mapped.targets}
         dirs = [entry for batch in report.plan.batches if batch.kind == "dirs" for entry in batch.entries]
         count = count_unchanged(report.sites, files, changed=changed, dirs=dirs)
-        plan = keep_within(report.plan, most, unchanged_below=count, projects=report.sites.projects)
+        plan = keep_within(report.plan, most, unchanged_below=count, ranks=ranks, projects=report.sites.projects)
         self._tell(plan=plan)
         announce_folds(self._report, self._runner, seconds=self._clock.now() - began)
         return plan
@@ -195,13 +210,20 @@ class _Recipe:
             if inputs.delay:
                 runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
                 self._clock.sleep(inputs.delay)
-            purged_at = self._clock.now()
-            with self._stage("Purge"):
-                self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
-            to_wait = self._time_to_wait()
-            if inputs.wait:
-                with self._stage("Wait"):
-                    self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+            purging = Purging(plan, cdn.purge, self._scheduler)
+            waiting = stages.open_waiting(cdn, is_verified=self._is_verified)
+            seconds_to_wait = inputs.wait_timeout
+            for wave in plan.waves:
+                purged_at, of_wave = self._clock.now(), sentences.of_wave(wave)
+                with self._stage(f"Purge{of_wave}"):
+                    earlier, heard = self._report.outcomes, self._heard.append
+                    self._tell(outcomes=stages.submit(purging, wave, runner, earlier=earlier, on_outcome=heard))
+                to_wait = self._scheduler.within(seconds_to_wait, _WAIT)
+                if inputs.wait:
+                    with self._stage(f"Wait{of_wave}"):
+                        waited = self._wait(self._report.outcomes, waiting, to_wait, wave=wave)
+                        self._tell(outcomes=waited, waited=wave.is_last)
+                    seconds_to_wait = to_wait.end - self._clock.now()
             expected: Mapping[str, Expected] = {}
             if self._is_verified or inputs.prefetch:
                 expected = stages.find_expected(sites, self._report.mapped, source)
@@ -211,7 +233,7 @@ class _Recipe:
                 with self._stage("Prefetch"):
                     self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
                     if inputs.wait:
-                        self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
+                        self._tell(prefetched=self._wait(self._report.prefetched, waiting, to_wait))
             if self._is_verified:
                 purged = {url: expected[url] for url in accepted}
                 scheduler = self._scheduler.within(inputs.verify_timeout, "`verify-timeout`")
@@ -224,11 +246,13 @@ class _Recipe:
                 with self._stage("Verify"):
                     verdicts = stages.look(purged, directories, scheduler, runner, watch)
                 self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+
+    def _keep(self, source: Source) -> None:
         try:
             source.end(self._report.mapped, self._report.purged_paths)
         except ZtpurgeError as error:  # the next run purges more than it need
             text = f"{error.place}: {error}; the next run purges these files again"
-            runner.annotate("warning", "ztpurge", text)
+            self._runner.annotate("warning", "ztpurge", text)
 
     @property
     def _is_verified(self) -> bool:
@@ -247,14 +271,16 @@ class _Recipe:
             stage = Stage(name, began - self._began, self._clock.now() - self._began)
             self._tell(stages=(*self._report.stages, stage))
 
-    def _time_to_wait(self) -> Scheduler:
-        return self._scheduler.within(self.inputs.wait_timeout, "`wait-timeout`")
-
-    def _wait(self, outcomes: tuple[Outcome, ...], cdn: Cdn, scheduler: Scheduler) -> tuple[Outcome, ...]:
+    def _wait(
+        self, outcomes: tuple[Outcome, ...], waiting: Waiting, scheduler: Scheduler, *, wave: Wave = ONLY
+    ) -> tuple[Outcome, ...]:
         if self._is_verified:  # which takes time, too
             to_look = min(self.inputs.verify_timeout, (self._scheduler.end - self._clock.now()) / 2)
             scheduler = scheduler.until(self._scheduler.end - to_look, "what `verify` needs of the run's `timeout`")
-        return stages.wait(outcomes, cdn, scheduler, self._runner, is_verified=self._is_verified)
+        if not wave.is_last:
+            half = (self._clock.now() + scheduler.end) / 2
+            scheduler = scheduler.until(half, "the other wave's half of the time to wait")
+        return stages.wait(outcomes, waiting, scheduler, self._runner, wave=wave)
 
     def _look_around(self) -> Surroundings:
         """Open the repository, and read the event that started the run."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ztpurge.cdn.plan import Plan, plan_prefetch
-from ztpurge.cdn.purge import Outcome, purge
+from ztpurge.cdn.plan import ONLY, plan_prefetch
+from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.cdn.wait import Waiting, some_of
 from ztpurge.changes.contents import Unknown
 from ztpurge.edge.expected import expect
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.scheduler import Scheduler
     from ztpurge.cdn.api import Cdn
+    from ztpurge.cdn.plan import Plan, Wave
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.verify import Verification
     from ztpurge.runner import Runner
@@ -33,35 +35,45 @@ _LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify
 
 
 def submit(
-    plan: Plan, cdn: Cdn, scheduler: Scheduler, runner: Runner, on_outcome: Callable[[Outcome], None]
+    purging: Purging, wave: Wave, runner: Runner, *, earlier: tuple[Outcome, ...], on_outcome: Callable[[Outcome], None]
 ) -> tuple[Outcome, ...]:
-    """Purge what is planned; `on_outcome` hears of each outcome at once."""
+    """Purge what a wave holds, and return its outcomes after the `earlier` ones; `on_outcome` hears of each at once."""
+    plan, scheduler, of_wave = purging.plan, purging.scheduler, sentences.of_wave(wave)
     began = scheduler.clock.now()
-    with runner.group(f"Purge {sentences.things(plan)} in {sentences.count(len(plan.batches), 'call')}"):
-        outcomes = purge(plan, cdn.purge, scheduler, _telling(plan, scheduler, runner, on_outcome))
-    runner.say(sentences.stage_line("Purge", sentences.entry_counts(outcomes), scheduler.clock.now() - began))
+    sent = replace(plan, batches=tuple(batch for batch in plan.batches if batch.wave == wave.number))
+    with runner.group(f"Purge {sentences.things(sent)} in {sentences.count(len(sent.batches), 'call')}{of_wave}"):
+        tell = _telling(plan, len(sent.batches), scheduler, runner, on_outcome)
+        outcomes = purging.run(tell, wave=wave, earlier=earlier)
+    counts = sentences.entry_counts(outcomes[len(earlier) :])
+    runner.say(sentences.stage_line(f"Purge{of_wave}", counts, scheduler.clock.now() - began))
     return outcomes
 
 
+def open_waiting(cdn: Cdn, *, is_verified: bool) -> Waiting:
+    """Return what asks after reqIds until they are done."""
+    return Waiting(cdn, again=True, remedy=_ASK_LATER if is_verified else _LOOK_INSTEAD)
+
+
 def wait(
-    outcomes: tuple[Outcome, ...], cdn: Cdn, scheduler: Scheduler, runner: Runner, *, is_verified: bool
+    outcomes: tuple[Outcome, ...], waiting: Waiting, scheduler: Scheduler, runner: Runner, *, wave: Wave = ONLY
 ) -> tuple[Outcome, ...]:
-    """Wait until each reqId is done; outcomes whose reqId is not at the end of the time are pending."""
+    """Wait until each reqId is done; after the last wave those that are not at the end of the time are pending."""
     accepted = {outcome.req_id for outcome in outcomes if outcome.state == "accepted"}
     if not accepted:
         return outcomes
     began = scheduler.clock.now()
-    waiting = Waiting(cdn, scheduler, again=True, remedy=_ASK_LATER if is_verified else _LOOK_INSTEAD)
     progress = Progress(len(accepted), "reqId", runner, scheduler.clock)
 
     def tell(outcome: Outcome) -> None:
         progress.tell(outcome.req_id, sentences.progress_line(outcome), is_wrong=outcome.error is not None)
 
     what = sentences.count(len(accepted), "reqId")
-    with runner.group(f"Wait for {what}, {max(scheduler.end - began, 0):.0f} s at most"):
-        waited = waiting.ask_after(outcomes, on_end=tell, on_round=_counting(scheduler, runner))
-    asked_after = [outcome for outcome in waited if outcome.req_id in accepted]
-    runner.say(sentences.stage_line("Wait", sentences.entry_counts(asked_after), scheduler.clock.now() - began))
+    of_wave = sentences.of_wave(wave)
+    with runner.group(f"Wait for {what}, {max(scheduler.end - began, 0):.0f} s at most{of_wave}"):
+        on_round = _counting(scheduler, runner)
+        waited = waiting.ask_after(outcomes, scheduler, on_end=tell, on_round=on_round, is_last=wave.is_last)
+    counts = sentences.entry_counts(outcome for outcome in waited if outcome.req_id in accepted)
+    runner.say(sentences.stage_line(f"Wait{of_wave}", counts, scheduler.clock.now() - began))
     return waited
 
 
@@ -76,7 +88,8 @@ def prefetch(
     began = scheduler.clock.now()
     within = scheduler.within((scheduler.end - began) / 2, "prefetching's half of the time that was left")
     with runner.group(f"Prefetch {sentences.things(plan)} in {sentences.count(len(plan.batches), 'call')}"):
-        outcomes = purge(plan, cdn.prefetch, within, _telling(plan, scheduler, runner, lambda _outcome: None))
+        tell = _telling(plan, len(plan.batches), scheduler, runner, lambda _outcome: None)
+        outcomes = Purging(plan, cdn.prefetch, within).run(tell)
     runner.say(sentences.stage_line("Prefetch", sentences.entry_counts(outcomes), scheduler.clock.now() - began))
     return outcomes
 
@@ -128,9 +141,10 @@ def ask_for_status(
 ) -> tuple[Outcome, ...]:
     """Ask after the reqIds of another step, once or `again` until they are done."""
     given = [Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(req_ids, start=1)]
-    waiting = Waiting(cdn, scheduler, again=again, remedy=_ASK_LATER if again else "")
+    waiting = Waiting(cdn, again=again, remedy=_ASK_LATER if again else "")
     with runner.group(f"Ask after {sentences.count(len(given), 'reqId')}"):
-        outcomes = waiting.ask_after(given, on_end=lambda _outcome: None, on_round=_counting(scheduler, runner))
+        on_round = _counting(scheduler, runner)
+        outcomes = waiting.ask_after(given, scheduler, on_end=lambda _outcome: None, on_round=on_round)
         for outcome in outcomes:
             say = runner.say_openly if outcome.error else runner.say
             say(sentences.progress_line(outcome))
@@ -149,11 +163,11 @@ def _counting(scheduler: Scheduler, runner: Runner) -> Callable[[int, tuple[str,
 
 
 def _telling(
-    plan: Plan, scheduler: Scheduler, runner: Runner, on_outcome: Callable[[Outcome], None]
+    plan: Plan, calls: int, scheduler: Scheduler, runner: Runner, on_outcome: Callable[[Outcome], None]
 ) -> Callable[[Outcome], None]:
-    """Return what tells the log of each call that ended, and `on_outcome` before that."""
+    """Return what tells the log of each of so many calls of a plan that ended, and `on_outcome` before that."""
     line = sentences.outcome_lines(plan)
-    progress = Progress(len(plan.batches), "call", runner, scheduler.clock)
+    progress = Progress(calls, "call", runner, scheduler.clock)
 
     def tell(outcome: Outcome) -> None:
         on_outcome(outcome)

@@ -158,7 +158,7 @@ def shown(plan: Plan) -> str:
         batch.host[0].upper() + "".join(entry.rstrip("/")[-1] for entry in batch.entries) for batch in plan.batches
     ]
     first = sum(batch.wave == 1 for batch in plan.batches)
-    return " ".join([*calls[:first], *(["|", *calls[first:]] if plan.waves > 1 else [])])
+    return " ".join([*calls[:first], *(["|", *calls[first:]] if len(plan.waves) > 1 else [])])
 
 
 P10, A10 = "p" * 10, "a" * 10
@@ -224,7 +224,7 @@ def test_whatever_the_ranks_all_is_sent_in_their_order(ranks: dict[str, Rank], d
     by_call = [[rank_of(plan, ranks, batch.kind, entry) for entry in batch.entries] for batch in plan.batches]
     assert all(one[0] <= other[0] and (one[0] < other[0] or one[-1] <= other[-1]) for one, other in pairwise(by_call))
     assert all(found == sorted(found) for found in by_call)
-    if plan.waves == 1:
+    if len(plan.waves) == 1:
         assert len(plan.batches) == len(plain.batches)
     else:
         assert {rank for found in by_call for rank in found} > {Rank.ASSET}
@@ -242,7 +242,7 @@ def test_a_budget_holds_whatever_the_ranks(ranks: dict[str, Rank], most: int, in
     kept = keep_within(plan, most, unchanged_below=lambda _directory: None, ranks=ranks)
     assert len(kept.batches) <= most
     assert {entry for batch in kept.batches for entry in batch.entries} | {one.url for one in kept.folded} >= {*ranks}
-    assert kept.waves == 1 or in_waves
+    assert len(kept.waves) == 1 or in_waves
     if len(plan.batches) <= most:
         assert kept == plan
 

@@ -13,7 +13,7 @@ from tests.conftest import FakeClock, make_scheduler
 from ztpurge.calls.pace import Pace
 from ztpurge.cdn.answers import Receipt
 from ztpurge.cdn.plan import Batch, Plan
-from ztpurge.cdn.purge import Outcome, purge
+from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def told() -> list[Outcome]:
 @pytest.fixture
 def submit(clock: FakeClock, told: list[Outcome]) -> Submit:
     def submit(call: Call, *, plan: Plan = PLAN, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
-        return purge(plan, call, make_scheduler(clock, **changes), told.append)
+        return Purging(plan, call, make_scheduler(clock, **changes)).run(told.append)
 
     return submit
 
@@ -243,7 +243,7 @@ def test_a_batch_that_waits_to_be_taken_apart_was_refused() -> None:
         raise ApiError(Failure.CONTENT, "no")
 
     plan = Plan(tuple(batches_of("a.example", 2)))
-    outcomes = purge(plan, call, make_scheduler(clock, concurrency=2), lambda _outcome: None)
+    outcomes = Purging(plan, call, make_scheduler(clock, concurrency=2)).run(lambda _outcome: None)
     released.set()
     assert {(outcome.is_doubtful, outcome.state) for outcome in outcomes} == {(True, "failed"), (False, "failed")}
     assert "no" in {str(outcome.error) for outcome in outcomes}
@@ -286,7 +286,7 @@ class Api:
             return self.call(batch, timeout)
 
         scheduler = make_scheduler(FakeClock(), retries=0, concurrency=concurrency)
-        outcomes = purge(Plan(tuple(batches)), call, scheduler, lambda _outcome: None)
+        outcomes = Purging(Plan(tuple(batches)), call, scheduler).run(lambda _outcome: None)
         assert entries_of(*outcomes) == entries_of(*batches)  # each has one end
         assert not self.culprits & {*entries_of(*taken(outcomes))}
         return outcomes

@@ -92,9 +92,10 @@ class Service:
     def ask(self, *, again: bool = True, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
         """Ask after all that there is a script for, as reqIds of another step."""
         scheduler = make_scheduler(self.clock, **({"seconds": 60} | changes))
-        waiting = Waiting(self, scheduler, again=again, remedy=REMEDY if again else "")
+        waiting = Waiting(self, again=again, remedy=REMEDY if again else "")
         return waiting.ask_after(
             (Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(self.scripts, 1)),
+            scheduler,
             on_end=lambda outcome: self.ended.append(f"{outcome.req_id} {outcome.state}"),
             on_round=lambda left, late: self.rounds.append((left, late)),
         )
@@ -385,8 +386,10 @@ def test_only_what_was_accepted_is_asked_after(
     clock: FakeClock, before: Outcome, said: Task, status: State, error: str | None
 ) -> None:
     service = Service(clock, x=[replace(said, entries=("http://other.example/",))])
-    waiting = Waiting(service, make_scheduler(clock), again=True, remedy="")
-    (after,) = waiting.ask_after([before], on_end=lambda _outcome: None, on_round=lambda _left, _late: None)
+    waiting = Waiting(service, again=True, remedy="")
+    (after,) = waiting.ask_after(
+        [before], make_scheduler(clock), on_end=lambda _outcome: None, on_round=lambda _left, _late: None
+    )
     assert after == replace(before, state=status, error=after.error)
     assert (after.done_after is None) == (said.state != "done" or before.state != "accepted")
     assert after.error is None if error is None else error in str(after.error)

@@ -43,7 +43,7 @@ MUTATIONS = (
              "entries = {**before.files, **dict.fromkeys(changed)}",
              "entries = {**before.files, **{path: now.get(path) for path in changed}}"),
     Mutation("a reqId that is not done counts as done", "cdn/wait.py",
-             'return now if task.state == "done" else self._ask_providers(req_id, now, task.kind)',
+             'return now if task.state == "done" else self._ask_providers(req_id, now, task.kind, scheduler)',
              'return replace(now, state="done")'),
     Mutation("a URL that serves other content counts as fresh", "edge/judge.py",
              'return Verdict(url, "stale", "serves other content", served="other content")',

@@ -48,6 +48,22 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True)
+class Wave:
+    """A part of the calls of a plan: the one of that number, of so many."""
+
+    number: int = 1
+    total: int = 1
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other follows."""
+        return self.number == self.total
+
+
+ONLY = Wave()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The calls of a run in their order, and what was folded away; `folds`: directories that nobody asked to purge.
 
@@ -65,9 +81,10 @@ class Plan:
         return sum(len(batch.entries) for batch in self.batches)
 
     @property
-    def waves(self) -> int:
-        """The number of waves."""
-        return max((batch.wave for batch in self.batches), default=1)
+    def waves(self) -> tuple[Wave, ...]:
+        """The waves, of which there is always one."""
+        total = max((batch.wave for batch in self.batches), default=1)
+        return tuple(Wave(number, total) for number in range(1, total + 1))
 
 
 def make_plan(
@@ -138,7 +155,7 @@ def keep_within(
         [*dirs, *(one.url for one in plan.folded if one.kind == "dirs"), *(one.directory for one in folds)],
         ranks=ranks,
         projects=projects,
-        most_in_waves=most if plan.waves > 1 or plan.lacks_wave else 0,
+        most_in_waves=most if len(plan.waves) > 1 or plan.lacks_wave else 0,
     )
     return replace(again, folds=folds)
 
