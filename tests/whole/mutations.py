@@ -75,6 +75,7 @@ MUTATIONS = (
     Mutation("what was folded into a directory whose purge failed counts as purged", "report/values.py",
              'if fate.state in MAYBE_STALE or fate.state == "stale"}',
              "if fate.state in MAYBE_STALE and not fate.is_folded}"),
+    Mutation("only the first wave is purged", "main.py", "for wave in plan.waves:", "for wave in plan.waves[:1]:"),
     Mutation("a budget is kept to but for a call", "cdn/fold.py", "if forest.calls(()) <= most:",
              "if forest.calls(()) <= (most := most + 1):"),
 )
