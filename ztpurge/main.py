@@ -12,17 +12,16 @@ from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.calls.scheduler import Scheduler
-from ztpurge.cdn.plan import Plan, keep_within, make_plan, raise_if_too_many
-from ztpurge.cdn.purge import Outcome
+from ztpurge.cdn.plan import ONLY, Plan, keep_within, make_plan, raise_if_too_many
+from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
 from ztpurge.changes.repository import Repository
 from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
-from ztpurge.edge.looking import Terms
-from ztpurge.edge.verify import Verification
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
+from ztpurge.looks import Watch
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -47,6 +46,7 @@ from ztpurge.report.values import (
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
+from ztpurge.site.order import rank_urls
 from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
@@ -56,12 +56,16 @@ if TYPE_CHECKING:
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.api import Account, Cdn
+    from ztpurge.cdn.plan import Wave
+    from ztpurge.cdn.wait import Waiting
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
-    from ztpurge.edge.judge import Verdict
     from ztpurge.errors import ApiError
     from ztpurge.site.mapping import Sites
+    from ztpurge.site.order import Rank
     from ztpurge.sources.source import Source
+
+_WAIT = "`wait-timeout`"
 
 
 def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
@@ -120,15 +124,24 @@ class _Recipe:
             repository = self._environ.get("GITHUB_REPOSITORY", "")
             self._tell(compared=Compared(around.event.name or "since", between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
-        plan = make_plan(mapped.urls, (*inputs.dirs, *mapped.dirs), projects=sites.projects)
+        ranks = rank_urls(mapped, source.changes)
+        plan = make_plan(
+            mapped.urls,
+            (*inputs.dirs, *mapped.dirs),
+            ranks=ranks,
+            projects=sites.projects,
+            most_in_waves=(inputs.max_requests or float("inf")) if inputs.wait else 0,
+        )
         self._tell(sites=sites, mapped=mapped, plan=plan, stale_is_fine=inputs.verify == "warn")
         announce_plan(self._report, source.changes, runner, seconds=self._clock.now() - self._began)
         try:
             raise_if_too_many(plan, inputs.max_urls)
             if inputs.max_requests and len(plan.batches) > inputs.max_requests:
-                plan = self._fold(source)
+                plan = self._fold(source, ranks)
         except ZtpurgeError as error:
             return self._announce(refused(self._report, error))
+        if plan.lacks_wave:
+            runner.say(sentences.ONE_WAVE)
         seen = Circumstances(
             event=around.event.name,
             is_merged=around.event.is_merged,
@@ -160,7 +173,7 @@ class _Recipe:
 
     def tell_status(self) -> int:
         inputs = self.inputs
-        scheduler = self._time_to_wait() if inputs.wait else self._scheduler
+        scheduler = self._scheduler.within(inputs.wait_timeout, _WAIT) if inputs.wait else self._scheduler
         cdn = self._open_cdn()
         outcomes = stages.ask_for_status(inputs.req_ids or (), cdn, scheduler, self._runner, again=inputs.wait)
         return self._announce(StatusReport(outcomes=outcomes, options=self._report.options))
@@ -177,7 +190,7 @@ class _Recipe:
         say = self._runner.say_openly if error else self._runner.say
         say(sentences.away_line(error))
 
-    def _fold(self, source: Source) -> Plan:
+    def _fold(self, source: Source, ranks: Mapping[str, Rank]) -> Plan:
         """Keep the plan within `max-requests`; raise ZtpurgeError if that cannot be."""
         report, most, began = self._report, self.inputs.max_requests, self._clock.now()
         try:
@@ -188,48 +201,92 @@ class _Recipe:
         changed = {target.path for target in report.mapped.targets}
         dirs = [entry for batch in report.plan.batches if batch.kind == "dirs" for entry in batch.entries]
         count = count_unchanged(report.sites, files, changed=changed, dirs=dirs)
-        plan = keep_within(report.plan, most, unchanged_below=count, projects=report.sites.projects)
+        plan = keep_within(report.plan, most, unchanged_below=count, ranks=ranks, projects=report.sites.projects)
         self._tell(plan=plan)
         announce_folds(self._report, self._runner, seconds=self._clock.now() - began)
         return plan
 
     def _carry_out(self, cdn: Cdn, sites: Sites, source: Source, repository: Repository) -> None:
-        inputs, runner, plan = self.inputs, self._runner, self._report.plan
+        inputs, runner = self.inputs, self._runner
         if inputs.delay:
             runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
             self._clock.sleep(inputs.delay)
         edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
+        watch = Watch(edges, repository.pointer_of, runner)
         expected: Mapping[str, Expected] = {}
         if at_origin := sites.at_origin(self._report.mapped.urls):
-            expected = stages.find_expected(sites, self._report.mapped, source)
             with self._stage("Origin"):
-                late = self._look_at_origin(at_origin, expected, edges, repository)
+                expected = stages.find_expected(sites, self._report.mapped, source)
+                changed = {url: expected[url] for url in at_origin}
+                late = watch.wait_for_origin(changed, at_origin, self._time_to_verify())
             if late:
                 self._report = held_back(self._report, late)
                 return
-        purged_at = self._clock.now()
-        with self._stage("Purge"):
-            self._tell(outcomes=stages.submit(plan, cdn, self._scheduler, runner, self._heard.append))
-        to_wait = self._time_to_wait()
-        if inputs.wait:
-            with self._stage("Wait"):
-                self._tell(outcomes=self._wait(self._report.outcomes, cdn, to_wait), waited=True)
+        waiting = stages.open_waiting(cdn, is_verified=self._is_verified)
+        purged_at, to_wait = self._purge_in_waves(cdn, waiting)
         # without an origin only now: it may take GitHub's API, and that may hang
         if not at_origin and (self._is_verified or inputs.prefetch):
             expected = stages.find_expected(sites, self._report.mapped, source)
-        accepted = accepted_urls(plan, self._report.outcomes)
+        accepted = accepted_urls(self._report.plan, self._report.outcomes)
         if inputs.prefetch:
             there = [url for url in accepted if not isinstance(expected[url], Gone)]
             with self._stage("Prefetch"):
                 self._tell(prefetched=stages.prefetch(there, cdn, self._scheduler, runner, projects=sites.projects))
                 if inputs.wait:
-                    self._tell(prefetched=self._wait(self._report.prefetched, cdn, to_wait))
+                    self._tell(prefetched=self._wait(self._report.prefetched, waiting, to_wait))
         if self._is_verified:
-            purged = {url: expected[url] for url in accepted}
-            terms = Terms(pointer_of=repository.pointer_of, purged_at=purged_at)
+            scheduler, began = self._time_to_verify(), self._clock.now()
             with self._stage("Verify"):
-                verdicts = self._verify(purged, cdn, sites, edges, terms)
+                servers = edges.find_servers(accepted, sites.edges, scheduler)
+                self._tell(unreachable=servers.unreachable)
+                for host, addresses in servers.unreachable.items():
+                    runner.say(sentences.unreachable_line(host, addresses))
+                verdicts = watch.verify(
+                    {url: expected[url] for url in accepted},
+                    accepted_directories(self._report.outcomes),
+                    purged_at=lambda url: purged_at.get(url, began),
+                    servers=servers,
+                    scheduler=scheduler,
+                    purge_again=lambda urls: self._purge_again(urls, cdn, scheduler),
+                )
             self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+
+    def _purge_in_waves(self, cdn: Cdn, waiting: Waiting) -> tuple[dict[str, float], Scheduler]:
+        """Purge each wave, and wait for it; return when the purge of each URL began, and the time left to wait."""
+        inputs, plan = self.inputs, self._report.plan
+        purging = Purging(plan, cdn.purge, self._scheduler)
+        to_wait = self._scheduler
+        seconds_to_wait = inputs.wait_timeout
+        purged_at: dict[str, float] = {}
+        for wave in plan.waves:
+            began, of_wave = self._clock.now(), sentences.of_wave(wave)
+            purged_at |= {url: began for batch in plan.batches if batch.wave == wave.number for url in batch.entries}
+            with self._stage(f"Purge{of_wave}"):
+                earlier, heard = self._report.outcomes, self._heard.append
+                self._tell(outcomes=stages.submit(purging, wave, self._runner, earlier=earlier, on_outcome=heard))
+            to_wait = self._scheduler.within(seconds_to_wait, _WAIT)
+            if inputs.wait:
+                with self._stage(f"Wait{of_wave}"):
+                    waited = self._wait(self._report.outcomes, waiting, to_wait, wave=wave)
+                    self._tell(outcomes=waited, waited=wave.is_last)
+                seconds_to_wait = to_wait.end - self._clock.now()
+        return purged_at | {
+            one.url: purged_at[one.directory] for one in plan.folded if one.directory in purged_at
+        }, to_wait
+
+    def _purge_again(self, urls: tuple[str, ...], cdn: Cdn, scheduler: Scheduler) -> None:
+        """Purge URLs once more, as far as the budgets allow."""
+        inputs, plan = self.inputs, self._report.plan
+        again = make_plan(urls[: inputs.max_urls - plan.size], (), projects=self._report.sites.projects)
+        if inputs.max_requests:
+            again = Plan(again.batches[: inputs.max_requests - len(plan.batches)])
+        if again.size < len(urls):
+            self._runner.say(sentences.not_again_line(len(urls) - again.size))
+        if again.batches:
+            with self._stage("Purge again"):
+                purging = Purging(again, cdn.purge, scheduler)
+                outcomes = stages.submit(purging, ONLY, self._runner, earlier=(), on_outcome=lambda _outcome: None)
+            self._tell(again=outcomes)
 
     def _keep(self, source: Source) -> None:
         try:
@@ -237,53 +294,6 @@ class _Recipe:
         except ZtpurgeError as error:  # the next run purges more than it need
             text = f"{error.place}: {error}; the next run purges these files again"
             self._runner.annotate("warning", "ztpurge", text)
-
-    def _look_at_origin(
-        self, at_origin: Mapping[str, str], expected: Mapping[str, Expected], edges: Edges, repository: Repository
-    ) -> tuple[Verdict, ...]:
-        """Wait until the origin serves what the URLs must serve; return the verdicts on those that it does not."""
-        terms = Terms(
-            pointer_of=repository.pointer_of,
-            purged_at=self._clock.now(),
-            asked_at=lambda url: {"the origin": at_origin[url]},
-            is_patient=True,
-        )
-        scheduler = self._scheduler.within(self.inputs.verify_timeout, "`verify-timeout`")
-        changed = {url: expected[url] for url in at_origin}
-        return stages.look_at_origin(
-            changed, scheduler, self._runner, watch=lambda what, time: Verification(what, edges, time, terms)
-        )
-
-    def _verify(
-        self, purged: Mapping[str, Expected], cdn: Cdn, sites: Sites, edges: Edges, terms: Terms
-    ) -> tuple[Verdict, ...]:
-        """Look at what was purged at each edge, and purge once more what stays stale."""
-        scheduler = self._scheduler.within(self.inputs.verify_timeout, "`verify-timeout`")
-        servers = edges.find_servers(purged, sites.edges, scheduler)
-        for host, addresses in servers.unreachable.items():
-            self._runner.say(sentences.unreachable_line(host, addresses))
-        self._tell(unreachable=servers.unreachable)
-        at_edges = replace(terms, asked_at=servers.asked_at)
-
-        def purge_again(urls: tuple[str, ...]) -> None:
-            inputs, plan = self.inputs, self._report.plan
-            again = make_plan(urls[: inputs.max_urls - plan.size], (), projects=sites.projects)
-            if inputs.max_requests:
-                again = Plan(again.batches[: inputs.max_requests - len(plan.batches)])
-            if again.size < len(urls):
-                self._runner.say(sentences.not_again_line(len(urls) - again.size))
-            if again.batches:
-                with self._stage("Purge again"):
-                    self._tell(again=stages.submit(again, cdn, scheduler, self._runner, lambda _outcome: None))
-
-        return stages.look(
-            purged,
-            accepted_directories(self._report.outcomes),
-            scheduler,
-            self._runner,
-            watch=lambda what, time: Verification(what, edges, time, at_edges),
-            purge_again=purge_again,
-        )
 
     @property
     def _is_verified(self) -> bool:
@@ -302,14 +312,19 @@ class _Recipe:
             stage = Stage(name, began - self._began, self._clock.now() - self._began)
             self._tell(stages=tuple(sorted((*self._report.stages, stage), key=lambda stage: stage.start)))
 
-    def _time_to_wait(self) -> Scheduler:
-        return self._scheduler.within(self.inputs.wait_timeout, "`wait-timeout`")
+    def _time_to_verify(self) -> Scheduler:
+        return self._scheduler.within(self.inputs.verify_timeout, "`verify-timeout`")
 
-    def _wait(self, outcomes: tuple[Outcome, ...], cdn: Cdn, scheduler: Scheduler) -> tuple[Outcome, ...]:
+    def _wait(
+        self, outcomes: tuple[Outcome, ...], waiting: Waiting, scheduler: Scheduler, *, wave: Wave = ONLY
+    ) -> tuple[Outcome, ...]:
         if self._is_verified:  # which takes time, too
             to_look = min(self.inputs.verify_timeout, (self._scheduler.end - self._clock.now()) / 2)
             scheduler = scheduler.until(self._scheduler.end - to_look, "what `verify` needs of the run's `timeout`")
-        return stages.wait(outcomes, cdn, scheduler, self._runner, is_verified=self._is_verified)
+        if not wave.is_last:
+            half = (self._clock.now() + scheduler.end) / 2
+            scheduler = scheduler.until(half, "the other wave's half of the time to wait")
+        return stages.wait(outcomes, waiting, scheduler, self._runner, wave=wave)
 
     def _look_around(self) -> Surroundings:
         """Open the repository, and read the event that started the run."""

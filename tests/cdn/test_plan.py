@@ -1,16 +1,20 @@
-"""A plan sends nothing twice, nothing that a directory covers, and no more than the API takes in a call."""
+"""A plan sends nothing twice, nothing that a directory covers, what the API takes in a call, and all by rank."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.tables import cases
 from ztpurge.cdn.fold import Fold
-from ztpurge.cdn.plan import Batch, Folded, Plan, keep_within, make_plan, plan_prefetch, raise_if_too_many
+from ztpurge.cdn.plan import Batch, Folded, Kind, Plan, keep_within, make_plan, plan_prefetch, raise_if_too_many
 from ztpurge.errors import ZtpurgeError
+from ztpurge.site.order import Rank
 from ztpurge.site.urls import host_of
 
 A = "http://a.example"
@@ -137,6 +141,110 @@ def test_order_is_kept_within_a_host(given_urls: list[str]) -> None:
     assert [entry for batch in plan.batches for entry in batch.entries] == sorted(
         given_urls, key=lambda url: hosts.index(host_of(url))
     )
+
+
+C = "http://c.example"
+RANKS = dict(zip("apd", Rank, strict=True))  # assets, pages, deleted
+
+
+def ranked(letters: str, *, below: str = A) -> dict[str, Rank]:
+    """Return a URL for each letter, which says how it ranks."""
+    return {f"{below}/{number}{letter}": RANKS[letter] for number, letter in enumerate(letters)}
+
+
+def shown(plan: Plan) -> str:
+    """Return a letter for each entry, the calls apart, with the host before and a bar before the second wave."""
+    calls = [
+        batch.host[0].upper() + "".join(entry.rstrip("/")[-1] for entry in batch.entries) for batch in plan.batches
+    ]
+    first = sum(batch.wave == 1 for batch in plan.batches)
+    return " ".join([*calls[:first], *(["|", *calls[first:]] if len(plan.waves) > 1 else [])])
+
+
+P10, A10 = "p" * 10, "a" * 10
+
+
+@cases("of_a of_b one_wave two_waves", {
+    "assets, pages, deleted": ("dpa", "", "Aapd", "Aa | Apd"),
+    "over all hosts": ("p", "dap", "Bapd Ap", "Ba | Ap Bpd"),
+    "hosts as given": ("ap", "ap", "Aap Bap", "Aa Ba | Ap Bp"),
+    "only assets": ("aa", "a", "Aaa Ba", "Aaa Ba"), "only pages": ("pp", "p", "App Bp", "App Bp"),
+    "only deleted": ("dd", "", "Add", "Add"), "pages and deleted": ("dp", "p", "Bp Apd", "Bp Apd"),
+    "a call more": ("aaappp", "", "Aaaappp", "Aaaa | Appp"),
+    "no call more": (f"p{A10}", "", f"A{A10} Ap", f"A{A10} | Ap"),
+    "the end of one rank and the beginning of the next": (
+        f"{P10}pa", "a", "Ba Aappppppppp App", f"Aa Ba | A{P10} Ap"),
+})  # fmt: skip
+def test_entries_are_sent_by_rank_over_all_hosts(of_a: str, of_b: str, one_wave: str, two_waves: str) -> None:
+    ranks = ranked(of_a) | ranked(of_b, below=B)
+    for most, calls in ((0, one_wave), (inf, two_waves)):
+        plan = make_plan(ranks, [], ranks=ranks, most_in_waves=most)
+        assert (shown(plan), plan.lacks_wave) == (calls, False)
+
+
+@cases("letters most calls lacks_wave", {
+    "calls enough": ("aapp", 2, "Aaa | App", False), "a call too few": ("aapp", 1, "Aaapp", True),
+    "one wave has none": (f"{P10}p", 1, f"A{P10} Ap", False),
+    "as many as in one": (f"p{A10}", 2, f"A{A10} | Ap", False),
+})  # fmt: skip
+def test_there_are_two_waves_if_the_calls_suffice(letters: str, most: int, calls: str, lacks_wave: bool) -> None:
+    ranks = ranked(letters)
+    plan = make_plan(ranks, [], ranks=ranks, most_in_waves=most)
+    assert (shown(plan), plan.lacks_wave) == (calls, lacks_wave)
+
+
+@cases("beside calls lacks_wave", {
+    "a directory of assets, then pages": ("pp", "Ax | App", False),
+    "no call is left for a wave": ("ap", "Ax Aap", True),
+})  # fmt: skip
+def test_what_is_folded_goes_in_two_waves_if_the_calls_suffice(beside: str, calls: str, lacks_wave: bool) -> None:
+    ranks = ranked("a" * 21, below=f"{A}/x") | ranked(beside)
+    plan = make_plan(ranks, [], ranks=ranks, most_in_waves=2)
+    kept = keep_within(plan, 2, unchanged_below=lambda _directory: 0, ranks=ranks)
+    assert (shown(kept), kept.lacks_wave) == (calls, lacks_wave)
+
+
+def rank_of(plan: Plan, ranks: dict[str, Rank], kind: Kind, entry: str) -> Rank:
+    if kind == "urls":
+        return ranks[entry]
+    inside = {ranks[one.url] if one.kind == "urls" else Rank.PAGE for one in plan.folded if one.directory == entry}
+    return inside.pop() if len(inside) == 1 else Rank.PAGE
+
+
+@given(
+    ranks=st.dictionaries(URLS, st.sampled_from(Rank), max_size=60),
+    dirs=st.lists(DIRS, max_size=6),
+    most=st.sampled_from([0, 1, 2, 4, 8, inf]),
+)
+def test_whatever_the_ranks_all_is_sent_in_their_order(ranks: dict[str, Rank], dirs: list[str], most: float) -> None:
+    plain, plan = make_plan(ranks, dirs), make_plan(ranks, dirs, ranks=ranks, most_in_waves=most)
+    entries = [[(batch.kind, entry) for batch in one.batches for entry in batch.entries] for one in (plain, plan)]
+    assert sorted(entries[0]) == sorted(entries[1])
+    assert plan.folded == plain.folded
+    by_call = [[rank_of(plan, ranks, batch.kind, entry) for entry in batch.entries] for batch in plan.batches]
+    assert all(one[0] <= other[0] and (one[0] < other[0] or one[-1] <= other[-1]) for one, other in pairwise(by_call))
+    assert all(found == sorted(found) for found in by_call)
+    if len(plan.waves) == 1:
+        assert len(plan.batches) == len(plain.batches)
+    else:
+        assert {rank for found in by_call for rank in found} > {Rank.ASSET}
+        waves = [{Rank.ASSET} if batch.wave == 1 else {Rank.PAGE, Rank.DELETED} for batch in plan.batches]
+        assert all(wave >= {*found} for wave, found in zip(waves, by_call, strict=True))
+        assert len(plan.batches) <= most
+        assert len(plan.batches) <= len(plain.batches) + len({(batch.host, batch.kind) for batch in plan.batches})
+    if plan.lacks_wave:
+        assert len(make_plan(ranks, dirs, ranks=ranks, most_in_waves=inf).batches) > most > 0
+
+
+@given(ranks=st.dictionaries(URLS, st.sampled_from(Rank), max_size=60), most=st.integers(2, 6), in_waves=st.booleans())
+def test_a_budget_holds_whatever_the_ranks(ranks: dict[str, Rank], most: int, in_waves: bool) -> None:
+    plan = make_plan(ranks, [], ranks=ranks, most_in_waves=most if in_waves else 0)
+    kept = keep_within(plan, most, unchanged_below=lambda _directory: None, ranks=ranks)
+    assert len(kept.batches) <= most
+    assert {entry for batch in kept.batches for entry in batch.entries} | {one.url for one in kept.folded} >= {*ranks}
+    assert len(kept.waves) == 1 or in_waves
+    if len(plan.batches) <= most:
+        assert kept == plan
 
 
 @pytest.mark.parametrize(("size", "most"), [(0, 1), (1, 1), (10_000, 10_000)])

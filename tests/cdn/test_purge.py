@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.conftest import FakeClock, make_scheduler
 from ztpurge.calls.pace import Pace
 from ztpurge.cdn.answers import Receipt
 from ztpurge.cdn.plan import Batch, Plan
-from ztpurge.cdn.purge import Outcome, purge
+from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def told() -> list[Outcome]:
 @pytest.fixture
 def submit(clock: FakeClock, told: list[Outcome]) -> Submit:
     def submit(call: Call, *, plan: Plan = PLAN, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
-        return purge(plan, call, make_scheduler(clock, **changes), told.append)
+        return Purging(plan, call, make_scheduler(clock, **changes)).run(told.append)
 
     return submit
 
@@ -212,6 +213,96 @@ def test_a_req_id_for_two_calls_is_believed_of_neither(submit: Submit, told: lis
     assert told[-2:] == [outcomes[1], outcomes[3]]
 
 
+PLAN_OF_WAVES = Plan(tuple(replace(batch, wave=1 if number < 2 else 2) for number, batch in enumerate(PLAN.batches)))
+FIRST, SECOND = PLAN_OF_WAVES.waves
+
+
+@dataclass
+class Waves:
+    """Purges in two waves, and between them has somebody wait."""
+
+    clock: FakeClock
+    calls: list[tuple[int, str]] = field(default_factory=list)
+    told: list[Outcome] = field(default_factory=list)
+
+    def run(
+        self, call: Call, *, plan: Plan = PLAN_OF_WAVES, wait: Callable[[Outcome], Outcome] = lambda outcome: outcome
+    ) -> tuple[Outcome, ...]:
+        def noted(batch: Batch, timeout: float) -> Receipt:
+            self.calls.append((batch.wave, batch.entries[0]))
+            return call(batch, timeout)
+
+        purging = Purging(plan, noted, make_scheduler(self.clock))
+        first = tuple(map(wait, purging.run(self.told.append, wave=FIRST)))
+        return purging.run(self.told.append, wave=SECOND, earlier=first)
+
+
+@pytest.fixture
+def waves(clock: FakeClock) -> Waves:
+    return Waves(clock)
+
+
+def done(outcome: Outcome) -> Outcome:
+    return replace(outcome, state="done") if outcome.state == "accepted" else outcome
+
+
+def test_a_wave_is_purged_after_the_other_whatever_came_of_that(waves: Waves) -> None:
+    def refuse(batch: Batch, _timeout: float) -> Receipt:
+        raise ApiError(Failure.REJECTED, "no")
+
+    outcomes = waves.run(at("0", refuse), wait=done)
+    assert [wave for wave, _ in waves.calls] == [1, 1, 2, 2, 2]
+    assert [outcome.number for outcome in outcomes] == [1, 2, 3, 4, 5]
+    assert [outcome.state for outcome in outcomes] == ["failed", "done", "accepted", "accepted", "accepted"]
+    assert [outcome.number for outcome in waves.told] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("failure", [Failure.HOST, Failure.AUTH, Failure.NO_NAME])
+def test_what_one_wave_was_refused_the_next_does_not_ask_for(waves: Waves, failure: Failure) -> None:
+    def refuse(_batch: Batch, _timeout: float) -> Receipt:
+        raise ApiError(failure, "no")
+
+    assert {outcome.state for outcome in waves.run(refuse)} == {"failed"}
+    assert {wave for wave, _ in waves.calls} == {1}
+
+
+def test_a_host_that_one_wave_took_apart_stays_in_one_piece_in_the_next(waves: Waves) -> None:
+    def refuse(_batch: Batch, _timeout: float) -> Receipt:
+        raise ApiError(Failure.CONTENT, "not here")
+
+    first, second = batches_of("a.example", 2)
+    outcomes = waves.run(refuse, plan=Plan((first, replace(second, wave=2))))
+    assert [len(outcome.entries) for outcome in outcomes] == [1] * 10 + [10]
+    assert [wave for wave, _ in waves.calls].count(2) == 1
+
+
+def test_a_stop_between_the_waves_names_what_the_second_did_not_send(waves: Waves) -> None:
+    def stop(outcome: Outcome) -> Outcome:
+        waves.clock.stop()
+        return outcome
+
+    outcomes = waves.run(accept, wait=stop)
+    assert [outcome.state for outcome in outcomes] == ["accepted"] * 2 + ["failed"] * 3
+    assert {str(outcome.error) for outcome in outcomes[2:]} == {"not sent: the run was cancelled"}
+    assert {wave for wave, _ in waves.calls} == {1}
+
+
+@pytest.mark.parametrize(
+    ("twice", "states", "told"),
+    [
+        pytest.param("13", "done partial accepted partial accepted", [2, 4], id="in both"),
+        pytest.param("134", "done partial accepted partial partial", [2, 4, 5], id="more than once in the second"),
+        pytest.param("01", "partial partial accepted accepted accepted", [1, 2], id="in the first alone, told once"),
+    ],
+)
+def test_a_req_id_that_comes_again_in_another_wave_is_believed_of_neither(
+    waves: Waves, twice: str, states: str, told: list[int]
+) -> None:
+    outcomes = waves.run(at(twice, lambda _batch, _timeout: Receipt("one")), wait=done)
+    assert [outcome.state for outcome in outcomes] == states.split()
+    assert [outcome.number for outcome in waves.told if outcome.state == "partial"] == told
+
+
 class WatchedClock(FakeClock):
     """A clock that tells when the main thread has looked at it three times, long after the others came to rest."""
 
@@ -243,7 +334,7 @@ def test_a_batch_that_waits_to_be_taken_apart_was_refused() -> None:
         raise ApiError(Failure.CONTENT, "no")
 
     plan = Plan(tuple(batches_of("a.example", 2)))
-    outcomes = purge(plan, call, make_scheduler(clock, concurrency=2), lambda _outcome: None)
+    outcomes = Purging(plan, call, make_scheduler(clock, concurrency=2)).run(lambda _outcome: None)
     released.set()
     assert {(outcome.is_doubtful, outcome.state) for outcome in outcomes} == {(True, "failed"), (False, "failed")}
     assert "no" in {str(outcome.error) for outcome in outcomes}
@@ -286,7 +377,7 @@ class Api:
             return self.call(batch, timeout)
 
         scheduler = make_scheduler(FakeClock(), retries=0, concurrency=concurrency)
-        outcomes = purge(Plan(tuple(batches)), call, scheduler, lambda _outcome: None)
+        outcomes = Purging(Plan(tuple(batches)), call, scheduler).run(lambda _outcome: None)
         assert entries_of(*outcomes) == entries_of(*batches)  # each has one end
         assert not self.culprits & {*entries_of(*taken(outcomes))}
         return outcomes

@@ -92,12 +92,33 @@ class Service:
     def ask(self, *, again: bool = True, **changes: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as make_scheduler
         """Ask after all that there is a script for, as reqIds of another step."""
         scheduler = make_scheduler(self.clock, **({"seconds": 60} | changes))
-        waiting = Waiting(self, scheduler, again=again, remedy=REMEDY if again else "")
+        waiting = Waiting(self, again=again, remedy=REMEDY if again else "")
         return waiting.ask_after(
             (Outcome(number, "urls", "", (), "accepted", req_id) for number, req_id in enumerate(self.scripts, 1)),
+            scheduler,
             on_end=lambda outcome: self.ended.append(f"{outcome.req_id} {outcome.state}"),
             on_round=lambda left, late: self.rounds.append((left, late)),
         )
+
+
+def ask_in_waves(service: Service, *seconds: float) -> list[tuple[Outcome, ...]]:
+    """Ask after all reqIds for so many seconds each time, with a second in between; only the last time is the last."""
+    waiting = Waiting(service, again=True, remedy=REMEDY)
+    found = [
+        tuple(Outcome(number, "urls", "a", (A,), "accepted", one) for number, one in enumerate(service.scripts, 1))
+    ]
+    for number, some in enumerate(seconds, 1):
+        found.append(
+            waiting.ask_after(
+                found[-1],
+                make_scheduler(service.clock, seconds=some),
+                on_end=lambda outcome: service.ended.append(f"{outcome.req_id} {outcome.state}"),
+                on_round=lambda left, late: service.rounds.append((left, late)),
+                is_last=number == len(seconds),
+            )
+        )
+        service.clock.sleep(1)
+    return found[1:]
 
 
 def ask_for_one(clock: FakeClock, *script: Said, **facts: Any) -> Outcome:  # noqa: ANN401 - as make_scheduler, and `live`
@@ -169,6 +190,29 @@ def test_without_time_for_an_end_it_is_pending(clock: FakeClock) -> None:
     assert [(outcome.state, outcome.attempts) for outcome in (cut_short, unasked)] == [("pending", 3), ("pending", 0)]
     assert f"{UNTOLD}the API answered 404" in str(cut_short.error)
     assert "no time was left to ask whether it is done" in str(unasked.error)
+
+
+def test_what_one_wave_left_under_way_is_asked_after_again_with_the_next(clock: FakeClock) -> None:
+    service = Service(clock, done=[DONE], late=[RUN, RUN, DONE], failed=[FAILED], stuck=[RUN])
+    first, second = ask_in_waves(service, 2, 20)
+    assert [(one.state, str(one.error)) for one in first[1::2]] == [("accepted", "None")] * 2
+    assert [one.state for one in second] == ["done", "done", "failed", "pending"]
+    assert service.ended == ["done done", "failed failed", "late done"]
+    assert [one.done_after for one in second[:2]] == [0, 2]  # since it was first asked after: a second of pause between
+    assert "still under way after 21 s: the CDN still reports `run`" in str(second[3].error)
+    assert [service.asked.count(one) for one in ("done", "failed")] == [1, 1]
+
+
+def test_a_refused_token_is_no_less_refused_for_the_next_wave(clock: FakeClock) -> None:
+    service = Service(clock, x=[REFUSED, DONE])
+    assert [[one.state for one in wave] for wave in ask_in_waves(service, 10, 10)] == [["pending"], ["pending"]]
+    assert (service.asked, service.ended) == (["x"], ["x pending"])
+
+
+def test_a_call_that_the_server_lacks_is_not_asked_for_again_in_the_next_wave(clock: FakeClock) -> None:
+    service = Service(clock, x=[RUN])
+    ask_in_waves(service, 10, 10)
+    assert service.asked_live == ["urls x"]
 
 
 def test_nothing_is_asked_for_no_req_ids(clock: FakeClock) -> None:
@@ -385,8 +429,10 @@ def test_only_what_was_accepted_is_asked_after(
     clock: FakeClock, before: Outcome, said: Task, status: State, error: str | None
 ) -> None:
     service = Service(clock, x=[replace(said, entries=("http://other.example/",))])
-    waiting = Waiting(service, make_scheduler(clock), again=True, remedy="")
-    (after,) = waiting.ask_after([before], on_end=lambda _outcome: None, on_round=lambda _left, _late: None)
+    waiting = Waiting(service, again=True, remedy="")
+    (after,) = waiting.ask_after(
+        [before], make_scheduler(clock), on_end=lambda _outcome: None, on_round=lambda _left, _late: None
+    )
     assert after == replace(before, state=status, error=after.error)
     assert (after.done_after is None) == (said.state != "done" or before.state != "accepted")
     assert after.error is None if error is None else error in str(after.error)

@@ -16,7 +16,7 @@ from tests.changes.conftest import ASKED, KINDS, checkout
 from tests.standins.repositories import ENVIRON, Repository
 from tests.tables import cases
 from ztpurge.changes.git import Git
-from ztpurge.changes.trees import FOLDER, LINK, SUBMODULE, Entry
+from ztpurge.changes.trees import ABSENT, FOLDER, LINK, SUBMODULE, Entry
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def test_any_name_comes_as_it_is(repository: Repository) -> None:
     base = repository.commit({"same": "1"})
     head = repository.commit(odd)
     git = checkout(repository.folder)
-    assert git.differing_paths(base, head) == git.differing_paths(head, base) == dict.fromkeys(odd, FILE)
+    assert git.differing_paths(base, head) == dict.fromkeys(odd, FILE)
+    assert git.differing_paths(head, base) == dict.fromkeys(odd, FILE | {ABSENT})
     assert git.differing_paths(None, head) == dict.fromkeys(["same", *odd], FILE)
     found = git.files(head, [*odd, "none"]) or {}
     assert found == {path: Entry("100644", repository.git("rev-parse", f"{head}:{path}")) for path in odd}
@@ -46,6 +47,7 @@ def test_files_links_submodules_and_modes_count(served: Served) -> None:
     changed = {*now, *modules, "gone", "was-file", "was-folder/a"} - {"b/f"}
     expected = {path: frozenset({(now | modules).get(path, "100644")}) for path in changed}
     expected |= {"script": frozenset({"100644", "100755"}), "was-module": frozenset({"100644", SUBMODULE})}
+    expected |= dict.fromkeys(["gone", "was-file", "was-folder/a"], FILE | {ABSENT})
     assert git.differing_paths(served.old, served.head) == expected
     assert git.differing_paths(None, served.head) == {path: frozenset([mode]) for path, mode in (now | modules).items()}
     odd = ("", "/a", "./a", "module/x", "a/x", "b")

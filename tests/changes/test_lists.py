@@ -190,6 +190,17 @@ def test_lists_are_read(list_format: str, data: bytes, names: list[str]) -> None
     assert paths(data, list_format) == names
 
 
+@cases("list_format data deleted", {
+    "name-status": ("auto", b"D\tgone\nM\tedited\nA\tnew\nT\tlink\n", ["gone"]),
+    "the old name of a rename": ("name-status", b"R100\0old\0new\0D\0gone\0", ["old", "gone"]),
+    "a copy": ("name-status", b"C75\tfrom\tto\n", []),
+    "two names swapped": ("name-status", b"R090\ta\tb\nR090\tb\ta\n", []),
+    "names alone": ("auto", b"gone\nD\n", []),
+})  # fmt: skip
+def test_a_list_that_has_the_status_tells_what_is_deleted(list_format: str, data: bytes, deleted: list[str]) -> None:
+    assert [change.path for change in parse_list(data, list_format) if change.is_deleted] == deleted
+
+
 # names told apart by blanks and other separators, or one name that holds them
 SEVERAL = (
     b"a.html b.html", b"a.html b.html LICENSE", b".htaccess index.html", b"a.html b.html\nc.html d.html",

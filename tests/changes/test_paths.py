@@ -22,6 +22,16 @@ def test_changes_are_tidy(paths: list[str], tidy: list[str]) -> None:
     assert changes_of(paths) == tuple(map(Change, tidy))
 
 
+@cases("told is_deleted", {
+    "gone": ([Change("a", is_deleted=True)], True), "there": ([Change("a")], False), "not told": (["a"], False),
+    "gone twice": ([Change("a", is_deleted=True), Change("./a", is_deleted=True)], True),
+    "gone, and there again": ([Change("a", is_deleted=True), Change("a")], False),
+    "there, then gone": (["a", Change("a", is_deleted=True)], False),
+})  # fmt: skip
+def test_a_file_is_deleted_if_it_is_each_time_that_it_is_told_of(told: list[str | Change], is_deleted: bool) -> None:
+    assert changes_of(told) == (Change("a", is_deleted=is_deleted),)
+
+
 @cases("path named", {
     "absolute": ("/etc/passwd", "/etc/passwd (absolute)"), "climbs": ("../a", "../a (climbs with `..`)"),
     "climbs inside": ("a/../b", "a/../b (climbs with `..`)"), "climbs at the end": ("a/..", "a/.. (climbs with `..`)"),

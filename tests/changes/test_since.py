@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from tests.tables import cases
 from ztpurge.changes.event import Event, Range, Run, Start
+from ztpurge.changes.paths import Change
 from ztpurge.changes.repository import Repository
 from ztpurge.changes.since import changes_of_links, find_changes
+from ztpurge.changes.trees import ABSENT, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ A, B, C, D = "a" * 40, "b" * 40, "c" * 40, "d" * 40
 RUN = Run("purge.yml", "main", "v2")
 
 
+FILE = frozenset({"100644"})
+
+
 @dataclass(kw_only=True)
 class Told(Repository):
     """A repository whose comparisons name their base, and which the API tells of the commit D alone."""
@@ -32,6 +37,7 @@ class Told(Repository):
     refs: dict[str, str] = field(default_factory=dict)
     success: tuple[str | None, ...] = ()
     release: str | None = None
+    modes_of: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)  # what differs, by its base
 
     def api(self) -> GitHub:
         return cast("GitHub", self)
@@ -41,7 +47,7 @@ class Told(Repository):
 
     def differing_paths(self, base: str | None, head: str) -> tuple[dict[str, frozenset[str]], bool]:
         assert head == B
-        return {(base or "nothing")[0]: frozenset({"100644"})}, base == D
+        return self.modes_of.get(base or "", {(base or "nothing")[0]: FILE}), base == D
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
         assert run == RUN
@@ -84,6 +90,22 @@ def test_two_commits_are_compared(since: str, event: Event, told: Told, compared
     found = find_changes(since, replace(event, run=RUN), told)
     place = "GitHub's API" if "d" in compared else "the checkout"
     assert ([change.path for change in found.changes], found.place) == (compared.split(), place)
+
+
+@cases("of_a of_c changes", {
+    "gone": ({"x": FILE | {ABSENT}}, {}, [Change("x", is_deleted=True)]),
+    "gone since both": ({"x": FILE | {ABSENT}}, {"x": FILE | {ABSENT}}, [Change("x", is_deleted=True)]),
+    "there": ({"x": FILE}, {}, [Change("x")]),
+    "a link that is gone": ({"x": frozenset({LINK, ABSENT})}, {}, [
+        Change("x", is_deleted=True), Change("x", "a symbolic link that changed, and may lead to a folder")]),
+    "a submodule that is gone": ({"x": frozenset({SUBMODULE, ABSENT})}, {}, [
+        Change("x", "a submodule, whose files are another repository's")]),
+})  # fmt: skip
+def test_what_the_later_commit_lacks_is_deleted(
+    of_a: dict[str, frozenset[str]], of_c: dict[str, frozenset[str]], changes: list[Change]
+) -> None:
+    told = Told(success=(C,), modes_of={A: of_a, C: of_c})
+    assert list(find_changes(LAST, replace(PUSH, run=RUN), told).changes) == changes
 
 
 def test_a_deleted_ref_and_the_same_commit_change_nothing() -> None:

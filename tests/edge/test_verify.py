@@ -121,15 +121,16 @@ class Edge:
         scheduler = make_scheduler(
             self.clock, seconds=seconds, request_timeout=request_timeout, concurrency=concurrency
         )
-        terms = Terms(pointer_of=pointer_of, purged_at=self.clock.now() - since_purge, is_patient=is_patient)
+        purged_at = self.clock.now() - since_purge
+        terms = Terms(pointer_of=pointer_of, purged_at=lambda _url: purged_at, is_patient=is_patient)
         verification = Verification(expected, self, scheduler, terms)
         verification.run(scheduler, on_verdict=on_verdict, on_round=on_round)
         return verification.verdicts
 
     def watch(self, *urls: str, servers: Sequence[str] = ("",), seconds: float = 60) -> Watch:
         """Return what looks at URLs, at each of several servers, for so long."""
-        scheduler = make_scheduler(self.clock, seconds=seconds, concurrency=CONNECTIONS)
-        terms = Terms(pointer_of=pointer_of, purged_at=self.clock.now(), asked_at=lambda url: ways(url, servers))
+        scheduler, began = make_scheduler(self.clock, seconds=seconds, concurrency=CONNECTIONS), self.clock.now()
+        terms = Terms(pointer_of=pointer_of, purged_at=lambda _url: began, asked_at=lambda url: ways(url, servers))
         return Watch(Verification(dict.fromkeys(urls, PAGE), self, scheduler, terms), scheduler)
 
 
@@ -804,7 +805,7 @@ def test_what_came_back_is_looked_at_until_it_is_fresh_for_good() -> None:
 def test_a_deleted_file_that_is_served_again_came_back() -> None:
     door = Edge({A: [Look(404), Look(200)]})
     scheduler = make_scheduler(door.clock)
-    verification = Verification({A: Gone()}, door, scheduler, Terms(pointer_of=pointer_of, purged_at=0))
+    verification = Verification({A: Gone()}, door, scheduler, Terms(pointer_of=pointer_of, purged_at=lambda _url: 0))
     verification.run(scheduler, on_verdict=lambda _verdict: None, on_round=lambda _left: None)
     assert [verdict.url for verdict in verification.look_back(scheduler)] == [A]
 

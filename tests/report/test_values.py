@@ -131,6 +131,15 @@ def test_of_a_run_that_broke_off_what_was_still_to_be_done_failed(wait: bool, ve
     assert (found["code"], found["error"][0]) == (1, BUG)
 
 
+@pytest.mark.parametrize("has_begun", [False, True], ids=["between the waves", "in the second"])
+def test_of_a_run_that_broke_off_after_its_first_wave_the_second_failed(has_begun: bool) -> None:
+    whole = run(call("done"), call("accepted", "2"), call("accepted", "3"), call("accepted", "4"))
+    heard = [replace(outcome, state="accepted") for outcome in whole.outcomes[: 3 if has_begun else 2]]
+    found = told(broken_off(replace(whole, outcomes=whole.outcomes[:2]), heard, wait=True, verify=False))
+    third = "pending" if has_begun else "failed"
+    assert found["in short"] == f"❌ partial 25.0 purged pending {third} failed | 1 | 2 3 4"
+
+
 @cases("directory is_whole", {
     "a site's": (f"{A}docs/", True), "a host's": ("http://b.example/", True), "a folder's": (f"{A}docs/a/", False),
     "what holds a site": (f"{A[:-1]}:8080/x/", True),

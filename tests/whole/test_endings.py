@@ -101,6 +101,19 @@ class BrokenClock(Clock):
         raise RuntimeError("##[error]x")
 
 
+class BreaksAt(io.StringIO):
+    """A log that breaks at a line that begins so."""
+
+    def __init__(self, marker: str | None) -> None:
+        super().__init__()
+        self._marker = marker
+
+    def write(self, text: str) -> int:
+        if self._marker and text.startswith(self._marker):
+            raise RuntimeError("##[error]x")
+        return super().write(text)
+
+
 class TestBug:
     """ztpurge itself goes wrong: its clock, or here the log breaks in a way that nobody foresees."""
 
@@ -116,13 +129,7 @@ class TestBug:
     def test_what_is_not_known_to_be_fresh_is_named(
         self, site: Sandbox, served: Path, tmp_path: Path, marker: str | None, named: str | None
     ) -> None:
-        class Out(io.StringIO):
-            def write(self, text: str) -> int:
-                if marker and text.startswith(marker):
-                    raise RuntimeError("##[error]x")
-                return super().write(text)
-
-        output, out = tmp_path / "output", Out()
+        output, out = tmp_path / "output", BreaksAt(marker)
         environ = step_environ(served, inputs_for(site, wait="true", verify="true"))
         environ |= {"GITHUB_OUTPUT": str(output), "GITHUB_SHA": Repository(served).commit()}
         assert run(environ, out, Clock() if marker else BrokenClock()) == 1
@@ -133,6 +140,18 @@ class TestBug:
         assert "Traceback (most recent call last):" in out.getvalue()
         assert "::error title=ztpurge::ztpurge has a bug" in out.getvalue()
         assert "##[" not in out.getvalue()
+
+    @pytest.mark.parametrize("marker", ["::group::Purge 1 URL in 1 call, wave 2 of 2", "[2/2]"])
+    def test_between_the_waves_and_in_the_second_its_urls_are_named(
+        self, site: Sandbox, served: Path, tmp_path: Path, marker: str
+    ) -> None:
+        (served / "x.html").touch()
+        output, out = tmp_path / "output", BreaksAt(marker)
+        environ = step_environ(served, inputs_for(site, wait="true", files="\n".join([*NAMES, "x.html"])))
+        assert run(environ | {"GITHUB_OUTPUT": str(output)}, out, Clock()) == 1
+        outputs = read_outputs(output.read_bytes())
+        assert (names(outputs, "failed-urls"), names(outputs, "purged-urls")) == (["x.html"], NAMES)
+        assert json.loads(outputs["req-ids"]) == [call.req_id for call in site.purge_calls]
 
 
 def test_github_away_it_is_purged_all_the_same_and_not_verified_is_red(

@@ -164,7 +164,7 @@ def test_the_report_file_holds_everything_and_skipped_files_are_named_with_their
         "by": "the inputs",
     }
     assert report["folded"] == [{"url": f"{BASE}img/a.png", "directory": f"{BASE}img/", "kind": "urls"}]
-    assert [call["purge"] for call in report["requests"]] == [under(BASE, "index.html", ""), [f"{BASE}img/"]]
+    assert [call["purge"] for call in report["requests"]] == [[f"{BASE}img/"], under(BASE, "index.html", "")]
     assert [(skip["path"], skip["reason"]) for skip in report["skipped"]] == [
         ("public/c.map", "matched by exclude"), ("src/b.ts", "outside root public")
     ]  # fmt: skip

@@ -28,7 +28,7 @@ from ztpurge.calls.transport import Answer
 from ztpurge.cdn.answers import read_receipt, refuse_login
 from ztpurge.cdn.api import Account, Cdn
 from ztpurge.cdn.plan import Plan, make_plan
-from ztpurge.cdn.purge import Outcome, purge
+from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.changes.lists import FORMATS, parse_list
 from ztpurge.errors import ApiError, InvalidInputs, ZtpurgeError
 from ztpurge.inputs import parse, table
@@ -79,7 +79,7 @@ def submit(
     scheduler = make_scheduler(
         clock, seconds=100, pace=pace, concurrency=concurrency, retries=retries, request_timeout=request_timeout
     )
-    return purge(plan, client.purge, scheduler, lambda _outcome: None)
+    return Purging(plan, client.purge, scheduler).run(lambda _outcome: None)
 
 
 class HastyClock(Clock):

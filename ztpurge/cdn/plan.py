@@ -1,15 +1,19 @@
 """What to purge -> the calls that purge it: no URL twice, folded into directories, in batches that the API takes.
 
-Pure, so that a dry run shows exactly what a real run does.
+Pure, so that a dry run shows exactly what a real run does. Which URL comes before which is decided in `site/order.py`.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
 from ztpurge.cdn.forest import BATCH_SIZE
 from ztpurge.errors import ZtpurgeError
+from ztpurge.site.order import Rank
 from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
@@ -22,12 +26,16 @@ Kind = Literal["urls", "dirs", "prefetch"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One call: up to ten URLs (to purge or to prefetch) or directories of one host, in a project if one is named."""
+    """One call: up to ten URLs (to purge or to prefetch) or directories of one host, in a project if one is named.
+
+    The calls of the second `wave` are made once those of the first are done.
+    """
 
     kind: Kind
     host: str
     entries: tuple[str, ...]
     project_id: str = ""
+    wave: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,71 +48,142 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True)
+class Wave:
+    """A part of the calls of a plan: the one of that number, of so many."""
+
+    number: int = 1
+    total: int = 1
+
+    @property
+    def is_last(self) -> bool:
+        """Whether no other follows."""
+        return self.number == self.total
+
+
+ONLY = Wave()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """The calls of a run in their order, and what was folded away; `folds`: directories that nobody asked to purge."""
+    """The calls of a run in their order, and what was folded away; `folds`: directories that nobody asked to purge.
+
+    `lacks_wave`: there is one wave where there should be two, since those would take too many calls.
+    """
 
     batches: tuple[Batch, ...] = ()
     folded: tuple[Folded, ...] = ()
     folds: tuple[Fold, ...] = ()
+    lacks_wave: bool = False
 
     @property
     def size(self) -> int:
         """The number of URLs and directories that are sent."""
         return sum(len(batch.entries) for batch in self.batches)
 
+    @property
+    def waves(self) -> tuple[Wave, ...]:
+        """The waves, of which there is always one."""
+        total = max((batch.wave for batch in self.batches), default=1)
+        return tuple(Wave(number, total) for number in range(1, total + 1))
 
-def make_plan(urls: Iterable[str], dirs: Iterable[str], *, projects: Mapping[str, str] | None = None) -> Plan:
-    """Plan the purge of URLs and directories as `urls.py` spells them; hosts and entries keep their given order.
 
-    `projects` has the project id of each host that needs one.
+def make_plan(
+    urls: Iterable[str],
+    dirs: Iterable[str],
+    *,
+    ranks: Mapping[str, Rank] | None = None,
+    projects: Mapping[str, str] | None = None,
+    most_in_waves: float = 0,
+) -> Plan:
+    """Plan the purge of URLs and directories as `urls.py` spells them, by rank; hosts and entries of one as given.
+
+    A URL without a rank counts as a page; so does a directory, unless all that is folded into it has one other rank.
+    `projects` has the project id of each host that needs one. Assets go ahead in a wave of their own, as long as two
+    waves take no more than `most_in_waves` calls.
     """
+    ranks = ranks or {}
     directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
     folded: list[Folded] = []
+    below: defaultdict[str, set[Rank]] = defaultdict(set)
     entries: list[tuple[Kind, str]] = []
     given: list[tuple[Kind, str]] = [*(("urls", url) for url in dict.fromkeys(urls)), *(("dirs", one) for one in dirs)]
     for kind, entry in given:
         above = _directory_above(entry, directories, itself=kind == "urls")
         if above:
             folded.append(Folded(entry, above, kind))
+            below[above].add(Rank.PAGE if kind == "dirs" else ranks.get(entry, Rank.PAGE))
         else:
             entries.append((kind, entry))
-    return Plan(_batches(entries, projects or {}), tuple(folded))
+
+    def rank(kind: Kind, entry: str) -> Rank:
+        if kind == "urls":
+            return ranks.get(entry, Rank.PAGE)
+        return min(below[entry]) if len(below[entry]) == 1 else Rank.PAGE
+
+    ranked = [(kind, entry, rank(kind, entry)) for kind, entry in entries]
+    found = {rank for _, _, rank in ranked}
+    has_two = most_in_waves > 0 and Rank.ASSET in found and len(found) > 1
+    batches = _batches(ranked, projects or {}, in_waves=has_two)
+    lacks_wave = has_two and len(batches) > most_in_waves
+    if lacks_wave:
+        batches = _batches(ranked, projects or {})
+    return Plan(batches, tuple(folded), lacks_wave=lacks_wave)
 
 
 def keep_within(
-    plan: Plan, most: int, *, unchanged_below: Callable[[str], int | None], projects: Mapping[str, str] | None = None
+    plan: Plan,
+    most: int,
+    *,
+    unchanged_below: Callable[[str], int | None],
+    ranks: Mapping[str, Rank] | None = None,
+    projects: Mapping[str, str] | None = None,
 ) -> Plan:
     """Fold entries of a plan into directories until `most` calls do; raise ZtpurgeError if so few never can.
 
     `unchanged_below` counts the files below a directory that need no purge, None where nobody knows.
     """
+    if len(plan.batches) <= most:
+        return plan
     from ztpurge.cdn.fold import fold  # noqa: PLC0415 - 5 ms that only runs with a budget need
 
     urls, dirs = (
         [entry for batch in plan.batches if batch.kind == kind for entry in batch.entries] for kind in ("urls", "dirs")
     )
     folds = fold(urls, dirs, most=most, unchanged_below=unchanged_below)
-    again = make_plan(urls, [*dirs, *(one.directory for one in folds)], projects=projects)
-    above = {one.url: one.directory for one in again.folded if one.kind == "dirs"}
-    earlier = (replace(one, directory=above.get(one.directory, one.directory)) for one in plan.folded)
-    return Plan(again.batches, (*earlier, *again.folded), folds)
+    again = make_plan(
+        [*urls, *(one.url for one in plan.folded if one.kind == "urls")],
+        [*dirs, *(one.url for one in plan.folded if one.kind == "dirs"), *(one.directory for one in folds)],
+        ranks=ranks,
+        projects=projects,
+        most_in_waves=most if len(plan.waves) > 1 or plan.lacks_wave else 0,
+    )
+    return replace(again, folds=folds)
 
 
 def plan_prefetch(urls: Iterable[str], *, projects: Mapping[str, str] | None = None) -> Plan:
     """Plan the prefetch of URLs, by the same limits and in the same projects."""
-    return Plan(_batches((("prefetch", url) for url in dict.fromkeys(urls)), projects or {}))
+    return Plan(_batches((("prefetch", url, Rank.PAGE) for url in dict.fromkeys(urls)), projects or {}))
 
 
-def _batches(entries: Iterable[tuple[Kind, str]], projects: Mapping[str, str]) -> tuple[Batch, ...]:
-    by_host: dict[str, dict[Kind, list[str]]] = {}
-    for kind, entry in entries:
-        by_host.setdefault(host_of(entry), {"urls": [], "dirs": [], "prefetch": []})[kind].append(entry)
-    return tuple(
-        Batch(kind, host, tuple(listed[start : start + BATCH_SIZE]), projects.get(host, ""))
-        for host, kinds in by_host.items()
-        for kind, listed in kinds.items()
-        for start in range(0, len(listed), BATCH_SIZE)
-    )
+def _batches(
+    entries: Iterable[tuple[Kind, str, Rank]], projects: Mapping[str, str], *, in_waves: bool = False
+) -> tuple[Batch, ...]:
+    """Cut the entries of each host and kind into calls, in the order of the ranks over all of them."""
+    by_host: dict[str, dict[Kind, list[tuple[Rank, str]]]] = {}
+    for kind, entry, rank in entries:
+        kinds = by_host.setdefault(host_of(entry), {"urls": [], "dirs": [], "prefetch": []})
+        kinds[kind].append((rank, entry))
+    cut: list[tuple[tuple[Rank, Rank], Batch]] = []
+    for host, kinds in by_host.items():
+        for kind, listed in kinds.items():
+            listed.sort(key=itemgetter(0))
+            ahead = sum(rank == Rank.ASSET for rank, _ in listed) if in_waves else 0
+            starts = [*range(0, ahead, BATCH_SIZE), *range(ahead, len(listed), BATCH_SIZE)]
+            for start, end in pairwise([*starts, len(listed)]):
+                ranks, names = zip(*listed[start:end], strict=True)
+                wave = 2 if in_waves and start >= ahead else 1
+                cut.append(((ranks[0], ranks[-1]), Batch(kind, host, names, projects.get(host, ""), wave)))
+    return tuple(batch for _, batch in sorted(cut, key=itemgetter(0)))
 
 
 def raise_if_too_many(plan: Plan, max_urls: int) -> None:

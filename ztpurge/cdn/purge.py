@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ztpurge.calls.scheduler import Tried
 from ztpurge.cdn.forest import BATCH_SIZE
+from ztpurge.cdn.plan import ONLY
 from ztpurge.errors import ApiError, Failure
 from ztpurge.untrusted import for_log
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.scheduler import Scheduler
     from ztpurge.cdn.answers import Receipt
-    from ztpurge.cdn.plan import Batch, Kind, Plan
+    from ztpurge.cdn.plan import Batch, Kind, Plan, Wave
 
 State = Literal["planned", "failed", "partial", "accepted", "pending", "done"]
 _ALL = 100.0
@@ -64,48 +65,67 @@ class Outcome:
         return cls(number, batch.kind, batch.host, batch.entries, state, *facts, **more)
 
 
-def purge(
-    plan: Plan, call: Callable[[Batch, float], Receipt], scheduler: Scheduler, on_outcome: Callable[[Outcome], None]
-) -> tuple[Outcome, ...]:
-    """Make the calls of a plan; `on_outcome` hears of each as it ends, in this thread."""
-    ended_parts: dict[int, list[Outcome]] = {}  # of each batch that was begun, in the order of its entries
-    attempts = _Attempts(call, scheduler)
+class Purging:
+    """Makes the calls of a plan, wave by wave; what was learned in one holds in the next."""
 
-    def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
-        number, batch = numbered
-        parts = ended_parts[number] = []
-        for part in attempts.narrow(batch):
-            parts.append(_outcome(number, *part))  # noqa: PERF401 - each is to be found at once if the run has to end
-        return tuple(parts)
+    def __init__(self, plan: Plan, call: Callable[[Batch, float], Receipt], scheduler: Scheduler) -> None:
+        self.plan = plan
+        self.scheduler = scheduler
+        self._attempts = _Attempts(call, scheduler)
 
-    numbered = tuple(enumerate(plan.batches, start=1))
-    outcomes: dict[int, tuple[Outcome, ...]] = {}
-    for (number, _), parts in scheduler.each(numbered, work):
-        outcomes[number] = parts
-        for outcome in parts:
-            on_outcome(outcome)
-    for number, batch in numbered:
-        if number not in outcomes:
-            kept = tuple(ended_parts.get(number, ()))
-            rest = replace(batch, entries=batch.entries[sum(len(outcome.entries) for outcome in kept) :])
-            begun = attempts.refused.get(batch) or ApiError(
-                Failure.TIMEOUT,
-                "no answer before the run had to end; it may have been accepted or not",
-                maybe_accepted=True,
-            )
-            error = begun if number in ended_parts else scheduler.out_of_time(None)
-            outcomes[number] = (*kept, Outcome.of(number, rest, "failed", error=error)) if rest.entries else kept
-            for outcome in outcomes[number]:
+    def run(
+        self, on_outcome: Callable[[Outcome], None], *, wave: Wave = ONLY, earlier: tuple[Outcome, ...] = ()
+    ) -> tuple[Outcome, ...]:
+        """Make the calls of a wave and return what became of them, after the outcomes of the `earlier` one.
+
+        `on_outcome` hears of each as it ends, in this thread.
+        """
+        ended_parts: dict[int, list[Outcome]] = {}  # of each batch that was begun, in the order of its entries
+
+        def work(numbered: tuple[int, Batch]) -> tuple[Outcome, ...]:
+            number, batch = numbered
+            parts = ended_parts[number] = []
+            for part in self._attempts.narrow(batch):
+                parts.append(_outcome(number, *part))  # noqa: PERF401 - each is to be found at once if the run has to end
+            return tuple(parts)
+
+        batches = enumerate(self.plan.batches, start=1)
+        numbered = [(number, batch) for number, batch in batches if batch.wave == wave.number]
+        outcomes: dict[int, tuple[Outcome, ...]] = {}
+        for (number, _), parts in self.scheduler.each(numbered, work):
+            outcomes[number] = parts
+            for outcome in parts:
                 on_outcome(outcome)
-    return _doubt_repeated_ids([outcome for number, _ in numbered for outcome in outcomes[number]], on_outcome)
+        for number, batch in numbered:
+            if number not in outcomes:
+                outcomes[number] = self._broken_off(number, batch, ended_parts.get(number))
+                for outcome in outcomes[number]:
+                    on_outcome(outcome)
+        found = [outcome for number, _ in numbered for outcome in outcomes[number]]
+        return _doubt_repeated_ids(earlier, found, on_outcome)
+
+    def _broken_off(self, number: int, batch: Batch, parts: Sequence[Outcome] | None) -> tuple[Outcome, ...]:
+        """Return what became of a batch that had not ended when the run had to: of `parts` of it, if it was begun."""
+        kept = tuple(parts or ())
+        rest = replace(batch, entries=batch.entries[sum(len(outcome.entries) for outcome in kept) :])
+        begun = self._attempts.refused.get(batch) or ApiError(
+            Failure.TIMEOUT,
+            "no answer before the run had to end; it may have been accepted or not",
+            maybe_accepted=True,
+        )
+        error = self.scheduler.out_of_time(None) if parts is None else begun
+        return (*kept, Outcome.of(number, rest, "failed", error=error)) if rest.entries else kept
 
 
-def _doubt_repeated_ids(outcomes: Sequence[Outcome], on_outcome: Callable[[Outcome], None]) -> tuple[Outcome, ...]:
-    """Return the outcomes, as `partial` those that share a reqId: it is one call's, and nobody knows whose."""
-    times = Counter(outcome.req_id for outcome in outcomes if outcome.req_id)
+def _doubt_repeated_ids(
+    earlier: Sequence[Outcome], found: Sequence[Outcome], on_outcome: Callable[[Outcome], None]
+) -> tuple[Outcome, ...]:
+    """Return all outcomes, as `partial` those that share a reqId: it is one call's, and nobody knows whose."""
+    times = Counter(outcome.req_id for outcome in (*earlier, *found) if outcome.req_id)
+    new = {outcome.req_id for outcome in found}
     kept = []
-    for outcome in outcomes:
-        if outcome.req_id and times[outcome.req_id] > 1:
+    for outcome in (*earlier, *found):
+        if outcome.req_id and outcome.req_id in new and times[outcome.req_id] > 1:
             cause = f"the API gave this reqId for {times[outcome.req_id]} calls, so it is not known which it took"
             error = ApiError(Failure.SERVER, cause, remedy="Run the job again")
             kept.append(replace(outcome, state="partial", error=error))

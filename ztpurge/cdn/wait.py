@@ -46,9 +46,10 @@ class _Progress:
     """How far a reqId was when it was last asked after: `task` and `late` are what was said last, if anything was.
 
     `attempts` counts the questions for the task, `misses` how many in a row were refused for good; `seconds` run from
-    the first. `is_final`: it is of no use to ask again.
+    `began`. `is_final`: it is of no use to ask again.
     """
 
+    began: float
     state: State = "pending"
     task: Task | None = None
     error: ApiError | None = None
@@ -58,82 +59,95 @@ class _Progress:
     is_final: bool = False
     late: tuple[str, ...] = ()
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nobody need ask any more."""
+        return self.is_final or self.state != "pending"
+
 
 class Waiting:
-    """Asks after reqIds, once or `again` until each has ended; `remedy` is for those that have not."""
+    """Asks after reqIds, once or `again` until each has ended; `remedy` is for those that have not.
 
-    def __init__(self, service: Service, scheduler: Scheduler, *, again: bool, remedy: str) -> None:
+    Of what has not ended, and of the service, it keeps what it learned.
+    """
+
+    def __init__(self, service: Service, *, again: bool, remedy: str) -> None:
         self._service = service
-        self._scheduler = scheduler
         self._again = again
         self._remedy = remedy
-        # where it is asked again, the next round is the further try
-        longest = min(scheduler.request_timeout, _LONGEST_QUESTION)
-        self._questions = replace(scheduler, retries=0, request_timeout=longest) if again else scheduler
-        longest = min(scheduler.request_timeout, _LONGEST_LIVE_QUESTION)
-        self._live_questions = replace(scheduler, retries=0, request_timeout=longest)
-        self._began = scheduler.clock.now()
+        self._latest: dict[str, _Progress] = {}
         self._refusal: ApiError | None = None  # why nobody need ask any more
         self._unknown_calls: set[bool] = set()  # whether for prefetches; what a server does not know is not asked again
 
     def ask_after(
         self,
         outcomes: Iterable[Outcome],
+        scheduler: Scheduler,
         *,
         on_end: Callable[[Outcome], None],
         on_round: Callable[[int, tuple[str, ...]], None],
+        is_last: bool = True,
     ) -> tuple[Outcome, ...]:
         """Return the outcomes, those that are accepted with what became of their reqIds.
 
         One that holds but a reqId, another step's, gets the entries that the service lists. `on_end` hears of each that
         was asked after and has ended, `on_round` of how many are left after each round, and which providers are late.
+        Unless it `is_last`, what has not ended is still accepted, to be asked after again.
         """
         outcomes = tuple(outcomes)
         accepted = {outcome.req_id: outcome for outcome in outcomes if outcome.req_id and outcome.state == "accepted"}
-        latest = dict.fromkeys(accepted, _Progress())
+        latest, began = self._latest, scheduler.clock.now()
+        for req_id in accepted:
+            latest.setdefault(req_id, _Progress(began))
 
         def ask(req_id: str) -> _Progress:
-            return self._ask(req_id, latest[req_id])
+            return self._ask(req_id, latest[req_id], scheduler)
 
         def hear(req_id: str, now: _Progress) -> bool:
             latest[req_id] = now
-            is_settled = now.is_final or now.state != "pending"
-            if is_settled and now.attempts:
+            if now.is_settled and now.attempts:
                 on_end(_tell(accepted[req_id], now))
-            return is_settled
+            return now.is_settled
 
-        for left in self._scheduler.rounds(tuple(accepted), ask, pauses=_PAUSES, on_answer=hear):
+        for left in scheduler.rounds(tuple(accepted), ask, pauses=_PAUSES, on_answer=hear):
             if not self._again:
                 break
             late = itertools.chain.from_iterable(latest[req_id].late for req_id in left)
             on_round(len(left), tuple(dict.fromkeys(late)))
-        ended = {req_id: _tell(outcome, self._explain(latest[req_id])) for req_id, outcome in accepted.items()}
+        ended = {
+            req_id: _tell(outcome, self._explain(latest[req_id], scheduler))
+            for req_id, outcome in accepted.items()
+            if is_last or latest[req_id].is_settled
+        }
         return tuple(
-            ended[outcome.req_id] if outcome.req_id and outcome.state == "accepted" else outcome for outcome in outcomes
+            ended.get(outcome.req_id or "", outcome) if outcome.state == "accepted" else outcome for outcome in outcomes
         )
 
-    def _ask(self, req_id: str, before: _Progress) -> _Progress:
+    def _ask(self, req_id: str, before: _Progress, scheduler: Scheduler) -> _Progress:
         if self._refusal:
             return replace(before, error=self._refusal, is_final=True)
         try:
-            return self._ask_for_task(req_id, before)
+            return self._ask_for_task(req_id, before, scheduler)
         except Exception as bug:  # noqa: BLE001 - whatever one question meets, the others' ends must reach the report
             error = ApiError(Failure.UNREADABLE, f"ztpurge has a bug: {for_log(repr(bug))}")
-            return replace(before, error=error, attempts=before.attempts + 1, seconds=self._seconds())
+            seconds = scheduler.clock.now() - before.began
+            return replace(before, error=error, attempts=before.attempts + 1, seconds=seconds)
 
-    def _ask_for_task(self, req_id: str, before: _Progress) -> _Progress:
-        tried = self._questions.call(lambda timeout: self._service.status(req_id, timeout))
+    def _ask_for_task(self, req_id: str, before: _Progress, scheduler: Scheduler) -> _Progress:
+        # where it is asked again, the next round is the further try
+        questions = _short(scheduler, _LONGEST_QUESTION) if self._again else scheduler
+        tried = questions.call(lambda timeout: self._service.status(req_id, timeout))
         if not tried.attempts:
             return before  # no time was left: what was said last stands
         task, error = tried.value, tried.error
-        attempts = before.attempts + tried.attempts
-        now = replace(before, error=error, attempts=attempts, seconds=self._seconds(), misses=0)
+        attempts, seconds = before.attempts + tried.attempts, scheduler.clock.now() - before.began
+        now = replace(before, error=error, attempts=attempts, seconds=seconds, misses=0)
         if task is not None:
             now = replace(now, state=task.state, task=task)
             if task.state == "failed":
                 cause = f"the service reports `{task.word}` for it"
                 return replace(now, error=ApiError(Failure.SERVER, cause, remedy=_REMEDY_OF_FAILURE))
-            return now if task.state == "done" else self._ask_providers(req_id, now, task.kind)
+            return now if task.state == "done" else self._ask_providers(req_id, now, task.kind, scheduler)
         if error is None or not error.is_final:
             return now
         is_refused = error.failure is Failure.AUTH
@@ -144,12 +158,13 @@ class Waiting:
         is_unknown = is_final and error.failure is Failure.UNKNOWN_TASK
         return replace(now, state="failed" if is_unknown else "pending", misses=misses, is_final=is_final)
 
-    def _ask_providers(self, req_id: str, now: _Progress, kind: TaskKind) -> _Progress:
+    def _ask_providers(self, req_id: str, now: _Progress, kind: TaskKind, scheduler: Scheduler) -> _Progress:
         """Take the word of the providers for a task that is under way; without one, it stays so."""
         is_prefetch = kind == "prefetch"
         if is_prefetch in self._unknown_calls:
             return now
-        live = self._live_questions.call(lambda timeout: self._service.live(req_id, kind, timeout)).value
+        questions = _short(scheduler, _LONGEST_LIVE_QUESTION)
+        live = questions.call(lambda timeout: self._service.live(req_id, kind, timeout)).value
         if live is None:
             return now
         if not live.has_call:
@@ -161,11 +176,11 @@ class Waiting:
         cause = f"of the providers behind the service {failed}"
         return replace(now, error=ApiError(Failure.SERVER, cause, remedy=_REMEDY_OF_FAILURE))
 
-    def _explain(self, progress: _Progress) -> _Progress:
+    def _explain(self, progress: _Progress, scheduler: Scheduler) -> _Progress:
         """Say of what is pending why it was not waited for any longer."""
-        if progress.state != "pending" or progress.is_final:
+        if progress.is_settled:
             return progress
-        stopped = self._scheduler.clock.stopped()
+        stopped = scheduler.clock.stopped()
         if stopped:
             why = "the run was cancelled before it was done"
         elif not progress.attempts:
@@ -177,12 +192,13 @@ class Waiting:
         else:
             word = f": the CDN still reports `{progress.task.word}`" if progress.task else ""
             late = f"; of its providers {some_of(progress.late)}" if progress.late else ""
-            why = f"still under way after {self._seconds():.0f} s{word}{late}"
+            why = f"still under way after {scheduler.clock.now() - progress.began:.0f} s{word}{late}"
         told = progress.error.remedy if progress.error and not stopped else ""
         return replace(progress, error=ApiError(Failure.TIMEOUT, why, remedy=told or self._remedy))
 
-    def _seconds(self) -> float:
-        return self._scheduler.clock.now() - self._began
+
+def _short(scheduler: Scheduler, longest: float) -> Scheduler:
+    return replace(scheduler, retries=0, request_timeout=min(scheduler.request_timeout, longest))
 
 
 def _tell(outcome: Outcome, progress: _Progress) -> Outcome:

@@ -14,7 +14,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.trees import LINK, SUBMODULE, Entry, is_id, is_ref_name
+from ztpurge.changes.trees import ABSENT, LINK, SUBMODULE, Entry, is_id, is_ref_name
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _SHORT_ID = re.compile(r"[0-9a-f]{7,64}")
 _GLANCE = 0.1  # seconds between two looks at whether the time is over
 _LAST_WAIT = 1.0  # seconds for a killed git to be gone
 _MOST_ONE_BY_ONE = 50  # each takes a process
-_ABSENT = "000000"
 _SURROUNDINGS = {
     "LC_ALL": "C",
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -80,7 +79,8 @@ class Git:
     def differing_paths(self, base: str | None, head: str) -> dict[str, frozenset[str]] | None:
         """Return the path of each file and submodule that differs, with its modes in both commits.
 
-        `base` None: all of `head`. None if the checkout lacks what it takes.
+        ABSENT is among the modes of what `head` lacks. `base` None: all of `head`. None if the checkout lacks what it
+        takes.
         """
         if base is None:
             listed = self._tree(head)
@@ -89,10 +89,8 @@ class Git:
         if raw is None:
             return None
         fields = iter(raw.decode("utf-8", "surrogateescape").split("\0")[:-1])  # `:MODE MODE SHA SHA STATUS`, a path
-        return {
-            path: frozenset(facts.removeprefix(":").split(" ")[:2]) - {_ABSENT}
-            for facts, path in zip(fields, fields, strict=True)
-        }
+        modes = ((path, *facts.removeprefix(":").split(" ")[:2]) for facts, path in zip(fields, fields, strict=True))
+        return {path: frozenset({new} if old == ABSENT else {old, new}) for path, old, new in modes}
 
     def files(self, commit: str, paths: Iterable[str]) -> dict[str, Entry] | None:
         """Return the files that a commit has at those of the paths where there is one; None if it is not there.

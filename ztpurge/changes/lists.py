@@ -57,7 +57,7 @@ def is_split_at_blanks(data: bytes, list_format: str) -> bool:
     )
 
 
-def _read_auto(data: bytes) -> Iterator[str]:
+def _read_auto(data: bytes) -> Iterator[str | Change]:
     if b"\0" in data:
         if re.match(rb":[0-7]{6} |" + _STATUS + rb"\0", data):
             raise ZtpurgeError("its first entry may be a name or git's status of one", remedy=_SAY_WHICH)
@@ -121,7 +121,7 @@ def _read_csv(data: bytes) -> Iterator[str]:
         yield name
 
 
-def _read_name_status(data: bytes) -> Iterator[str]:
+def _read_name_status(data: bytes) -> Iterator[Change]:
     """Read what `git diff --name-status` writes, with or without -z: of a rename both names, of a copy the new one."""
     if b"\0" in data:
         records: Iterable[list[bytes]] = [data.split(b"\0")]
@@ -137,7 +137,10 @@ def _read_name_status(data: bytes) -> Iterator[str]:
             paths = [next(fields, b"") for _ in range(2 if status[:1] in {b"R", b"C"} else 1)]
             if not all(paths):
                 raise ZtpurgeError(f"the status {_decode(status)} has no path", remedy=_SAY_WHICH)
-            yield from map(_decode, paths[1:] if status[:1] == b"C" else paths)
+            *old, path = map(_decode, paths)
+            if status[:1] == b"R":
+                yield Change(old[0], is_deleted=True)
+            yield Change(path, is_deleted=status[:1] == b"D")
 
 
 def _read_tj(data: bytes) -> Iterator[str]:
@@ -161,7 +164,7 @@ def _read_tj(data: bytes) -> Iterator[str]:
         yield _decode(_unquote(name))
 
 
-FORMATS: dict[str, Callable[[bytes], Iterator[str]]] = {
+FORMATS: dict[str, Callable[[bytes], Iterator[str | Change]]] = {
     "auto": _read_auto,
     "lines": _read_lines,
     "json": _read_json,

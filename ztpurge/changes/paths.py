@@ -22,32 +22,37 @@ class Change:
     """A file that was added, changed or deleted: its path in the repository, bytes that are not UTF-8 as surrogates.
 
     `unseen` tells what it is if it is no file: what is served below it is not known, so it is not purged.
+    `is_deleted`: it is known to be gone; where nobody tells that, it is not.
     """
 
     path: str
     unseen: str = ""
+    is_deleted: bool = False
 
 
-def changes_of(paths: Iterable[str]) -> tuple[Change, ...]:
+def changes_of(paths: Iterable[str | Change]) -> tuple[Change, ...]:
     """Make changes of the paths of files, each once, in their order, `./` and doubled slashes taken out.
 
-    Raises ZtpurgeError, naming them, for paths that are absolute, climb out with `..` or are no file's.
+    Of a path that comes several times, a file is deleted only if it is each time. Raises ZtpurgeError, naming them, for
+    paths that are absolute, climb out with `..` or are no file's.
     """
-    tidy: dict[str, None] = {}
+    deleted: dict[str, bool] = {}
     refused: list[str] = []
-    for path in paths:
+    for given in paths:
+        path, is_deleted = (given, False) if isinstance(given, str) else (given.path, given.is_deleted)
         reason = _refusal(path)
         if reason:
             refused.append(f"{for_log(path, limit=200)} ({reason})")
         else:
-            tidy["/".join(part for part in path.split("/") if part not in {"", "."})] = None
+            tidy = "/".join(part for part in path.split("/") if part not in {"", "."})
+            deleted[tidy] = is_deleted and deleted.get(tidy, True)
     if refused:
         more = f" and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
         raise ZtpurgeError(
             f"it holds what is not a path of a file in the repository: {', '.join(refused[:_SHOWN])}{more}",
             remedy="List paths as git does: relative to the repository's top folder",
         )
-    return tuple(map(Change, tidy))
+    return tuple(Change(path, is_deleted=is_deleted) for path, is_deleted in deleted.items())
 
 
 def _refusal(path: str) -> str | None:

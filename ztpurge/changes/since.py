@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ztpurge.changes.event import Range, Start
 from ztpurge.changes.paths import Change, changes_of
-from ztpurge.changes.trees import LINK, SUBMODULE
+from ztpurge.changes.trees import ABSENT, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
 
@@ -63,7 +63,8 @@ def find_changes(since: str, event: Event, repository: Repository) -> Found:
             is_by_api |= is_told_by_api
             for path, kinds in differing.items():
                 modes[path] = modes.get(path, frozenset()) | kinds
-    changes = changes_of(path for path, kinds in modes.items() if kinds != {SUBMODULE})
+    files = ((path, kinds) for path, kinds in modes.items() if kinds - {ABSENT} != {SUBMODULE})
+    changes = changes_of(Change(path, is_deleted=ABSENT in kinds) for path, kinds in files)
     for kind, what in _UNSEEN.items():
         unseen = changes_of(path for path, kinds in modes.items() if kind in kinds)
         changes += tuple(Change(change.path, unseen=what) for change in unseen)

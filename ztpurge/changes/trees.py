@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SUBMODULE = "160000"
 LINK = "120000"
 FOLDER = "040000"
+ABSENT = "000000"  # git's mode for what is not there
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 # git-check-ref-format; what begins with `-` would be an option, what begins with a dot another path of an API
 _NO_REF = re.compile(r"[\x00-\x20~^:?*\[\\\x7f]|@\{|\.\.|^-|^[./]|/[./]|/$")
@@ -64,6 +65,8 @@ def differing_paths(
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield what differs between two trees, deleted files and submodules included: its path, and its modes in both.
 
+    ABSENT is among the modes of what the later tree lacks.
+
     `read(sha, recursive)` reads a tree or a commit's tree; None stands for a tree that is not there. All at once
     where the API lists all; else level by level, into sub-trees that differ. Raises ZtpurgeError for a folder with
     more entries than the API lists.
@@ -78,7 +81,8 @@ def differing_paths(
             continue
         modes = frozenset(entry.mode for entry in (old, new) if entry and entry.mode != FOLDER)
         if modes:
-            yield prefix + path, modes
+            is_there = new and new.mode != FOLDER
+            yield prefix + path, modes if is_there else modes | {ABSENT}
         old_folder, new_folder = _folder(old), _folder(new)
         if by_level and (old_folder or new_folder):
             yield from differing_paths(old_folder, new_folder, read, f"{prefix}{path}/")

@@ -59,12 +59,13 @@ class Terms:
     """How URLs are looked at: `asked_at` tells by which URL each server is reached for a URL, by the server's name.
 
     `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
-    `purged_at`: when the purge began, on the clock; a copy that an edge fetched since then tells of its origin.
+    `purged_at` tells when the purge of a URL began, on the clock; a copy that an edge fetched since then tells of its
+    origin.
     `is_patient`: files of which none is there may still come, all the time.
     """
 
     pointer_of: Callable[[str], Content | None]
-    purged_at: float
+    purged_at: Callable[[str], float]
     asked_at: Callable[[str], Mapping[str, str]] = by_name
     is_patient: bool = False
 
@@ -184,7 +185,8 @@ class Looking:
                 self._not_before[at] = answered + pause
             host.pace.hold(held)
             host.pace.ease(started=began)
-        return seen, (began - self._terms.purged_at, answered - self._terms.purged_at)
+        purged_at = self._terms.purged_at(url)
+        return seen, (began - purged_at, answered - purged_at)
 
 
 def _path_of(url: str) -> str:

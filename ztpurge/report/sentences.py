@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.transport import Exchange
     from ztpurge.cdn.fold import Fold
-    from ztpurge.cdn.plan import Batch, Plan
+    from ztpurge.cdn.plan import Batch, Plan, Wave
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.since import Found
     from ztpurge.edge.judge import Blame, Verdict
@@ -34,6 +34,7 @@ _NOT_KNOWN = (
 NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_KNOWN}"
 OTHER_SITE = "files do not get their URLs as they did at the last purge, so all files count as changed"
 MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
+ONE_WAVE = "max-requests leaves no call for a second wave, so pages do not wait until what they refer to is done"
 _BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
 _ADVICE: dict[Blame, str] = {
     "": (
@@ -80,9 +81,15 @@ def range_line(event: str, found: Found) -> str:
 def plan_line(mapped: Mapped, plan: Plan, changes: int) -> str:
     """Return what a run is about to do, in one sentence."""
     skipped = f", {len(mapped.skipped):,} skipped" if mapped.skipped else ""
-    planned = f"{things(plan) or 'nothing'} to purge in {count(len(plan.batches), 'call')}"
+    waves = f" in {len(plan.waves)} waves" if len(plan.waves) > 1 else ""
+    planned = f"{things(plan) or 'nothing'} to purge in {count(len(plan.batches), 'call')}{waves}"
     folded = f", {len(plan.folded):,} folded into a directory above" if plan.folded else ""
     return f"{count(changes, 'changed file')}{skipped}; {planned}{folded}"
+
+
+def of_wave(wave: Wave) -> str:
+    """Return which of several waves a stage belongs to, nothing if there is one."""
+    return f", wave {wave.number} of {wave.total}" if wave.total > 1 else ""
 
 
 def stage_line(stage: str, what: str, seconds: float) -> str:

@@ -298,7 +298,9 @@ def broken_off(report: Report, heard: Iterable[Outcome], *, wait: bool, verify: 
 
     `heard`: the outcomes so far, in case the report does not have them yet. `wait`, `verify`: what was to follow.
     """
-    outcomes = report.outcomes or tuple(sorted(heard, key=lambda outcome: outcome.number))
+    numbers = {outcome.number for outcome in report.outcomes}
+    new = (outcome for outcome in heard if outcome.number not in numbers)
+    outcomes = (*report.outcomes, *sorted(new, key=lambda outcome: outcome.number))
     outcomes += _not_purged(report.plan, outcomes, BUG)
     told = {verdict.url for verdict in report.verdicts}
     unseen = [url for url in accepted_urls(report.plan, outcomes) if verify and url not in told]

@@ -100,7 +100,7 @@ def open_output(inputs: Inputs, sites: Sites, manifest: Manifest | None, around:
     gone = sum(path not in now for path in changed)
     folders = ", ".join(root or "the workspace" for root in roots)
     runner.say(sentences.manifest_line(folders, files=len(now), changed=len(changed), gone=gone))
-    changes = changes_of(top + path for path in changed)
+    changes = changes_of(Change(top + path, is_deleted=path not in now) for path in changed)
     changes += tuple(Change(top + path, reason) for path, reason in unseen.items())
     return Output(changes, top, inputs.manifest, around, before, now, unseen, changed, served)
 

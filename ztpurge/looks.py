@@ -1,0 +1,130 @@
+"""What a run looks at: the origin before the purge, every edge after it; each stage tells the log how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ztpurge.changes.contents import Unknown
+from ztpurge.edge.judge import Verdict
+from ztpurge.edge.looking import Terms
+from ztpurge.edge.verify import Verification
+from ztpurge.report import sentences
+from ztpurge.report.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from ztpurge.calls.scheduler import Scheduler
+    from ztpurge.changes.contents import Content
+    from ztpurge.edge.expected import Expected
+    from ztpurge.edge.fetch import Edges
+    from ztpurge.edge.servers import Servers
+    from ztpurge.runner import Runner
+
+_SETTLE = 0.5  # seconds between the last first look and the second ones
+_A_DIRECTORY = "a whole directory: which URLs lie below it is not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Looks at URLs; `pointer_of` is as in `Terms`."""
+
+    edges: Edges
+    pointer_of: Callable[[str], Content | None]
+    runner: Runner
+
+    def wait_for_origin(
+        self, expected: Mapping[str, Expected], at_origin: Mapping[str, str], scheduler: Scheduler
+    ) -> tuple[Verdict, ...]:
+        """Look at the origin until it serves what each URL must serve; return the verdicts on those that it does not.
+
+        `at_origin` tells by which URL the origin is asked for each. What cannot be compared is not waited for.
+        """
+        if untold := _untold(expected):
+            return untold
+        clock, began = scheduler.clock, scheduler.clock.now()
+        terms = Terms(
+            pointer_of=self.pointer_of,
+            purged_at=lambda _url: began,
+            asked_at=lambda url: {"the origin": at_origin[url]},
+            is_patient=True,
+        )
+        verification = Verification(expected, self.edges, scheduler, terms)
+        what = sentences.count(len(expected), "URL")
+        with self.runner.group(f"Look at the origin for {what}, {max(scheduler.end - began, 0):.0f} s at most"):
+            verification.run(scheduler, **self._telling(len(expected), scheduler))
+        verdicts = verification.verdicts
+        self.runner.say(sentences.stage_line("Origin", sentences.verdict_counts(verdicts), clock.now() - began))
+        late = (verdict for verdict in verdicts if verdict.state == "stale")
+        return tuple(replace(verdict, reason=f"at the origin: {verdict.reason}", blame="origin") for verdict in late)
+
+    def verify(  # noqa: PLR0913 - what is looked at, where, for how long, and what to do about it
+        self,
+        purged: Mapping[str, Expected],
+        directories: Iterable[str],
+        *,
+        purged_at: Callable[[str], float],
+        servers: Servers,
+        scheduler: Scheduler,
+        purge_again: Callable[[tuple[str, ...]], None],
+    ) -> tuple[Verdict, ...]:
+        """Look whether each purged URL is fresh on each of its servers; of a directory nobody can tell.
+
+        What is stale after half of the time, or serves the old content again at a second look, is purged once more. If
+        what the URLs must serve could not be found out, none of them was seen to be fresh.
+        """
+        of_directories = tuple(Verdict(url, "unverified", _A_DIRECTORY) for url in directories)
+        if (untold := _untold(purged)) or not purged:
+            return (*untold, *of_directories)
+        clock, began = scheduler.clock, scheduler.clock.now()
+        terms = Terms(pointer_of=self.pointer_of, purged_at=purged_at, asked_at=servers.asked_at)
+        verification = Verification(purged, self.edges, scheduler, terms)
+        telling = self._telling(len(purged), scheduler)
+
+        def rounds(title: str, scheduler: Scheduler) -> bool:
+            """Look until all is fresh, then once more; say whether something was old again."""
+            seconds = max(scheduler.end - clock.now(), 0)
+            with self.runner.group(f"{title} {sentences.count(len(purged), 'URL')}, {seconds:.0f} s at most"):
+                verification.run(scheduler, **telling)
+                if verification.stale or scheduler.why_over():
+                    return False
+                clock.sleep(_SETTLE)
+                returned = verification.look_back(scheduler)
+                for verdict in returned:
+                    self.runner.say(f"  {sentences.verdict_line(verdict)}")
+            return bool(returned)
+
+        is_back = rounds("Verify", scheduler.until((began + scheduler.end) / 2, "the first half of the time to verify"))
+        if (stale := verification.stale) and not scheduler.why_over():
+            # what was not seen, or answers with an error, no purge helps
+            if worth := tuple(verdict.url for verdict in stale if verdict.served):
+                purge_again(worth)
+            is_back = rounds("Verify, after some were purged again," if worth else "Verify", scheduler)
+        while is_back and not scheduler.why_over():
+            is_back = rounds("Verify", scheduler)
+        verdicts = verification.verdicts
+        self.runner.say(sentences.stage_line("Verify", sentences.verdict_counts(verdicts), clock.now() - began))
+        return verdicts + of_directories
+
+    def _telling(self, number: int, scheduler: Scheduler) -> dict[str, Any]:
+        """Return what tells the log of URLs that are settled, and how many are left after a round."""
+        clock, began = scheduler.clock, scheduler.clock.now()
+        progress = Progress(number, "URL", self.runner, clock)
+
+        def tell(verdict: Verdict) -> None:
+            progress.tell(verdict.url, f"{verdict.state:10}  {sentences.verdict_line(verdict)}", is_wrong=False)
+
+        return {
+            "on_verdict": tell,
+            "on_round": lambda left: self.runner.say(f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"),
+        }
+
+
+def _untold(expected: Mapping[str, Expected]) -> tuple[Verdict, ...]:
+    """Return the verdicts on URLs of which it could not be found out what they must serve."""
+    return tuple(
+        Verdict(url, "stale", what.reason, is_seen=False)
+        for url, what in expected.items()
+        if isinstance(what, Unknown) and what.is_failure
+    )
