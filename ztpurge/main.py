@@ -33,17 +33,10 @@ from ztpurge.report.announce import (
     announce_traceback,
 )
 from ztpurge.report.cautions import Circumstances, find_cautions
-from ztpurge.report.values import (
-    Compared,
-    Report,
-    Stage,
-    StatusReport,
-    accepted_directories,
-    accepted_urls,
-    broken_off,
-    held_back,
-    refused,
-)
+from ztpurge.report.endings import broken_off, held_back, refused
+from ztpurge.report.fates import accepted_directories, accepted_urls
+from ztpurge.report.seen import unreachable_line
+from ztpurge.report.values import Compared, Report, Stage, StatusReport
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
@@ -264,7 +257,7 @@ class _Recipe:
         scheduler = self._scheduler.within(self.inputs.verify_timeout, "`verify-timeout`")
         servers = edges.find_servers(purged, sites.edges, scheduler)
         for host, addresses in servers.unreachable.items():
-            self._runner.say(sentences.unreachable_line(host, addresses))
+            self._runner.say(unreachable_line(host, addresses))
         self._tell(unreachable=servers.unreachable)
         at_edges = replace(terms, asked_at=servers.asked_at)
 

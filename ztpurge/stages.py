@@ -14,6 +14,7 @@ from ztpurge.edge.judge import Verdict
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.progress import Progress
+from ztpurge.report.seen import verdict_counts, verdict_line
 from ztpurge.report.values import WORDS
 from ztpurge.site.mapping import files_behind
 
@@ -112,9 +113,11 @@ def look_at_origin(
     with runner.group(f"Look at the origin for {what}, {max(scheduler.end - began, 0):.0f} s at most"):
         verification.run(scheduler, **_telling_of_urls(len(expected), scheduler, runner))
     verdicts = verification.verdicts
-    runner.say(sentences.stage_line("Origin", sentences.verdict_counts(verdicts), clock.now() - began))
-    late = (verdict for verdict in verdicts if verdict.state == "stale")
-    return tuple(replace(verdict, reason=f"at the origin: {verdict.reason}", blame="origin") for verdict in late)
+    runner.say(sentences.stage_line("Origin", verdict_counts(verdicts), clock.now() - began))
+    stale = (verdict for verdict in verdicts if verdict.state == "stale")
+    # what `Age` tells of an edge it does not tell of the origin
+    late = (verdict if verdict.blame == "address" else replace(verdict, blame="") for verdict in stale)
+    return tuple(replace(verdict, reason=f"at the origin: {verdict.reason}") for verdict in late)
 
 
 def look(  # noqa: PLR0913 - what is looked at, how, and what to do about it
@@ -148,7 +151,7 @@ def look(  # noqa: PLR0913 - what is looked at, how, and what to do about it
             clock.sleep(_SETTLE)
             returned = verification.look_back(scheduler)
             for verdict in returned:
-                runner.say(f"  {sentences.verdict_line(verdict)}")
+                runner.say(f"  {verdict_line(verdict)}")
         return bool(returned)
 
     is_back = rounds("Verify", scheduler.until((began + scheduler.end) / 2, "the first half of the time to verify"))
@@ -160,7 +163,7 @@ def look(  # noqa: PLR0913 - what is looked at, how, and what to do about it
     while is_back and not scheduler.why_over():
         is_back = rounds("Verify", scheduler)
     verdicts = verification.verdicts
-    runner.say(sentences.stage_line("Verify", sentences.verdict_counts(verdicts), clock.now() - began))
+    runner.say(sentences.stage_line("Verify", verdict_counts(verdicts), clock.now() - began))
     return verdicts + of_directories
 
 
@@ -193,7 +196,7 @@ def _telling_of_urls(number: int, scheduler: Scheduler, runner: Runner) -> dict[
     progress = Progress(number, "URL", runner, clock)
 
     def tell(verdict: Verdict) -> None:
-        progress.tell(verdict.url, f"{verdict.state:10}  {sentences.verdict_line(verdict)}", is_wrong=False)
+        progress.tell(verdict.url, f"{verdict.state:10}  {verdict_line(verdict)}", is_wrong=False)
 
     return {
         "on_verdict": tell,
