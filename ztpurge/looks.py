@@ -11,6 +11,7 @@ from ztpurge.edge.looking import Terms
 from ztpurge.edge.verify import Verification
 from ztpurge.report import sentences
 from ztpurge.report.progress import Progress
+from ztpurge.report.seen import verdict_counts, verdict_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ztpurge.runner import Runner
 
 _SETTLE = 0.5  # seconds between the last first look and the second ones
+_MOST_OF_IT = 0.8  # of the time, for first looks: the rest is left for second ones
 _A_DIRECTORY = "a whole directory: which URLs lie below it is not known"
 
 
@@ -55,9 +57,11 @@ class Watch:
         with self.runner.group(f"Look at the origin for {what}, {max(scheduler.end - began, 0):.0f} s at most"):
             verification.run(scheduler, **self._telling(len(expected), scheduler))
         verdicts = verification.verdicts
-        self.runner.say(sentences.stage_line("Origin", sentences.verdict_counts(verdicts), clock.now() - began))
-        late = (verdict for verdict in verdicts if verdict.state == "stale")
-        return tuple(replace(verdict, reason=f"at the origin: {verdict.reason}", blame="origin") for verdict in late)
+        self.runner.say(sentences.stage_line("Origin", verdict_counts(verdicts), clock.now() - began))
+        stale = (verdict for verdict in verdicts if verdict.state == "stale")
+        # what `Age` tells of an edge it does not tell of the origin
+        late = (verdict if verdict.blame == "address" else replace(verdict, blame="") for verdict in stale)
+        return tuple(replace(verdict, reason=f"at the origin: {verdict.reason}") for verdict in late)
 
     def verify(  # noqa: PLR0913 - what is looked at, where, for how long, and what to do about it
         self,
@@ -71,8 +75,9 @@ class Watch:
     ) -> tuple[Verdict, ...]:
         """Look whether each purged URL is fresh on each of its servers; of a directory nobody can tell.
 
-        What is stale after half of the time, or serves the old content again at a second look, is purged once more. If
-        what the URLs must serve could not be found out, none of them was seen to be fresh.
+        What is stale after half of the time, or serves the old content again at a second look, is purged once more. A
+        second look is taken whatever else is stale. If what the URLs must serve could not be found out, none of them
+        was seen to be fresh.
         """
         of_directories = tuple(Verdict(url, "unverified", _A_DIRECTORY) for url in directories)
         if (untold := _untold(purged)) or not purged:
@@ -82,29 +87,29 @@ class Watch:
         verification = Verification(purged, self.edges, scheduler, terms)
         telling = self._telling(len(purged), scheduler)
 
-        def rounds(title: str, scheduler: Scheduler) -> bool:
-            """Look until all is fresh, then once more; say whether something was old again."""
-            seconds = max(scheduler.end - clock.now(), 0)
+        def rounds(title: str, part: float) -> bool:
+            """Look for a part of the time, then once more at what is fresh; say whether something was old again."""
+            seconds = max(scheduler.end - clock.now(), 0) * part
             with self.runner.group(f"{title} {sentences.count(len(purged), 'URL')}, {seconds:.0f} s at most"):
-                verification.run(scheduler, **telling)
-                if verification.stale or scheduler.why_over():
+                verification.run(scheduler.within(seconds, "the time for first looks"), **telling)
+                if scheduler.why_over():
                     return False
-                clock.sleep(_SETTLE)
+                clock.sleep(min(_SETTLE, (scheduler.end - clock.now()) / 2))
                 returned = verification.look_back(scheduler)
                 for verdict in returned:
-                    self.runner.say(f"  {sentences.verdict_line(verdict)}")
+                    self.runner.say(f"  {verdict_line(verdict)}")
             return bool(returned)
 
-        is_back = rounds("Verify", scheduler.until((began + scheduler.end) / 2, "the first half of the time to verify"))
+        is_back = rounds("Verify", 1 / 2)
         if (stale := verification.stale) and not scheduler.why_over():
             # what was not seen, or answers with an error, no purge helps
             if worth := tuple(verdict.url for verdict in stale if verdict.served):
                 purge_again(worth)
-            is_back = rounds("Verify, after some were purged again," if worth else "Verify", scheduler)
+            is_back = rounds("Verify, after some were purged again," if worth else "Verify", _MOST_OF_IT)
         while is_back and not scheduler.why_over():
-            is_back = rounds("Verify", scheduler)
+            is_back = rounds("Verify", _MOST_OF_IT)
         verdicts = verification.verdicts
-        self.runner.say(sentences.stage_line("Verify", sentences.verdict_counts(verdicts), clock.now() - began))
+        self.runner.say(sentences.stage_line("Verify", verdict_counts(verdicts), clock.now() - began))
         return verdicts + of_directories
 
     def _telling(self, number: int, scheduler: Scheduler) -> dict[str, Any]:
@@ -113,7 +118,7 @@ class Watch:
         progress = Progress(number, "URL", self.runner, clock)
 
         def tell(verdict: Verdict) -> None:
-            progress.tell(verdict.url, f"{verdict.state:10}  {sentences.verdict_line(verdict)}", is_wrong=False)
+            progress.tell(verdict.url, f"{verdict.state:10}  {verdict_line(verdict)}", is_wrong=False)
 
         return {
             "on_verdict": tell,

@@ -32,17 +32,10 @@ from ztpurge.report.announce import (
     announce_traceback,
 )
 from ztpurge.report.cautions import Circumstances, find_cautions
-from ztpurge.report.values import (
-    Compared,
-    Report,
-    Stage,
-    StatusReport,
-    accepted_directories,
-    accepted_urls,
-    broken_off,
-    held_back,
-    refused,
-)
+from ztpurge.report.endings import broken_off, held_back, refused
+from ztpurge.report.fates import accepted_directories, accepted_urls
+from ztpurge.report.seen import unreachable_line
+from ztpurge.report.values import Compared, Report, Stage, StatusReport
 from ztpurge.runner import Runner
 from ztpurge.site.extent import count_unchanged
 from ztpurge.site.mapping import map_changes
@@ -240,7 +233,7 @@ class _Recipe:
                 servers = edges.find_servers(accepted, sites.edges, scheduler)
                 self._tell(unreachable=servers.unreachable)
                 for host, addresses in servers.unreachable.items():
-                    runner.say(sentences.unreachable_line(host, addresses))
+                    runner.say(unreachable_line(host, addresses))
                 verdicts = watch.verify(
                     {url: expected[url] for url in accepted},
                     accepted_directories(self._report.outcomes),

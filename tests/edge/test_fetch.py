@@ -23,6 +23,7 @@ from sandbox.listener import Listener
 from sandbox.wire import read_request, render
 from tests.conftest import FakeClock, make_scheduler
 from tests.standins.repositories import Repository
+from tests.tables import cases
 from ztpurge.calls.clock import Clock
 from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, Content
@@ -39,6 +40,8 @@ OK = b"HTTP/1.1 200 OK\r\n"
 CLOSE = b"Connection: close\r\n\r\n"
 KEEP_BODY = OK + b"Connection: keep-alive\r\nContent-Length: 4\r\n\r\nbody"
 MIB = 1 << 20
+SECRET = "a-secret-that-nobody-may-see"
+MIDNIGHT = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 @pytest.fixture(autouse=True)
@@ -520,6 +523,22 @@ def test_the_edge_s_word_is_kept_as_evidence_made_safe_to_show() -> None:
         ("ETag", '"abc"'),
         ("Last-Modified", "Mon, 01 Jan 2026 00:00:00 GMT"),
     )
+
+
+@cases("headers status place in_browsers", {
+    "a place and a week": ((("CF-Ray", "6ad96d0a48-FRA"), ("Cache-Control", "max-age=604800")), 200, "FRA", 604800),
+    "of two lines the shorter": ((("Cache-Control", "max-age=60"), ("Cache-Control", "no-cache")), 200, "", 0),
+    "until a date": ((("Expires", MIDNIGHT.replace("00:", "01:", 1)), ("Date", MIDNIGHT)), 200, "", 3600),
+    "nothing is said": ((("Last-Modified", MIDNIGHT),), 200, "", None),
+    "an error is not what browsers have": ((("Cache-Control", "max-age=60"),), 404, "", 0),
+    "a secret is no place": ((("X-Amz-Cf-Pop", f"FRA-{SECRET}"), ("Via", "1.1 shield")), 200, "shield", 0),
+})  # fmt: skip
+def test_where_an_edge_is_and_how_long_browsers_keep_what_it_served_is_told(
+    headers: tuple[tuple[str, str], ...], status: int, place: str, in_browsers: float | None
+) -> None:
+    with edge(answer(b"old", *headers, status=status)) as served:
+        found = Edges({}, Secrets(SECRET)).look(served.url, served.url, plain(b"new"), 10)
+    assert (found.place, found.in_browsers) == (place, in_browsers)
 
 
 def test_a_host_that_the_environment_excepts_is_asked_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

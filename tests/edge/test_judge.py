@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.tables import cases
 from ztpurge.cdn.purge import Outcome
-from ztpurge.edge.judge import Verdict, combine, confirm_by_sight
+from ztpurge.edge.judge import Verdict, combine, confirm_by_sight, longest
 from ztpurge.errors import ApiError, Failure
 
 if TYPE_CHECKING:
@@ -71,6 +71,21 @@ def test_of_several_servers_the_worst_counts(verdicts: list[Verdict], state: Fre
     assert combined.is_seen is any(verdict.is_seen for verdict in verdicts if verdict.state == state)
     assert combined.looks == max(verdict.looks for verdict in verdicts)
     assert combined.served == ("other content" if "serves other content" in reason else "")
+
+
+@cases("seconds most", {
+    "nobody looked": ([], 0), "the most": ([60, 0, 600], 600), "no bound": ([60, None], None), "none": ([0, 0], 0),
+})  # fmt: skip
+def test_browsers_keep_a_url_for_the_longest_that_any_server_said(seconds: list[float | None], most: float) -> None:
+    assert longest(seconds) == most
+    if len(seconds) > 1:
+        by_server = {str(number): replace(FRESH, in_browsers=one) for number, one in enumerate(seconds)}
+        assert combine(by_server).in_browsers == most
+
+
+def test_what_came_back_old_at_one_server_came_back() -> None:
+    assert combine({"e1": FRESH, "e2": replace(OLD, is_back=True)}).is_back
+    assert not combine({"e1": FRESH, "e2": OLD}).is_back
 
 
 def test_of_a_lone_server_nothing_is_added() -> None:

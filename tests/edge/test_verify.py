@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import FakeClock, make_scheduler
+from tests.tables import cases
 from ztpurge.calls.clock import Clock
 from ztpurge.changes.contents import Content, Unknown
 from ztpurge.edge.expected import Gone
@@ -800,6 +801,40 @@ def test_what_came_back_is_looked_at_until_it_is_fresh_for_good() -> None:
     watch = door.watch(A)
     watch.run()
     assert (watch.look_back(), watch.run(), watch.look_back(), watch.heard) == ([A], "fresh", [], [A, A])
+    assert not watch.verification.verdicts[0].is_back
+
+
+@cases("seen reason", {
+    "old again": (OTHER, "serves other content again, after the new content"),
+    "no answer then": (BROKEN, "not seen: the call broke off: refused"),
+})  # fmt: skip
+def test_what_came_back_and_stays_is_said_to_have_come_back(seen: Answer, reason: str) -> None:
+    watch = Edge({A: [FRESH, OTHER, seen]}).watch(A)
+    watch.run()
+    watch.look_back()
+    assert watch.run(1) == "stale"
+    (verdict,) = watch.verification.verdicts
+    assert (verdict.is_back, verdict.reason.partition(" (")[0]) == (True, reason)
+
+
+@cases("seen most", {
+    "the old copy's": ([replace(OTHER, in_browsers=600), replace(FRESH, in_browsers=60)], 600),
+    "the new copy's": ([replace(OTHER, in_browsers=60), replace(FRESH, in_browsers=600)], 600),
+    "without a bound": ([replace(OTHER, in_browsers=None), replace(FRESH, in_browsers=60)], None),
+    "no answer between": ([replace(OTHER, in_browsers=60), BROKEN, FRESH], 60),
+})  # fmt: skip
+def test_how_long_browsers_keep_a_url_is_the_longest_of_all_looks(seen: list[Answer], most: float | None) -> None:
+    watch = Edge({A: seen}).watch(A)
+    assert watch.run() == "fresh"
+    assert watch.verification.verdicts[0].in_browsers == most
+
+
+def test_of_what_is_stale_it_is_known_where_that_was_seen() -> None:
+    served = {AT[0]: FRESH, AT[1]: OTHER, B: OTHER}
+    for urls, servers, at in ((A, EDGES, AT[1]), (A, EDGES[1:], AT[1]), (B, ("",), "")):
+        watch = Edge(served).watch(urls, servers=servers)
+        watch.run(1)
+        assert watch.verification.verdicts[0].at == at
 
 
 def test_a_deleted_file_that_is_served_again_came_back() -> None:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from tests.report.reports import ERROR, NO_ANSWER, UNDER_WAY, call, run, status
 from ztpurge.cdn.fold import Fold
 from ztpurge.cdn.plan import Folded
-from ztpurge.edge.judge import Verdict
+from ztpurge.edge.judge import Verdict, combine, explain
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.report.document import Document, describe, describe_refusal
-from ztpurge.report.values import Compared, Report, Stage, refused
+from ztpurge.report.endings import held_back, refused
+from ztpurge.report.values import Compared, Report, Stage
 from ztpurge.site.mapping import Mapped, Sites, Skip, Target
 from ztpurge.site.serving import Site
 
 if TYPE_CHECKING:
-    from ztpurge.cdn.purge import State
+    from ztpurge.cdn.purge import Outcome, State
 
 HOST = "static.example.com"
 BASE = f"https://{HOST}/"
@@ -95,6 +96,75 @@ def stale(report: Report) -> Report:
     return replace(report, verdicts=tuple(verdicts))
 
 
+def late(*, is_seen: bool) -> Report:
+    """Return a run that purged nothing, since the origin is old or does not answer."""
+    report = purged(urls(12), stages=(STAGES[0], Stage("Origin", 0.3, 120.4)), verdicts=(), waited=False)
+    said = (("Last-Modified", "Mon, 30 Nov 2026 08:00:00 GMT"),)
+    old = Verdict(
+        "", "stale", "at the origin: serves other content (17 looks in 120 s)", said, 17, served="other content"
+    )
+    down = Verdict(
+        "", "stale", "at the origin: not seen: no connection within 10 s (9 looks in 120 s)", looks=9, is_seen=False
+    )
+    names = urls(12)[2:5] if is_seen else urls(12)
+    found = (replace(old if is_seen else down, url=url, at=url.replace(HOST, "203.0.113.9:8443")) for url in names)
+    return replace(held_back(report, tuple(found)), seconds=121.0)
+
+
+EDGES = {"192.0.2.7": "FRA50-P3", "192.0.2.8": "LHR61-C2", "2001:db8::7": ""}
+
+
+def everywhere(report: Report, *, wrong: int = 0, **facts: Any) -> Report:  # noqa: ANN401 - as Verdict
+    """Return a run that looked at three edges, of which the second is not fresh for so many URLs."""
+
+    def look(verdict: Verdict, server: str, place: str, *, is_wrong: bool) -> Verdict:
+        at = verdict.url.replace(HOST, f"[{server}]" if ":" in server else server)
+        seen = replace(verdict, place=place, at=at, in_browsers=604800.0)
+        return replace(seen, state="stale", served="other content", **facts) if is_wrong else seen
+
+    def combined(number: int, verdict: Verdict) -> Verdict:
+        seen = {
+            server: look(verdict, server, place, is_wrong=number < wrong and server == "192.0.2.8")
+            for server, place in EDGES.items()
+        }
+        return explain(combine(seen), seconds=120, stopped=False)
+
+    verdicts = tuple(combined(number, verdict) for number, verdict in enumerate(report.verdicts))
+    return replace(report, verdicts=verdicts, unreachable={HOST: ("2001:db8::8", "2001:db8::9")})
+
+
+def again(report: Report, count: int, **facts: Any) -> tuple[Outcome, ...]:  # noqa: ANN401 - as Outcome
+    """Return a second purge of the first URLs."""
+    entries = tuple(verdict.url for verdict in report.verdicts[:count])
+    known = {"state": "accepted", "req_id": "0b1d7a52-929f-11e5-b504-000000000001", "done_after": None}
+    return (replace(report.outcomes[0], entries=entries, **(known | facts)),)
+
+
+def disagreeing() -> Report:
+    said = (("Age", "86"), ("X-Cache", "HIT"))
+    report = purged(urls(12), options=())
+    old = everywhere(report, wrong=2, reason="serves other content", said=said, blame="edge", looks=17)
+    return replace(old, again=again(report, 2), seconds=121.0)
+
+
+def came_back() -> Report:
+    report = purged(urls(12))
+    reason = "serves other content again, after the new content (11 looks in 120 s)"
+    facts = {"state": "stale", "reason": reason, "served": "other content", "said": (("Via", "1.1 varnish"),)}
+    old = replace(report.verdicts[3], **facts, is_back=True, looks=11)  # type: ignore[arg-type]
+    verdicts = (*report.verdicts[:3], old, *report.verdicts[4:])
+    failed = again(replace(report, verdicts=(old,)), 1, state="failed", req_id=None, error=NO_ANSWER)
+    return replace(report, verdicts=verdicts, again=failed, seconds=121.0)
+
+
+def purged_twice() -> Report:
+    report = everywhere(purged(urls(12)))
+    verdicts = tuple(
+        replace(verdict, in_browsers=None) if number > 8 else verdict for number, verdict in enumerate(report.verdicts)
+    )
+    return replace(report, again=again(report, 2), verdicts=verdicts)
+
+
 def planned() -> Report:
     report = purged([*urls(28), f"{BASE}news/"], compared=replace(PUSH, event="pull_request"), stages=(), verdicts=())
     outcomes = (*report.outcomes, replace(call("planned", kind="dirs", host=HOST), entries=(f"{BASE}tags/",)))
@@ -143,6 +213,11 @@ def situations() -> dict[str, Document]:
             replace(purged(urls(30)), outcomes=(), verdicts=(), stages=()),
             ZtpurgeError("30 URLs would be purged, more than the 20 of max-urls", remedy="Raise it", place="max-urls"),
         ),
+        "late at the origin": late(is_seen=True),
+        "origin silent": late(is_seen=False),
+        "edges disagree": disagreeing(),
+        "came back old": came_back(),
+        "purged again": purged_twice(),
         "not looked into": replace(purged(urls(3)), mapped=Mapped(skipped=(MOVED,))),
     }
     found = {name: describe(report) for name, report in reports.items()}

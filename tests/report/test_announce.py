@@ -16,12 +16,13 @@ from sandbox.runner import read_outputs
 from tests.report.reports import NO_ANSWER, A, call, run, see, seen, status, told
 from tests.tables import cases
 from ztpurge.changes.paths import changes_of
-from ztpurge.edge.judge import Verdict, confirm_by_sight
+from ztpurge.edge.judge import Sight, Verdict, confirm_by_sight
 from ztpurge.errors import ApiError, Failure, InvalidInputs, Position, ZtpurgeError
 from ztpurge.inputs import parse
 from ztpurge.report.announce import announce, announce_plan, announce_refusal
+from ztpurge.report.endings import held_back, refused
 from ztpurge.report.outputs import outputs
-from ztpurge.report.values import Report, refused
+from ztpurge.report.values import Report
 from ztpurge.runner import Runner
 from ztpurge.site.mapping import Mapped, Skip, Target
 
@@ -55,6 +56,7 @@ BY_SIGHT = (
 )
 
 
+LATE = (seen("2", "stale", "at the origin: old", said=(("Age", "7"),), looks=3, served="other content"),)
 PREFETCH_ENDS: list[tuple[State, str, str]] = [
     ("failed", "prefetched", OOPS), ("partial", "prefetched", OOPS), ("pending", "confirmed as prefetched", TIME_OVER),
 ]  # fmt: skip
@@ -146,6 +148,26 @@ TOLD = [
          run(call("accepted", "1 2"), verdicts=(seen("1", "stale"), seen("2", "stale", blame="origin"))),
          "❌ failed 100.0 purged | 1 2 |  | 1 2", "2 URLs on a.example purged in 0.0 s; 2 STILL STALE",
          f"error: 2 URLs of a.example {STALE} {ADVICE} {FIRST}1"),
+    case("stale after two purges, the second of which was not accepted for one",
+         run(call("accepted", "1 2"), verdicts=tuple(seen(name, "stale", served="other content", blame="edge")
+                                                     for name in "12"),
+             again=(call("accepted", "1", req_id="j"), call("failed", "2"))),
+         "❌ failed 100.0 purged purged failed | 1 2 |  | 1 2", "2 URLs on a.example purged in 0.0 s; 2 STILL STALE",
+         f"error: 2 URLs of a.example {STALE} The purge has not reached this edge: set `wait`, or raise "
+         f"`verify-timeout`; if it stays, ask the CDN. {FIRST}1  (kept from before the purge)",
+         f"warning: 1 URL of a.example not purged again (1 call): {OOPS} {FIRST}2"),
+    case("fresh after two purges", run(call("accepted", "1 2"), verdicts=see(fresh="1 2"), again=(call("accepted"),)),
+         "✅ purged 100.0 purged purged | 1 2", "2 URLs on a.example purged in 0.0 s, all seen fresh"),
+    case("fresh at each of two edges",
+         run(call("accepted"), verdicts=(seen("1", "fresh", sights=(Sight("e1", "", "fresh", ""),) * 2),)),
+         "✅ purged 100.0 purged | 1", "1 URL on a.example purged in 0.0 s, all seen fresh at 2 edges"),
+    case("the origin is late",
+         held_back(run(call("planned", "1 2"), call("planned", "d/", "dirs")), LATE),
+         "❌ failed 0.0 failed failed |  | 1 2 d/",
+         "Nothing was purged: the origin is not new yet for 1 of 2 URLs; 2 URLs and 1 directory may be stale",
+         "error: Nothing was purged: the origin is not new yet for 1 of 2 URLs. The deployment has to end before this "
+         "step: wait for it, or raise `verify-timeout`. Then run the job again. "
+         f"{FIRST}2  (at the origin: old; Age: 7)"),
     case("never looked at", run(call("accepted"), verdicts=(seen("1", "stale", is_seen=False),)),
          "❌ failed 100.0 purged | 1 |  | 1", "1 URL on a.example purged in 0.0 s; 1 NOT SEEN",
          f"error: 1 URL of a.example purged, but not verified to be fresh. {FIRST}1"),
@@ -260,7 +282,8 @@ def test_a_run_is_told_everywhere_in_the_same_sense(report: Report, in_short: st
     not_verified = re.findall(r"(\d+) URLs? purged, but not ver", str(says))
     assert sum(map(int, not_verified)) == int(found["unverified-count"])
     ids = (json.loads(found[name]) for name in ("req-ids", "prefetch-req-ids"))
-    assert [*ids] == [[c.req_id for c in calls if c.req_id] for calls in (report.outcomes, report.prefetched)]
+    calls_of = ((*report.outcomes, *report.again), report.prefetched)
+    assert [*ids] == [[c.req_id for c in calls if c.req_id] for calls in calls_of]
     # whatever it is called, a later step can read what is stale, once
     seen_stale = {verdict.url.removeprefix(A) for verdict in report.verdicts if verdict.state == "stale"}
     assert seen_stale <= {*maybe_stale, *stale}
@@ -280,6 +303,23 @@ def test_the_log_lists_what_may_be_stale_with_what_was_seen() -> None:
         "::group::Purged, but not verified", f"  {A}3  (why)", "::endgroup::",
     ]  # fmt: skip
     assert found["error"][0].endswith(f"{FIRST}%E6%98%A5  \u6625")
+
+
+def test_the_log_names_first_what_is_late_at_the_origin() -> None:
+    found = told(held_back(run(call("planned", "1 2"), call("planned", "d/", "dirs"), folded={"d/x": "d/"}), LATE))
+    assert found["log"][:-2] == [
+        "Not new at the origin yet", f"  {A}2  (at the origin: old; Age: 7)",
+        "Not purged, maybe stale", f"  {A}1", f"  {A}d/", f"  {A}d/x",
+    ]  # fmt: skip
+
+
+def test_the_log_says_what_took_two_purges_and_what_browsers_keep() -> None:
+    verdicts = (seen("1", "fresh", in_browsers=600.0), seen("2", "fresh"))
+    found = told(run(call("accepted", "1 2"), verdicts=verdicts, again=(call("accepted", "2", req_id="j"),)))
+    assert found["log"][:-1] == [
+        "::group::Purged again, since they were stale", f"  {A}2  j  fresh now", "::endgroup::",
+        "1 purged URL may stay in browsers for up to 10 min",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", [1, 20, 21])

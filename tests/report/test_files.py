@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.report.reports import A, call, run, see, seen, told
 from tests.tables import cases
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
+from ztpurge.report.endings import broken_off, held_back, refused
 from ztpurge.report.files import find_troubles
-from ztpurge.report.values import Report, broken_off, refused
 from ztpurge.site.mapping import Mapped, Target
+
+if TYPE_CHECKING:
+    from ztpurge.report.values import Report
 
 AWAY = ApiError(Failure.AWAY, "no connection")
 
@@ -55,6 +58,10 @@ TROUBLES = {
     "not reached": (report(call("done"), files=mapped(a="1"), verdicts=(seen("1", "stale", "x", is_seen=False,
                                                                              looks=2),)),
                     [f"a: Purged, but not seen to be fresh: {A}1  (x)"]),
+    "late at the origin":
+        (held_back(report(call("planned", "1 2 3"), files=mapped(a="1", b="2", c="3")),
+                   (seen("1", "stale", "old", looks=2), seen("3", "stale", "why", is_seen=False))),
+         [f"a: Not new at the origin yet: {A}1  (old)"]),
     "never looked at": (report(call("done"), files=mapped(a="1"), verdicts=(seen("1", "stale", is_seen=False),)), []),
     "what bars all": (report(call("failed", error=AWAY), files=mapped(a="1")), []),
     "refused": (refused(report(call("planned"), files=mapped(a="1")), ZtpurgeError("no")), []),

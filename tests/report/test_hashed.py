@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.tables import cases
-from ztpurge.report.hashed import Hashed, find_hashed
+from ztpurge.report.hashed import Hashed, find_hashed, find_named_by_content
 from ztpurge.site.patterns import parse_patterns
 
 HEX64 = "0a3f2a1b9c5d7e8f60a3f2a1b9c5d7e8f60a3f2a1b9c5d7e8f60a3f2a1b9c5d7"
@@ -205,6 +205,16 @@ def test_patterns_match_all_that_is_counted_and_nothing_else(paths: list[str]) -
         assert compiled is None or sum(map(compiled.match, set(paths))) == found.count
         assert found.example in paths
         assert compiled is None or compiled.match(found.example)
+
+
+@cases("paths named", {
+    "one is enough": (["dist/app.3f2a1b9c.js", "dist/index.html"], {"dist/app.3f2a1b9c.js"}),
+    "a build's folder": (["dist/_next/static/x/y.js"], {"dist/_next/static/x/y.js"}),
+    "another folder": (["app.3f2a1b9c.js"], set()),
+    "written by hand": (["dist/backpack.js", "dist/app.js"], set()),
+})  # fmt: skip
+def test_names_that_are_new_with_their_content_are_found_however_few(paths: list[str], named: set[str]) -> None:
+    assert find_named_by_content(paths, "dist") == named
 
 
 @pytest.mark.parametrize("name", ["a-" * 50_000, "a" * 63 + "_.js", "[0-9" * 20_000, "Aa" * 30_000 + ".js"], ids=len)

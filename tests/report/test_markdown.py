@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 
 from tests.report.reports import call, run, status
 from ztpurge.cdn.plan import Folded
-from ztpurge.edge.judge import Verdict
+from ztpurge.edge.judge import Sight, Verdict
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.report.document import describe, describe_refusal
+from ztpurge.report.endings import held_back
 from ztpurge.report.markdown import MOST_BYTES, render_summary
 from ztpurge.report.values import Report, StatusReport
 from ztpurge.site.mapping import Mapped, Skip
@@ -74,6 +75,7 @@ def everything(text: str) -> tuple[str, ...]:
     server = ApiError(Failure.SERVER, text, remedy=text)
     listed = replace(call("pending", error=server), entries=(text,))
     said = (("Via", text),)
+    sights = (Sight(text, text, "stale", text, said), Sight("e2", "", "fresh", text))
     purged = [f"{text}1", f"{text}2", f"http://a.example/{quote(text, errors='replace')}%20"]
     accepted = replace(call("accepted"), entries=tuple(purged))
     report = replace(
@@ -82,15 +84,22 @@ def everything(text: str) -> tuple[str, ...]:
         prefetched=(replace(listed, kind="prefetch"),),
         verdicts=(
             Verdict(text, "stale", text, said, blame="origin"),
-            Verdict(purged[0], "stale", text, said, blame="origin"),
+            Verdict(purged[0], "stale", text, said, blame="origin", sights=sights),
             Verdict(purged[1], "unverified", text, said),
             Verdict(purged[2], "stale", text),
         ),
     )
-    report = replace(report, plan=replace(report.plan, folded=(Folded(text, text),)))
+    report = replace(
+        report,
+        plan=replace(report.plan, folded=(Folded(text, text),)),
+        again=(replace(listed, req_id=None), accepted),
+        unreachable={text: (text,)},
+    )
+    late = (Verdict(purged[1], "stale", text, said, at=f"http://x/{text}"),)
     reports = (
         report,
         run(replace(listed, state="planned", error=None)),
+        held_back(replace(report, verdicts=(), again=()), late),
         Report(mapped=report.mapped),
         Report(mapped=report.mapped, refusal=ZtpurgeError(text, remedy=text)),
         status(*report.outcomes),
@@ -148,6 +157,7 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
     urls = [f"http://a.example/{number}/{'x' * 1500}" for number in range(count)]
     names = ("Age", "X-Cache", "Cache-Status", "CF-Ray", "X-Amz-Cf-Pop", "X-Served-By", "Via", "ETag", "Last-Modified")
     said = tuple((name, word * 100) for name in names)
+    sights = tuple(Sight(word * 45, word * 64, "stale", long, said) for _ in range(20))
     calls = tuple(
         replace(
             call(state, host=f"{'h' * 240}.example", req_id="i" * 128, error=None if state == "accepted" else server),
@@ -163,10 +173,12 @@ def test_a_summary_of_everything_at_its_longest_fits(word: str, kind: type[Repor
         plan=replace(run(*calls).plan, folded=tuple(Folded(url, url) for url in urls)),
         outcomes=calls,
         verdicts=tuple(
-            Verdict(url, "stale" if number % 3 else "unverified", long, said, 9)
+            Verdict(url, "stale" if number % 3 else "unverified", long, said, 9, sights=sights)
             for number, url in enumerate(entries[:500])
         ),
         prefetched=calls,
+        again=() if kind is StatusReport else calls,  # which purged nothing
+        unreachable={f"{number}{'h' * 240}": ("2001:db8::7",) * 16 for number in range(count)},
     )
     text = render_summary(describe(report))
     assert len(text.encode()) < MOST_BYTES

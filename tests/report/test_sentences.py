@@ -1,18 +1,18 @@
-"""What people read of one thing: a line a call, a reqId, a URL that was looked at."""
+"""What people read of one thing: a line a call, a reqId, a URL."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.report.reports import ERROR, NO_ANSWER, A, call, see, seen
+from tests.report.reports import ERROR, NO_ANSWER, A, call
 from ztpurge.calls.transport import Exchange
 from ztpurge.cdn.fold import Fold
 from ztpurge.cdn.plan import Batch, Folded, Plan
 from ztpurge.errors import ApiError, Failure
 from ztpurge.report.sentences import (
-    advice,
     away_line,
     count,
+    duration,
     entry_counts,
     exchange_line,
     fold_line,
@@ -25,14 +25,11 @@ from ztpurge.report.sentences import (
     size_of,
     skip_counts,
     url_line,
-    verdict_counts,
-    verdict_line,
 )
 from ztpurge.site.mapping import Mapped, Skip
 
 SKIPPED = Mapped(skipped=(Skip("a", "x"), Skip("b", "y"), Skip("c", "y")))
 PLAN = Plan((Batch("urls", "a", ("1", "2")), Batch("dirs", "a", ("d/",))), (Folded("d/x", "d/"),))
-AGED = (("Age", "7"), ("Via", "x"))
 AT = "[ 1/12] a.example       "
 LINE = outcome_lines(Plan((Batch("urls", "longer.example", ("x",)),) * 12))
 OOPS = "the API answered 500: oops. Wait"
@@ -50,6 +47,15 @@ SAID = {
     "1 dir": size_of(call("done", "d/", "dirs")),
     "2 urls": size_of(call("done", "1 2", "prefetch")),
     "2 y, 1 x": skip_counts(SKIPPED),
+    "0.4 s": duration(0.44),
+    "45 s": duration(45.4),
+    "1 min": duration(60),
+    "2 min 5 s": duration(125.9),
+    "1 h": duration(3600.5),
+    "23 h 59 min": duration(86399),
+    "1 day": duration(86400),
+    "7 days 1 h": duration(7 * 86400 + 3600),
+    "24,855 days 3 h": duration(2.0**31),
     "3 changed files, 3 skipped; 2 URLs and 1 directory to purge in 2 calls, 1 folded into a directory above":
         plan_line(SKIPPED, PLAN, 3),
     "0 changed files; nothing to purge in 0 calls": plan_line(Mapped(), Plan(), 0),
@@ -77,8 +83,6 @@ SAID = {
     "http://a.example/x/  (10 entries, 1 unchanged file along)": fold_line(Fold("http://a.example/x/", 10, 1)),
     "http://a.example/%25/  %/  (1 entry, no other file)": fold_line(Fold("http://a.example/%25/", 1, 0)),
     "http://a.example/  (1 entry, what else it holds is not known)": fold_line(Fold("http://a.example/", 1, None)),
-    "1,234 seen fresh, 2 STILL STALE, 1 NOT SEEN, 1 not verified":
-        verdict_counts((*see(unverified="1", stale="2 3", fresh="4 " * 1234), seen("5", "stale", is_seen=False))),
     # a URL, with the name that people wrote where that differs
     f"{A}a/b.css": url_line(f"{A}a/b.css"),
     A: url_line(A),
@@ -88,15 +92,6 @@ SAID = {
     f"{A}%E6%98%A5.html  \u6625.html": url_line(f"{A}%E6%98%A5.html"),
     f"{A}%FF  \\xff": url_line(f"{A}%FF"),
     f"{A}%23%23[x]%0A%E2%80%AE%E2%80%8B  #\\#[x]\\n\\u202e\\u200b": url_line(f"{A}%23%23[x]%0A%E2%80%AE%E2%80%8B"),
-    # and with what was seen of it
-    f"{A}1": verdict_line(seen("1", "fresh")),
-    f"{A}1  (old)": verdict_line(seen("1", "stale", "old")),
-    f"{A}1  (old; Age: 7, Via: x)": verdict_line(seen("1", "stale", "old", said=AGED)),
-    f"{A}1  (Age: 7, Via: x)": verdict_line(seen("1", "stale", said=AGED)),
-    f"{A}1  (old; fetched after the purge; Age: 7, Via: x)":
-        verdict_line(seen("1", "stale", "old", said=AGED, blame="origin")),
-    f"{A}1  (old; kept from before the purge)": verdict_line(seen("1", "stale", "old", blame="edge")),
-    f"{A}%E6%98%A5  \u6625  (gone)": verdict_line(seen("%E6%98%A5", "stale", "gone", blame="address")),
     # a call that ended, in line with the others
     f"{AT} 2 urls  reqId i  0.21 s": LINE(call("accepted", "1 2", attempts=1, seconds=0.21)),
     f"{AT}  1 url  reqId i  3 tries  4.00 s": LINE(call("accepted", attempts=3, seconds=4.0)),
@@ -122,21 +117,6 @@ SAID = {
 @pytest.mark.parametrize(("text", "said"), SAID.items())
 def test_one_thing_is_said_in_a_line(text: str, said: str) -> None:
     assert said == text
-
-
-@pytest.mark.parametrize(
-    ("blames", "served", "beginnings"),
-    [
-        pytest.param([""], "", [], id="nothing of the site"),
-        pytest.param([""], "other content", ["What answered"], id="an old file of nobody knows whom"),
-        pytest.param(["", "edge"], "other content", ["The purge"], id="an old file, and the edge's"),
-        pytest.param(["edge", *[""] * 3, *["origin"] * 2], "", ["The edge", "The purge"], id="the most first"),
-        pytest.param(["address"], "", ["None of"], id="no file"),
-    ],
-)
-def test_what_was_seen_tells_what_to_do(blames: list[str], served: str, beginnings: list[str]) -> None:
-    found = advice(seen("1", "stale", blame=blame, served=served) for blame in blames)
-    assert [" ".join(sentence.split()[:2]) for sentence in found] == beginnings
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ from tests.tables import cases
 from ztpurge.cdn.plan import make_plan
 from ztpurge.edge.judge import Verdict, confirm_by_sight
 from ztpurge.errors import BUG
+from ztpurge.report.endings import broken_off
+from ztpurge.report.fates import accepted_directories, accepted_urls
 from ztpurge.report.outputs import exit_code
-from ztpurge.report.values import Report, accepted_directories, accepted_urls, broken_off
+from ztpurge.report.values import Report
 from ztpurge.site.mapping import Mapped, Sites, Target
 from ztpurge.site.serving import Site
 

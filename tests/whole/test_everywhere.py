@@ -104,12 +104,12 @@ NAMED = f"[{', '.join(EDGES)}]"
 
 class TestOriginFirst:
     def test_nothing_is_purged_before_the_origin_is_new(self, on_edge: Site) -> None:
-        on_edge.cdn.hold_origin(seconds=1.5)
+        on_edge.cdn.hold_origin(answers=3)
         step = on_edge.purge(origin=on_edge.cdn.origin_url, edges=NAMED, **IN_TIME)
         assert (step.exit_code, step.outputs["result"]) == (0, "purged")
         assert on_edge.stale_edges() == {edge: [] for edge in EDGES}
         assert on_edge.purged() == [CHANGED]
-        assert re.search(r"^Origin: 6 seen fresh \([1-9]", step.log, re.MULTILINE)
+        assert re.search(r"^  6 not fresh yet after .*\n(.*\n)*Origin: 6 seen fresh", step.log, re.MULTILINE)
         assert [stage["name"] for stage in on_edge.report["stages"]][:3] == ["What changed", "Origin", "Purge"]
 
     @cases("inputs", {"with verify": {"verify": "true"}, "without": {}, "only to be reported": {"verify": "warn"}})
@@ -125,7 +125,12 @@ class TestOriginFirst:
         assert late["a.css"].startswith("at the origin: serves other content (")
         assert late["gone.html"].startswith("at the origin: answers 200, but the file is deleted (")
         assert late["n.js"].startswith("at the origin: answers 404 (")
-        assert "the origin does not serve the new files yet" in step.log
+        why = "Nothing was purged: the origin is not new yet for 6 of 6 URLs"
+        assert f"::error title=ztpurge::{why}. The deployment has to end before this step" in step.log
+        assert f"\nNot new at the origin yet\n  {site.base}" in step.log
+        assert step.log.splitlines()[-1].startswith(f"{why}; 6 URLs may be stale (")
+        asked = f"curl -sI --connect-to ::{site.cdn.origin_url[len('http://') :]} {site.base}a.css"
+        assert f"<code>{asked}</code>" in step.summary
         assert len([visit for visit in site.cdn.visits if "ztpurge" in visit.headers.get("User-Agent", "")]) == 0
 
     def test_an_origin_that_does_not_answer_is_red_and_says_so(self, site: Site) -> None:
@@ -150,6 +155,8 @@ class TestEveryEdge:
     def test_fresh_is_what_each_edge_serves(self, on_edge: Site) -> None:
         step = on_edge.purge(edges=NAMED, **IN_TIME)
         assert (step.exit_code, site_sights(on_edge)) == (0, {edge: {"fresh"} for edge in EDGES})
+        assert "\n5 purged URLs may stay in browsers for as long as those see fit" in step.log
+        assert ", all seen fresh at 2 edges" in step.log.splitlines()[-1]
         assert on_edge.stale_edges() == {edge: [] for edge in EDGES}
 
     def test_an_edge_that_stays_old_is_named_with_what_it_said(self, on_edge: Site) -> None:
@@ -162,6 +169,9 @@ class TestEveryEdge:
         row = next(row for row in on_edge.report["verified"] if row["url"].endswith("a.css"))
         states = {sight["server"]: (sight["state"], sight["said"].get("Age") is not None) for sight in row["sights"]}
         assert states == {EDGES[0]: ("fresh", False), EDGES[1]: ("stale", True)}
+        asked = f"curl -sI --connect-to ::{on_edge.base[len('http://') : -1].replace(EDGES[0], EDGES[1])} {row['url']}"
+        assert f"<code>{asked}</code>" in step.summary
+        assert re.search(rf"<code>{EDGES[0]}( \([^)]*\))?: fresh</code>", step.summary)
 
     def test_one_edge_tells_nothing_of_the_other(self, site: Site) -> None:
         site.cdn.add_faults(Fault("lost", edge=EDGES[1], times=9))
@@ -193,7 +203,11 @@ class TestAgain:
         first, again = on_edge.purged()
         assert (first, again) == (CHANGED, ["", "a.css", "b.css", "gone.html", "index.html"])
         assert json.loads(step.outputs["req-ids"]) == [call.req_id for call in on_edge.cdn.purge_calls]
-        assert [call["reqId"] for call in on_edge.report["again"]] == [on_edge.cdn.purge_calls[1].req_id]
+        new = on_edge.cdn.purge_calls[1].req_id
+        assert [call["reqId"] for call in on_edge.report["again"]] == [new]
+        assert f"\n::group::Purged again, since they were stale\n  {on_edge.base}" in step.log
+        assert step.log.count(f"  {new}  fresh now\n") == len(again)
+        assert "<summary>Purged again, since they were stale (5)</summary>" in step.summary
 
     @cases("answers", {"at the second look": 1, "at once": 0})
     def test_what_comes_back_old_is_purged_once_more(self, site: Site, answers: int) -> None:

@@ -472,7 +472,7 @@ class TestVerify:
 
     @pytest.mark.parametrize(
         ("age", "words"),
-        [(0, "The edge fetched that after the purge, so the origin"), (86400, "The purge has not reached this edge")],
+        [(0, "The edge fetched that after the purge, so the origin"), (86400, "Two purges have not reached this edge")],
     )
     def test_the_age_of_a_stale_copy_tells_whose_it_is(self, site: Site, age: int, words: str) -> None:
         with serving(b"1", age=age) as url:

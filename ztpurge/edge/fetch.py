@@ -7,6 +7,7 @@ was sent and with compression undone: it is hashed, not kept, and left as soon a
 from __future__ import annotations
 
 import threading
+import time
 import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from ztpurge import __version__
 from ztpurge.calls.addresses import is_reachable, resolve
 from ztpurge.calls.transport import Session, is_proxied
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYTES
+from ztpurge.edge.browsers import seconds_in_browsers
+from ztpurge.edge.place import place_of
 from ztpurge.edge.servers import find_servers
 from ztpurge.site.edges import ALL, ONE
 from ztpurge.site.urls import host_of
@@ -50,7 +53,8 @@ class Look:
 
     `location`: where a redirect points. `unread`: the compression that could not be undone. `small`: a matching body
     of less than 1024 bytes. `is_too_long`: the file's size is not known, and the body is more than is kept. `age`: how
-    many seconds ago the origin gave it. `place`: where the server says it is.
+    many seconds ago the origin gave it. `place`: where the server says it is. `in_browsers`: for how many seconds at
+    most browsers show what is served with 200 without asking again; None if nothing bounds it.
     """
 
     status: int
@@ -63,6 +67,7 @@ class Look:
     retry_after: str | None = None
     age: int | None = None
     place: str = ""
+    in_browsers: float | None = 0.0
 
 
 class Edges:
@@ -106,6 +111,8 @@ class Edges:
                 is_too_long=served.is_too_long,
                 retry_after=headers.get("retry-after"),
                 age=_parse_count(headers.get("age", "")),
+                place=place_of({name: self._secrets.redact(headers[name]) for name in _EVIDENCE if name in headers}),
+                in_browsers=seconds_in_browsers(200, headers, now=time.time()) if answer.status == 200 else 0.0,
             )
 
     def find_servers(self, urls: Iterable[str], told: Mapping[str, Sequence[str]], scheduler: Scheduler) -> Servers:

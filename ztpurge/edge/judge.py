@@ -39,7 +39,8 @@ class Sight:
     @property
     def name(self) -> str:
         """The server as people are told of it."""
-        return f"{self.server} ({self.place})" if self.place else self.server
+        server = self.server or "the host's name"
+        return f"{server} ({self.place})" if self.place else server
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,10 @@ class Verdict:
     the site's state, if anything does. `blame`: where it is stale, the origin, whose old file this edge fetched after
     the purge, the edge, which kept a copy from before it, or the address, at which there is none of the files.
     `seconds`: how long after the purge began it was seen so, None if nobody looked. `place`: where the server says it
-    is. `sights`: what each server served, if there are several; the verdict is on the worst of that.
+    is. `at`: the URL by which it was reached in the name of the host, empty if that is the URL itself. `sights`: what
+    each server served, if there are several; the verdict is on the worst of that. `is_back`: it was fresh before, and
+    serves the old content again. `in_browsers`: for how many seconds at most browsers show what was seen here, at any
+    look, without asking again; None if nothing bounds it.
     """
 
     url: str
@@ -64,6 +68,9 @@ class Verdict:
     seconds: float | None = field(default=None, compare=False)
     place: str = field(default="", compare=False)
     sights: tuple[Sight, ...] = ()
+    is_back: bool = False
+    at: str = field(default="", compare=False)
+    in_browsers: float | None = field(default=0.0, compare=False)
 
     @property
     def is_settled(self) -> bool:
@@ -85,7 +92,7 @@ def judge(url: str, what: Expected, seen: Look, since_purge: tuple[float, float]
     if seen.status == 400 and not set("[]|^").isdisjoint(url.split("/", 3)[-1]):
         return Verdict(url, "unverified", "answers 400, as a server may to `[`, `]`, `|` and `^` (RFC 3986)", seen.said)
     judged = _judge_absence(url, what, seen) if isinstance(what, Gone) else _judge_content(url, what, seen)
-    verdict = replace(judged, place=seen.place)
+    verdict = replace(judged, place=seen.place, in_browsers=seen.in_browsers)
     if verdict.state == "fresh":
         return verdict
     blame: Blame = ""
@@ -162,7 +169,15 @@ def combine(by_server: Mapping[str, Verdict]) -> Verdict:
         blame=next((verdict.blame for verdict in worst if verdict.blame), ""),
         seconds=max((verdict.seconds for verdict in worst if verdict.seconds is not None), default=None),
         sights=sights,
+        is_back=any(verdict.is_back for verdict in worst),
+        in_browsers=longest(verdict.in_browsers for verdict in verdicts),
     )
+
+
+def longest(seconds: Iterable[float | None]) -> float | None:
+    """Return the most of so many seconds, None if one of them has no bound."""
+    kept = [*seconds]
+    return None if None in kept else max(filter(None, kept), default=0.0)
 
 
 def _some_of(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from ztpurge.calls.pace import Pace
 from ztpurge.calls.scheduler import retry_after
 from ztpurge.changes.contents import MOST_BYTES_UNKNOWN, Content
 from ztpurge.edge.expected import Gone
-from ztpurge.edge.judge import Verdict, judge, judge_unseen, unlooked
+from ztpurge.edge.judge import Verdict, judge, judge_unseen, longest, unlooked
 from ztpurge.edge.servers import by_name
 from ztpurge.errors import ApiError, Failure, ZtpurgeError
 from ztpurge.site.urls import host_of, parse_url
@@ -114,8 +114,18 @@ class Looking:
             verdict = Verdict(spot.url, "stale", f"not seen: {error.cause}", is_seen=False)
         except Exception as bug:  # noqa: BLE001 - whatever one look meets, the reqIds must reach the report
             verdict = Verdict(spot.url, "stale", f"not seen: ztpurge has a bug: {for_log(repr(bug))}", is_seen=False)
-        blame = verdict.blame or (before.blame if before and verdict.served else "")  # one look may not tell
-        return replace(verdict, looks=looks + 1, blame=blame)
+        verdict = replace(verdict, looks=looks + 1, at=spot.at if spot.at != spot.url else "")
+        if not before:
+            return verdict
+        is_back = verdict.state == "stale" and (before.is_back or (bool(verdict.served) and before.state == "fresh"))
+        again = " again, after the new content" if is_back and verdict.served else ""
+        return replace(
+            verdict,
+            reason=f"{verdict.reason}{again}",
+            blame=verdict.blame or (before.blame if verdict.served else ""),  # one look may not tell
+            is_back=is_back,
+            in_browsers=longest((before.in_browsers, verdict.in_browsers)),
+        )
 
     def _follow_pointer(self, spot: Spot, sha: str, verdict: Verdict, end: float) -> Verdict:
         """Compare with what Git LFS serves in the place of a blob, if that is a pointer."""

@@ -88,7 +88,7 @@ class Verification:
             for spot, verdict in few.each(fresh[host], lambda spot: look(spot, self._latest[spot], end=few.end)):
                 if verdict.served:
                     with self._lock:
-                        self._latest[spot] = replace(verdict, reason=f"{verdict.reason} again, after the new content")
+                        self._latest[spot] = verdict
                         returned[spot.url] = None
 
         for _ in several.each(hosts, look_at):

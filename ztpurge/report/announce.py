@@ -1,39 +1,34 @@
 """A run told to the runner: its plan, its outcomes, annotations, step outputs, the job summary, the report file.
 
-What stands in outputs and summary is decided in rooms of their own; here it is what the log and the annotations say.
+What stands in outputs, summary and annotations is decided in rooms of their own; here it is what the log says.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from ztpurge.errors import BUG, InvalidInputs, Position, ZtpurgeError
+from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.report import sentences
+from ztpurge.report.annotations import annotate
 from ztpurge.report.document import describe, describe_refusal, render_json
 from ztpurge.report.explain import explain_entries, explain_files, explain_idle
-from ztpurge.report.files import find_troubles
 from ztpurge.report.outputs import exit_code, fit, outputs
+from ztpurge.report.seen import again_line, late_title, stale_title, verdict_line
 from ztpurge.report.values import Report
 from ztpurge.runner import MAX_ANNOTATIONS
-from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.paths import Change
-    from ztpurge.edge.judge import Verdict
     from ztpurge.inputs import Inputs
     from ztpurge.report.document import Document
-    from ztpurge.report.files import Trouble
-    from ztpurge.runner import Level, Runner
+    from ztpurge.runner import Runner
 
 _MOST_LISTED = 20_000  # lines: a browser still shows that log
 _MOST_CHANGES_LISTED = 1_000  # who looks for one of more files looks elsewhere
 _MOST_IN_SIGHT = 20
-_PREFETCH_WAYS = {"failed": "not prefetched", "partial": "not prefetched", "pending": "not confirmed as prefetched"}
 
 
 def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner, *, seconds: float) -> None:
@@ -90,18 +85,26 @@ def announce(report: Report, inputs: Inputs, runner: Runner) -> int:
         file = document.get("report_file")
         where = f"see {file}" if file else "set `report-file` to have them in a file"
         runner.annotate("warning", "ztpurge", f"too long for a step output, left empty: {', '.join(emptied)}; {where}")
-    maybe_stale = [sentences.url_line(fate.url, fate.verdict) for fate in report.maybe_stale]
+    _list(late_title(report.late), list(map(verdict_line, report.late)), runner, is_wrong=True)
+    maybe_stale = [
+        verdict_line(fate.verdict) if fate.verdict else sentences.url_line(fate.url)
+        for fate in report.maybe_stale
+        if not (report.late and fate.verdict)
+    ]
     _list(sentences.maybe_stale_title(report.outcomes), maybe_stale, runner, is_wrong=True)
     stale, unverified = report.seen("stale"), report.seen("unverified")
-    _list(sentences.stale_title(stale), list(map(sentences.verdict_line, stale)), runner, is_wrong=True)
-    _list("Purged, but not verified", list(map(sentences.verdict_line, unverified)), runner)
+    _list(stale_title(stale), list(map(verdict_line, stale)), runner, is_wrong=True)
+    _list("Purged, but not verified", list(map(verdict_line, unverified)), runner)
+    states = {verdict.url: verdict.state for verdict in report.verdicts}
+    again = [again_line(url, outcome.req_id, states) for outcome in report.again for url in outcome.entries]
+    _list("Purged again, since they were stale", again, runner)
+    if report.in_browsers.urls:
+        runner.say(report.in_browsers.sentence)
     for name, hashed in report.hashed.items():
         runner.say(f"{name}: {hashed.sentence}")
-    for level, message in annotations_of(report, fail_on_error=inputs.fail_on_error, room_for=runner.room_for):
-        runner.annotate(level, "ztpurge", message)
+    annotate(report, runner, fail_on_error=inputs.fail_on_error)
     if report.result == "nothing":
         runner.annotate("notice", "ztpurge", headline)
-    _annotate_files(report, runner, fail_on_error=inputs.fail_on_error)
     is_written = is_wanted and _write_summary(document, runner)
     if report.result != "purged":  # whose headline has the time
         headline = f"{headline} ({sentences.duration(report.seconds)})"
@@ -148,107 +151,6 @@ def announce_traceback(trace: str, runner: Runner) -> None:
     """Show where ztpurge itself went wrong."""
     for line in trace.splitlines():
         runner.say(line)
-
-
-def annotations_of(
-    report: Report, *, fail_on_error: bool, room_for: Callable[[Level], int]
-) -> Iterator[tuple[Level, str]]:
-    """Yield what to annotate: errors if they make the run red, warnings, notices; of each as many as there is room."""
-    stale = _stale(report)
-    warnings = [
-        *_causes(report, report.unreported, {"done": "not reported done"}),
-        *_causes(report, (outcome for outcome in report.prefetched if outcome.error), _PREFETCH_WAYS),
-        *(stale if report.stale_is_fine else ()),
-    ]
-    # of a URL with one of these some providers cut a part, and nobody could look at those here
-    sent = (fate for fate in report.fates if fate.kind == "urls" and not fate.is_folded)
-    unseen = [fate.url for fate in sent if fate.state == "unverified"]
-    if cut := [url for url in unseen if "," in url or "&" in url]:
-        which = f"{sentences.count(len(cut), 'URL')} with a comma or `&`, where some of the CDN's providers cut a URL"
-        remedy = f"Purge the folder above with `dirs`. First of them: {sentences.url_line(cut[0])}"
-        warnings.append(f"{which}, not verified, so it may stay stale. {remedy}")
-    errors = [
-        *([BUG] if report.has_bug else ()),
-        *_causes(report, report.failures, report.ways),
-        *(() if report.stale_is_fine else stale),
-    ]
-    if report.refusal:
-        errors = [sentences.problem_message(report.refusal)]
-    elif not fail_on_error:
-        errors, warnings = [], [*errors, *warnings]
-    yield from (("error", message) for message in _at_most(room_for("error"), errors))
-    yield from (("warning", message) for message in _at_most(room_for("warning"), warnings))
-    unverified = report.seen("unverified")
-    if unverified:
-        reasons = Counter(for_log(verdict.reason) for verdict in unverified).most_common(3)
-        why = "; ".join(f"{number:,}: {reason}" for reason, number in reasons)
-        what = f"{sentences.count(len(unverified), 'URL')} purged, but not verified to be fresh ({why})"
-        yield "notice", f"{what}. First of them: {sentences.url_line(unverified[0].url)}"
-    if not_whole := sentences.cut_message(report.outcomes):
-        yield "notice", not_whole
-
-
-def _annotate_files(report: Report, runner: Runner, *, fail_on_error: bool) -> None:
-    """Point at the changed files behind what went wrong, as many as the runner has room for; count the others."""
-    of_level: dict[Level, list[Trouble]] = {"error": [], "warning": []}
-    for trouble in find_troubles(report):
-        of_level["error" if fail_on_error and not trouble.is_borne else "warning"].append(trouble)
-    for level, found in of_level.items():
-        room = runner.room_for(level)
-        shown = found if len(found) <= room else found[: max(room - 1, 0)]
-        for trouble in shown:
-            runner.annotate(level, "ztpurge", trouble.message, at=Position(trouble.path))
-        if room and len(shown) < len(found):
-            rest = sentences.count(len(found) - len(shown), "more changed file")
-            runner.annotate(level, "ztpurge", f"and {rest} with such URLs; the log and the outputs have them all")
-
-
-def _at_most(room: int, messages: Sequence[str]) -> Sequence[str]:
-    """Return the messages, the last ones as a count where the runner would drop them."""
-    if len(messages) <= room:
-        return messages
-    kept = messages[: max(room - 1, 0)]
-    return (*kept, f"and {len(messages) - len(kept)} more causes; the log and the outputs have them all")
-
-
-def _causes(report: Report, outcomes: Iterable[Outcome], ways: Mapping[str, str]) -> Iterator[str]:
-    """Yield a sentence for the calls of a host that went wrong in one way and for one cause, the widest first."""
-    fresh = {verdict.url for verdict in report.verdicts if verdict.state == "fresh"}
-    groups: dict[tuple[str, str, str], list[Outcome]] = {}
-    for outcome in outcomes:
-        way = sentences.DOUBTFUL if outcome.is_doubtful and outcome.kind != "prefetch" else ways[outcome.state]
-        groups.setdefault((outcome.host, way, str(outcome.error)), []).append(outcome)
-    for (host, way, error), alike in sorted(groups.items(), key=lambda group: -len(group[1])):
-        entries = [
-            entry
-            for outcome in alike
-            for entry in outcome.entries
-            if not (outcome.state == "pending" and outcome.kind == "urls" and entry in fresh)
-        ]
-        if entries:
-            noun = sentences.NOUNS[alike[0].kind] if len({outcome.kind for outcome in alike}) == 1 else "entry"
-            which = f"{sentences.count(len(entries), noun)} of {host} {way} ({sentences.count(len(alike), 'call')})"
-            first = sentences.url_line(entries[0])
-        else:  # the service lists nothing of another step's reqIds
-            req_ids = [outcome.req_id for outcome in alike if outcome.req_id]
-            which, first = sentences.count(len(req_ids), "reqId"), req_ids[0]
-        yield f"{which}: {error.rstrip('.')}. First of them: {first}"
-
-
-def _stale(report: Report) -> list[str]:
-    """Return a sentence a host whose URLs were not seen to be fresh."""
-    groups: dict[str, list[Verdict]] = {}
-    for verdict in report.seen("stale"):
-        groups.setdefault(host_of(verdict.url), []).append(verdict)
-    messages = []
-    for host, stale in groups.items():
-        is_tried = any(verdict.looks for verdict in stale)
-        unseen = "seen to be fresh; can the runner reach the host?" if is_tried else "verified to be fresh."
-        which = f"{sentences.count(len(stale), 'URL')} of {host} purged, but not"
-        how = "fresh." if any(verdict.is_seen for verdict in stale) else unseen
-        first = f"First of them: {sentences.verdict_line(stale[0])}"
-        messages.append(" ".join((which, how, *sentences.advice(stale), first)))
-    return messages
 
 
 def _list(

@@ -54,6 +54,7 @@ def describe(report: Report, *, report_file: str = "") -> Document:
         "verified": [*map(_verdict, report.verdicts)],
         "again": [_call(report, outcome) | {"purge": outcome.entries} for outcome in report.again],
         "unreachable": dict(report.unreachable),
+        "browsers": _facts(report.in_browsers),
         "prefetch": [_call(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
         "targets": [_facts(target) | {"path": _text(target.path)} for target in report.mapped.targets],
         "skipped": [_facts(skip) | {"path": _text(skip.path)} for skip in report.mapped.skipped],

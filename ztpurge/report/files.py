@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ztpurge.errors import Failure
 from ztpurge.report import sentences
+from ztpurge.report.seen import late_title, stale_title, verdict_line
 
 if TYPE_CHECKING:
     from ztpurge.cdn.plan import Kind
@@ -41,10 +42,12 @@ def find_troubles(report: Report) -> tuple[Trouble, ...]:
             way = "confirmed as purged" if outcome.state == "pending" or outcome.is_doubtful else "purged"
             told = f"Not {way}: {sentences.url_line(fate.url)}  ({outcome.error.cause})"
             amiss[fate.url, fate.kind] = False, told
+    for verdict in report.late:
+        if verdict.looks:
+            amiss[verdict.url, "urls"] = False, f"{late_title((verdict,))}: {verdict_line(verdict)}"
     for verdict in report.seen("stale"):
         if verdict.is_seen or verdict.looks:
-            told = f"{sentences.stale_title((verdict,))}: {sentences.verdict_line(verdict)}"
-            amiss[verdict.url, "urls"] = True, told
+            amiss[verdict.url, "urls"] = True, f"{stale_title((verdict,))}: {verdict_line(verdict)}"
     behind: dict[str, list[tuple[bool, str]]] = {}
     for target in report.mapped.targets:
         if (target.url, target.kind) in amiss:

@@ -110,11 +110,8 @@ def find_hashed(paths: Iterable[str], root: str) -> Hashed | None:
     `paths` are the repository's, `root` is as a site has it; None if there are too few to speak of.
     """
     top = posixpath.join(root, "")
-    served = [path.removeprefix(top) for path in dict.fromkeys(paths) if path.startswith(top)]
-    in_folders = {path: found[0] for path in served if (found := _FOLDER_OF_HASHED.match(path))}
-    names = [name for path in served if path not in in_folders and (name := _read(path))]
-    hashed = list(_find_sure(names))
-    hashed += _find_alike(names, hashed)
+    served = _below(top, paths)
+    in_folders, hashed = _find(served)
     count = len(in_folders) + len(hashed)
     if count < _FEWEST_FILES:
         return None
@@ -123,6 +120,25 @@ def find_hashed(paths: Iterable[str], root: str) -> Hashed | None:
     patterns = _find_patterns(sorted(set(in_folders.values())), hashed, chosen, others)
     example = next(path for path in served if path in chosen)
     return Hashed(count, len(served), top + example, patterns)
+
+
+def find_named_by_content(paths: Iterable[str], root: str) -> frozenset[str]:
+    """Return which of the changed files a build named by their content, even if they are few."""
+    top = posixpath.join(root, "")
+    in_folders, hashed = _find(_below(top, paths))
+    return frozenset(f"{top}{path}" for path in (*in_folders, *(name.path for name in hashed)))
+
+
+def _below(top: str, paths: Iterable[str]) -> list[str]:
+    return [path.removeprefix(top) for path in dict.fromkeys(paths) if path.startswith(top)]
+
+
+def _find(served: list[str]) -> tuple[dict[str, str], list[_Name]]:
+    """Return the paths in folders of a build, by their folder, and the other names that hold a hash."""
+    in_folders = {path: found[0] for path in served if (found := _FOLDER_OF_HASHED.match(path))}
+    names = [name for path in served if path not in in_folders and (name := _read(path))]
+    sure = list(_find_sure(names))
+    return in_folders, [*sure, *_find_alike(names, sure)]
 
 
 def _read(path: str) -> _Name | None:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from ztpurge.cdn.fold import Fold
 from ztpurge.report import sentences
 from ztpurge.report.blocks import LIST_BYTES, bar, code, details, details_of, first, listed, share, table, title, within
+from ztpurge.report.browsers import InBrowsers
 from ztpurge.report.document import Document, pick, rest_of
 from ztpurge.report.explain import explain_files
+from ztpurge.report.fates import MAYBE_STALE
 from ztpurge.report.hashed import Hashed
-from ztpurge.report.values import MAYBE_STALE
+from ztpurge.report.seen import again_line, unreachable_line
 from ztpurge.site.mapping import Mapped, Target
 from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_html
@@ -46,8 +48,16 @@ def render_overview(document: Document) -> Iterator[str]:
         yield f"<p>{code(row['by'])}: {code(hashed.sentence)}</p>\n"
     yield _by_way(document) if is_plan else _by_host(document)
     if not is_plan:
+        unreachable = [code(unreachable_line(host, addresses)) for host, addresses in document["unreachable"].items()]
+        yield first(unreachable, rest=rest) if unreachable else ""
+        in_browsers = pick(InBrowsers, document["browsers"]).sentence
+        yield f"<p>{in_browsers}</p>\n" if in_browsers else ""
         yield _time_line(document)
         yield _calls(document)
+        states = {row["url"]: row["state"] for row in document["verified"]}
+        again = [again_line(url, call["reqId"], states) for call in document["again"] for url in call["purge"]]
+        is_open = len(again) <= _OPEN_UP_TO
+        yield details_of("Purged again, since they were stale", again, rest=rest, is_open=is_open)
     urls = [url for call, url in entries if call["kind"] == "urls" and call["state"] not in MAYBE_STALE]
     mapped = Mapped(tuple(pick(Target, target) for target in document["targets"]))
     yield _by_folder("Planned" if is_plan else "Purged", urls, rest=rest)
@@ -87,6 +97,7 @@ def _by_host(document: Document) -> str:
             size[call["kind"]] += call["entries"]
         states = Counter(verdict["state"] for verdict in seen[host])
         done = [call["done_after"] for call in calls if call["done_after"] is not None]
+        edges = max((len(verdict["sights"]) for verdict in seen[host]), default=0)
         looks = [verdict["seconds"] for verdict in seen[host] if verdict["state"] == "fresh"]
         fresh = [seconds for seconds in looks if seconds is not None]
         failed = sum(call["entries"] for call in calls if call["state"] in MAYBE_STALE)
@@ -95,11 +106,13 @@ def _by_host(document: Document) -> str:
             *(f"{size[kind]:,}" if size[kind] else "" for kind in ("urls", "dirs")),
             f"{len(calls):,}",
             share(sum(size.values()) - failed, sum(size.values())),
+            f"{edges}" if edges > 1 else "",
             *(f"{states[state]:,}" if states[state] else "" for state in ("fresh", "stale", "unverified")),
             *(sentences.duration(median(times)) if times else "" for times in (done, fresh)),
         ]
 
-    head = ("host", "URLs", "directories", "calls", "purged", "fresh", "stale", "not verified", "done in", "fresh in")
+    of_calls, of_looks = ("host", "URLs", "directories", "calls", "purged"), ("edges", "fresh", "stale", "not verified")
+    head = (*of_calls, *of_looks, "done in", "fresh in")
     rows = [row(host, calls) for host, calls in calls_of.items() if host]
     used = [column for column in range(len(head)) if any(row[column] for row in rows)]
     if not rows:
@@ -169,7 +182,8 @@ def _calls(document: Document) -> str:
     head = ("call", "host", "entries", "result", "reqId", "tries", "time")
     shown = table(head, [row(call) for call in calls[: len(rows)]], unwrapped=frozenset({"reqId"}))
     more = f"<p>… and {sentences.count(left, 'more call')}{rest}</p>\n" if left else ""
-    return details(sentences.count(len(calls), "call"), shown + more, is_open=len(calls) <= _CALLS_OPEN_UP_TO)
+    is_open = len(calls) <= _CALLS_OPEN_UP_TO and not document["late"]
+    return details(sentences.count(len(calls), "call"), shown + more, is_open=is_open)
 
 
 def _by_folder(what: str, urls: Sequence[str], *, rest: str) -> str:

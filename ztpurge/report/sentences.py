@@ -1,6 +1,6 @@
-"""One thing at a time in words: a call, a reqId, a URL that was looked at, what is compared. Pure.
+"""One thing at a time in words: a call, a reqId, a URL, what is compared. Pure.
 
-What is said of a whole run is put together of these elsewhere.
+What is said of URLs that were looked at stands in `seen.py`; what is said of a whole run is put together elsewhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ztpurge.cdn.plan import Batch, Plan, Wave
     from ztpurge.cdn.purge import Outcome
     from ztpurge.changes.since import Found
-    from ztpurge.edge.judge import Blame, Verdict
     from ztpurge.errors import ApiError, ZtpurgeError
     from ztpurge.site.mapping import Mapped
 
@@ -35,19 +34,6 @@ NO_MANIFEST = f"there is no manifest yet, so all files count as changed; {_NOT_K
 OTHER_SITE = "files do not get their URLs as they did at the last purge, so all files count as changed"
 MANIFEST_OF_NO_RUN = f"the manifest was written outside a workflow's run, so all files count as changed; {_NOT_KNOWN}"
 ONE_WAVE = "max-requests leaves no call for a second wave, so pages do not wait until what they refer to is done"
-_BLAMED: dict[Blame, str] = {"origin": "fetched after the purge", "edge": "kept from before the purge"}
-_ADVICE: dict[Blame, str] = {
-    "": (
-        "What answered does not tell whether the origin or the edge is late: deploy before this step, or raise "
-        "`delay`; set `wait`, or raise `verify-timeout`; a site that is built takes `manifest`."
-    ),
-    "origin": (
-        "The edge fetched that after the purge, so the origin (or a cache in between) still served it: deploy before "
-        "this step, or raise `delay`; a site that is built takes `manifest`."
-    ),
-    "edge": "The purge has not reached this edge: set `wait`, or raise `verify-timeout`; if it stays, ask the CDN.",
-    "address": "None of the files is there: do `root` and `base-url` fit, and is the site deployed before this step?",
-}
 _MOST_SHOWN_OF_BODY = 1000  # characters
 DOUBTFUL = "may have been purged, but that was not confirmed"
 NOUNS = {"urls": "URL", "dirs": "directory", "prefetch": "URL"}
@@ -60,10 +46,13 @@ def count(number: int, noun: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return `0.4 s`, `6.2 s`, `45 s`, `2 min 5 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    """Return `0.4 s`, `6.2 s`, `45 s`, `2 min 5 s`, `2 h`, `1 day 3 h`."""
+    for name, size, smaller, part in (("day", 86400, "h", 3600), ("h", 3600, "min", 60), ("min", 60, "s", 1)):
+        if seconds >= size:
+            whole, rest = divmod(int(seconds), size)
+            first = f"{whole:,} {name}{'s' if name == 'day' and whole > 1 else ''}"
+            return f"{first} {rest // part} {smaller}" if rest >= part else first
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def range_line(event: str, found: Found) -> str:
@@ -193,11 +182,6 @@ def exchange_line(exchange: Exchange) -> str:
     return f"{asked} -> {answer} in {exchange.seconds:.2f} s  {told}".rstrip()
 
 
-def unreachable_line(host: str, addresses: Sequence[str]) -> str:
-    """Return at which addresses of a host nobody could look, since this machine has no way to them."""
-    return f"{host} is not looked at at {', '.join(addresses)}: this machine has no route there"
-
-
 def not_again_line(number: int) -> str:
     """Return how many stale URLs a budget keeps from being purged once more."""
     which = count(number, "stale URL")
@@ -225,43 +209,9 @@ def path_of(url: str) -> str:
     return "" if name == path else name
 
 
-def url_line(url: str, verdict: Verdict | None = None) -> str:
-    """Return a URL, its path as people write it where that differs, and what was seen of it if it was looked at."""
-    line = "  ".join(filter(None, (url, for_log(path_of(url)))))
-    why = "; ".join(filter(None, (for_log(verdict.reason), evidence(verdict)))) if verdict else ""
-    return f"{line}  ({why})" if why else line
-
-
-def verdict_line(verdict: Verdict) -> str:
-    """Return a URL that was looked at, with what was seen of it and what the edge said of itself."""
-    return url_line(verdict.url, verdict)
-
-
-def evidence(verdict: Verdict) -> str:
-    """Return what an edge said of itself, and what follows from that."""
-    said = ", ".join(f"{name}: {value}" for name, value in verdict.said)
-    return "; ".join(filter(None, (_BLAMED.get(verdict.blame), said)))
-
-
-def advice(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
-    """Return what to do about stale URLs, as far as what was seen tells."""
-    blames = Counter(verdict.blame for verdict in verdicts if verdict.served or verdict.blame)
-    told = [blame for blame, _ in blames.most_common() if blame]
-    return tuple(_ADVICE[blame] for blame in told or blames)
-
-
-def stale_title(verdicts: Iterable[Verdict]) -> str:
-    """Return the heading of the list of URLs that were not seen to be fresh."""
-    return f"Purged, but not {'fresh' if any(verdict.is_seen for verdict in verdicts) else 'seen to be fresh'}"
-
-
-def verdict_counts(verdicts: Iterable[Verdict]) -> str:
-    """Return `19 seen fresh, 1 STILL STALE, 2 not verified`."""
-    words = {"fresh": "seen fresh", "stale": "STILL STALE", "unseen": "NOT SEEN", "unverified": "not verified"}
-    found = Counter(
-        "unseen" if verdict.state == "stale" and not verdict.is_seen else verdict.state for verdict in verdicts
-    )
-    return ", ".join(f"{found[state]:,} {word}" for state, word in words.items() if found[state])
+def url_line(url: str) -> str:
+    """Return a URL, and its path as people write it where that differs."""
+    return "  ".join(filter(None, (url, for_log(path_of(url)))))
 
 
 def entry_counts(outcomes: Iterable[Outcome]) -> str:

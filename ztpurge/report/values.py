@@ -1,77 +1,37 @@
-"""What a run did -> what became of each entry, found out once, and the run in one word and one sentence.
+"""What a run did, and what follows from it, found out once: the run in one word and in one sentence.
 
-Pure. Outputs, log, annotations and summary are made of these values elsewhere.
+Pure. What became of each entry stands in `fates.py`, what of a run that ended early in `endings.py`. Outputs, log,
+annotations and summary are made of these values elsewhere.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ztpurge.cdn.plan import Plan
-from ztpurge.cdn.purge import Outcome, State
-from ztpurge.edge.judge import Freshness, Verdict
-from ztpurge.errors import BUG, ApiError, Failure
-from ztpurge.report.sentences import NOUNS, count, duration, things, verdict_counts
+from ztpurge.errors import Failure
+from ztpurge.report.fates import MAYBE_STALE, PURGED, trace
+from ztpurge.report.seen import late_headline, verdict_counts
+from ztpurge.report.sentences import NOUNS, count, duration, things
 from ztpurge.site.mapping import Mapped, Sites
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from ztpurge.cdn.plan import Kind
+    from ztpurge.cdn.purge import Outcome
+    from ztpurge.edge.judge import Freshness, Verdict
     from ztpurge.errors import ZtpurgeError
+    from ztpurge.report.browsers import InBrowsers
+    from ztpurge.report.fates import Fate
     from ztpurge.report.hashed import Hashed
 
 Result = Literal["purged", "nothing", "partial", "failed", "dry-run", "done", "pending"]
 WORDS = MappingProxyType({"planned": "dry-run", "accepted": "purged", "done": "purged"})  # for states that differ
-_ACCEPTED = frozenset({"accepted", "pending", "done"})
-MAYBE_STALE = frozenset({"failed", "partial", "pending"})
-_PURGED = frozenset({"accepted", "done", "unverified", "stale", "fresh"})
-
-
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a URL or directory: an entry of a call, or folded into a directory that is one.
-
-    `state` is its call's. Once that was accepted it is the verdict's, if there is one; while it is under way, a URL
-    that was seen is `fresh` all the same.
-    """
-
-    url: str
-    kind: Kind
-    state: State | Freshness
-    verdict: Verdict | None
-    is_folded: bool
-
-
-def trace(plan: Plan, outcomes: Sequence[Outcome], verdicts: Sequence[Verdict] = ()) -> tuple[Fate, ...]:
-    """Return what became of all entries in the order of the calls, then of all that was folded."""
-    # a directory and the page at its address are two things of one name; nobody can look at a directory
-    pages = {verdict.url: verdict for verdict in reversed(verdicts)}
-    directories = {verdict.url: verdict for verdict in verdicts if verdict.state == "unverified"}
-
-    def fate(url: str, kind: Kind, state: State, *, is_folded: bool = False) -> Fate:
-        verdict = (directories if kind == "dirs" else pages).get(url)
-        is_seen = verdict and (state in {"accepted", "done"} or (state == "pending" and verdict.state == "fresh"))
-        return Fate(url, kind, verdict.state if verdict and is_seen else state, verdict, is_folded)
-
-    fates = [fate(entry, outcome.kind, outcome.state) for outcome in outcomes for entry in outcome.entries]
-    above = {entry: outcome.state for outcome in outcomes if outcome.kind == "dirs" for entry in outcome.entries}
-    folded = (folded for folded in plan.folded if folded.directory in above)
-    return (*fates, *(fate(each.url, each.kind, above[each.directory], is_folded=True) for each in folded))
-
-
-def accepted_urls(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Return every URL whose purge was accepted, done or not: entries, and those folded into a directory among them."""
-    return tuple(fate.url for fate in trace(plan, outcomes) if fate.kind == "urls" and fate.state in _ACCEPTED)
-
-
-def accepted_directories(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    """Return every directory whose purge was accepted, done or not."""
-    return tuple(fate.url for fate in trace(Plan(), outcomes) if fate.kind == "dirs" and fate.state in _ACCEPTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +105,13 @@ class Report:
         }
         return {name: hashed for name, hashed in found.items() if hashed}
 
+    @cached_property
+    def in_browsers(self) -> InBrowsers:
+        """How long browsers may show old copies of what was purged and looked at."""
+        from ztpurge.report.browsers import find_in_browsers  # noqa: PLC0415 - see `hashed`
+
+        return find_in_browsers(self.verdicts, self.sites, self.mapped)
+
     @property
     def whole_sites(self) -> tuple[str, ...]:
         """The directories to purge that hold all of a host, or all that a site serves."""
@@ -165,7 +132,7 @@ class Report:
             return "dry-run"
         if not self.is_red:
             return "purged"
-        return "partial" if self._entries(_PURGED if self.stale_is_fine else _PURGED - {"stale"}) else "failed"
+        return "partial" if self._entries(PURGED if self.stale_is_fine else PURGED - {"stale"}) else "failed"
 
     @property
     def headline(self) -> str:
@@ -173,6 +140,8 @@ class Report:
         what = things(self.plan)
         if self.refusal:
             return f"Nothing was purged{f'; {what} may be stale' if what else ''}"
+        if self.late:
+            return f"{self.why_held_back}; {what} may be stale"
         if self.result == "nothing":
             skipped = f"{count(len(self.mapped.skipped), 'changed file')} skipped" if self.mapped.skipped else ""
             return f"Nothing to purge: {skipped or 'no file changed, and no urls or dirs were given'}"
@@ -186,7 +155,9 @@ class Report:
         seen = f"; {verdict_counts(self.verdicts)}" if self.verdicts else ""
         if not self.failures:
             if self.verdicts and all(verdict.state == "fresh" for verdict in self.verdicts):
-                seen = ", all seen fresh"
+                edges = {len(verdict.sights) for verdict in self.verdicts}
+                where_seen = f" at {edges.pop()} edges" if len(edges) == 1 and any(edges) else ""
+                seen = f", all seen fresh{where_seen}"
             done = " and reported done" if self.waited and not self.unreported else ""
             return f"{what} on {where} purged{done} in {duration(self.seconds)}{seen}"
         kinds = {batch.kind for batch in self.plan.batches}
@@ -196,9 +167,14 @@ class Report:
         return f"{len(self._entries(MAYBE_STALE)):,} of {size} on {where} {way} and maybe stale{seen}"
 
     @property
+    def why_held_back(self) -> str:
+        """Why nothing was purged, where the origin was not seen to be new."""
+        return late_headline(self.late, sum(fate.kind == "urls" for fate in self.fates))
+
+    @property
     def success_rate(self) -> float:
         """Percent of the entries that were purged; 100 if there were none."""
-        return 100.0 * len(self._entries(_PURGED)) / self.plan.size if self.plan.size else 100.0
+        return 100.0 * len(self._entries(PURGED)) / self.plan.size if self.plan.size else 100.0
 
     @property
     def is_red(self) -> bool:
@@ -222,7 +198,12 @@ class Report:
 
     def purged(self, kind: Kind) -> tuple[str, ...]:
         """Return the entries of a kind that the CDN accepted, and is done with or seen fresh if that was waited for."""
-        return tuple(fate.url for fate in self._entries(_PURGED) if fate.kind == kind)
+        return tuple(fate.url for fate in self._entries(PURGED) if fate.kind == kind)
+
+    @property
+    def purged_again(self) -> frozenset[str]:
+        """The URLs whose second purge was accepted."""
+        return frozenset(entry for outcome in self.again if outcome.req_id for entry in outcome.entries)
 
     @property
     def maybe_stale(self) -> tuple[Fate, ...]:
@@ -276,49 +257,3 @@ class StatusReport(Report):
         """Percent of the reqIds that are done; 100 if there were none."""
         done = sum(outcome.state == "done" for outcome in self.outcomes)
         return 100.0 * done / len(self.outcomes) if self.outcomes else 100.0
-
-
-def refused(report: Report, why: ZtpurgeError) -> Report:
-    """Return the report of a run that ended before the first call: nothing that was planned is purged."""
-    return replace(report, refusal=why, outcomes=_not_purged(report.plan, (), str(why)))
-
-
-def held_back(report: Report, late: tuple[Verdict, ...]) -> Report:
-    """Return the report of a run that purged nothing, since the origin did not serve yet what `late` is about."""
-    remedy = "Have the deployment end before this step, or raise `verify-timeout`; then run the job again"
-    error = ApiError(Failure.NOT_SENT, "not sent: the origin does not serve the new files yet", remedy=remedy)
-    outcomes = tuple(
-        Outcome.of(number, batch, "failed", error=error) for number, batch in enumerate(report.plan.batches, start=1)
-    )
-    return replace(report, late=late, outcomes=outcomes)
-
-
-def broken_off(report: Report, heard: Iterable[Outcome], *, wait: bool, verify: bool) -> Report:
-    """Return the report of a run that a bug ended: what was still to be done counts as failed.
-
-    `heard`: the outcomes so far, in case the report does not have them yet. `wait`, `verify`: what was to follow.
-    """
-    numbers = {outcome.number for outcome in report.outcomes}
-    new = (outcome for outcome in heard if outcome.number not in numbers)
-    outcomes = (*report.outcomes, *sorted(new, key=lambda outcome: outcome.number))
-    outcomes += _not_purged(report.plan, outcomes, BUG)
-    told = {verdict.url for verdict in report.verdicts}
-    unseen = [url for url in accepted_urls(report.plan, outcomes) if verify and url not in told]
-    verdicts = tuple(Verdict(url, "stale", f"not looked at: {BUG}", is_seen=False) for url in unseen)
-    if wait and not report.waited:
-        error = ApiError(Failure.NOT_SENT, f"not asked after: {BUG}")
-        outcomes = tuple(
-            replace(outcome, state="pending", error=error) if outcome.state == "accepted" else outcome
-            for outcome in outcomes
-        )
-    return replace(report, outcomes=outcomes, verdicts=report.verdicts + verdicts, has_bug=True)
-
-
-def _not_purged(plan: Plan, outcomes: Iterable[Outcome], why: str) -> tuple[Outcome, ...]:
-    told = {outcome.number for outcome in outcomes}
-    error = ApiError(Failure.NOT_SENT, why)
-    return tuple(
-        Outcome.of(number, batch, "failed", error=error)
-        for number, batch in enumerate(plan.batches, start=1)
-        if number not in told
-    )
