@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
 _SETTLE = 0.5  # seconds between the last first look and the second ones
+_MOST_OF_IT = 0.8  # of the time, for first looks: the rest is left for second ones
 _A_DIRECTORY = "a whole directory: which URLs lie below it is not known"
 _LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify: true` sees for itself"
 
@@ -128,8 +129,9 @@ def look(  # noqa: PLR0913 - what is looked at, how, and what to do about it
 ) -> tuple[Verdict, ...]:
     """Look whether each purged URL is fresh; of a directory nobody can tell.
 
-    What is stale after half of the time, or serves the old content again at a second look, is purged once more. If
-    what the URLs must serve could not be found out, none of them was seen to be fresh.
+    What is stale after half of the time, or serves the old content again at a second look, is purged once more. A
+    second look is taken whatever else is stale. If what the URLs must serve could not be found out, none of them was
+    seen to be fresh.
     """
     of_directories = tuple(Verdict(url, "unverified", _A_DIRECTORY) for url in directories)
     if (untold := _untold(purged)) or not purged:
@@ -138,27 +140,27 @@ def look(  # noqa: PLR0913 - what is looked at, how, and what to do about it
     verification = watch(purged, scheduler)
     telling = _telling_of_urls(len(purged), scheduler, runner)
 
-    def rounds(title: str, scheduler: Scheduler) -> bool:
-        """Look until all is fresh, then once more; say whether something was old again."""
-        seconds = max(scheduler.end - clock.now(), 0)
+    def rounds(title: str, part: float) -> bool:
+        """Look for a part of the time, then once more at what is fresh; say whether something was old again."""
+        seconds = max(scheduler.end - clock.now(), 0) * part
         with runner.group(f"{title} {sentences.count(len(purged), 'URL')}, {seconds:.0f} s at most"):
-            verification.run(scheduler, **telling)
-            if verification.stale or scheduler.why_over():
+            verification.run(scheduler.within(seconds, "the time for first looks"), **telling)
+            if scheduler.why_over():
                 return False
-            clock.sleep(_SETTLE)
+            clock.sleep(min(_SETTLE, (scheduler.end - clock.now()) / 2))
             returned = verification.look_back(scheduler)
             for verdict in returned:
                 runner.say(f"  {sentences.verdict_line(verdict)}")
         return bool(returned)
 
-    is_back = rounds("Verify", scheduler.until((began + scheduler.end) / 2, "the first half of the time to verify"))
+    is_back = rounds("Verify", 1 / 2)
     if (stale := verification.stale) and not scheduler.why_over():
         # what was not seen, or answers with an error, no purge helps
         if worth := tuple(verdict.url for verdict in stale if verdict.served):
             purge_again(worth)
-        is_back = rounds("Verify, after some were purged again," if worth else "Verify", scheduler)
+        is_back = rounds("Verify, after some were purged again," if worth else "Verify", _MOST_OF_IT)
     while is_back and not scheduler.why_over():
-        is_back = rounds("Verify", scheduler)
+        is_back = rounds("Verify", _MOST_OF_IT)
     verdicts = verification.verdicts
     runner.say(sentences.stage_line("Verify", sentences.verdict_counts(verdicts), clock.now() - began))
     return verdicts + of_directories
