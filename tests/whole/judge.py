@@ -75,8 +75,8 @@ class Judge:
         self._layout = layout
         self._cdn = cdn
         self._tally = tally
-        # git does not say what a link serves, so that nobody can compare that
-        self._unseen = {*LINKS} if needs_sight and not layout.built else set[str]()
+        # what a link serves git does not say, nor a build if that is nothing: nobody can compare it
+        self._unseen = {*LINKS} if needs_sight else set[str]()
         self._deployed: Mapping[str, bytes] = {}
         self._names: set[str] = set()  # every file that was ever served
         self._green: Mapping[str, bytes] = {}  # what was deployed at the last green run
