@@ -1,7 +1,8 @@
-"""The judge of a history: what each run owed, found from the deployed files and the layout, is compared with edge and
+"""The judge of a history: what each run owed, found from the deployed files and the layout, is compared with edges and
 origin, with the calls that the API got, and with what the run named.
 
-After a green run no URL is stale; after a red or killed one each stale URL was named, or the next run deals with it.
+After a green run no URL is stale at any edge; after a red or killed one each stale URL was named, or the next run deals
+with it. Nothing is purged that an origin which can be asked does not have yet.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from tests.whole.layouts import LINKS, MIRROR, VENDOR, Entry, Layout
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sandbox import Call, Sandbox
+    from sandbox import Call, Reply, Sandbox
 
 _MOST_NEEDED = 4  # calls that purge anything: URLs and directories, of two hosts
+_LATE = "not sent: the origin does not serve the new files yet"
 
 
 @dataclass(slots=True)
@@ -27,6 +29,14 @@ class Tally:
 
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """The URLs of which the origin still had the old content when a run began, and until when at least it had that."""
+
+    urls: frozenset[str] = frozenset()
+    until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,12 @@ class Ended:
     budget: int = 0
     was_cancelled: bool = False
     calls: tuple[Call, ...] = ()
+    behind: Behind = Behind()
+
+    @property
+    def was_held_back(self) -> bool:
+        """Whether it says that the origin was late."""
+        return _LATE in self.log
 
     def named(self, *names: str) -> set[str]:
         """Return the URLs of some outputs."""
@@ -54,11 +70,13 @@ class Ended:
 class Judge:
     """Knows what was deployed and purged so far, and notes in the tally what should not have happened."""
 
-    def __init__(self, layout: Layout, cdn: Sandbox, tally: Tally) -> None:
+    def __init__(self, layout: Layout, cdn: Sandbox, tally: Tally, *, needs_sight: bool = False) -> None:
         self.unknowable: set[str] = set()  # deleted files that no manifest knows of: a warning says so
         self._layout = layout
         self._cdn = cdn
         self._tally = tally
+        # what a link serves git does not say, nor a build if that is nothing: nobody can compare it
+        self._unseen = {*LINKS} if needs_sight else set[str]()
         self._deployed: Mapping[str, bytes] = {}
         self._names: set[str] = set()  # every file that was ever served
         self._green: Mapping[str, bytes] = {}  # what was deployed at the last green run
@@ -74,13 +92,18 @@ class Judge:
     def watched(self) -> dict[str, Entry]:
         """Return each URL that ever served something of a file, and what must be purged for that."""
         watched = {url: entry for name in sorted(self._names) for url, entry in self._layout.watched(name)}
-        for name in self.unknowable:
+        for name in self.unknowable | self._unseen:
             for url, _ in self._layout.watched(name):
                 watched.pop(url, None)
         return watched
 
+    def find_behind(self, until: float) -> Behind:
+        """Find what the origin, which is held up to a moment, does not serve yet."""
+        serves = {url: (self._cdn.get_from_origin(url), self._cdn.get_from_folder(url)) for url in self.watched()}
+        return Behind(frozenset(url for url, (now, then) in serves.items() if _said(now) != _said(then)), until)
+
     def judge(self, ended: Ended, *, is_whole: bool, vendor: str, claimed: set[str]) -> None:
-        """Compare edge and origin for every URL that there ever was.
+        """Compare edges and origin for every URL that there ever was.
 
         `is_whole`: the run's commit was deployed; `vendor`: what that has for the submodule; `claimed`: the files that
         the run's manifest has as purged, which the next run takes for granted.
@@ -92,6 +115,7 @@ class Judge:
         self._tally.counts["stale URLs after red runs"] += 0 if green else len(stale)
         self._accepted |= ended.accepted
         self._judge_calls(ended)
+        self._judge_origin(ended)
         if green:
             if vendor != self._vendor_seen:
                 self._judge_folder(VENDOR, ended.accepted, ended)
@@ -101,6 +125,8 @@ class Judge:
         self._complain(sure & stale, "stale, and purged by the manifest", ended)
         named = ended.named("failed-urls", "stale-urls")
         unnamed = {url for url in stale if url not in named and watched[url][1] not in named}
+        if ended.was_held_back:
+            self._complain(unnamed - self._owed, "stale, and not named though the origin was late", ended)
         if not is_whole:  # it owes only what its own commit changed; the rest stays for the next
             self._owed |= unnamed
             return
@@ -157,13 +183,28 @@ class Judge:
         beside = {url for kind, url in sent - known if not (ended.budget and kind == "dirs" and url in above)}
         self._complain(beside, "purged for no file that ever was", ended)
 
+    def _judge_origin(self, ended: Ended) -> None:
+        """What the origin does not serve yet is not purged, nor is anything of a run that found it late."""
+        self._tally.counts["runs: held back, as the origin was late"] += ended.was_held_back
+        for call in ended.calls:
+            if ended.was_held_back:
+                self._complain({*call.entries}, "purged, though the origin was late", ended)
+            if call.started < ended.behind.until:
+                folders = call.entries if call.kind == "dirs" else ()
+                early = {url for url in ended.behind.urls if url in call.entries or url.startswith(folders)}
+                self._complain(early, "purged before the origin had it", ended)
+
     def _complain(self, urls: set[str], what: str, ended: Ended) -> None:
         if urls:
             self._tally.violations.append(f"{ended.which}: {sorted(urls)} {what}\n{ended.log}")
 
     def _is_fresh(self, url: str) -> bool:
-        edge, origin = self._cdn.get(url), self._cdn.get_from_origin(url)
-        return (edge.status, edge.body) == (origin.status, origin.body)
+        should = _said(self._cdn.get_from_folder(url))
+        return all(_said(self._cdn.get(url, edge=edge)) == should for edge in self._cdn.edges)
+
+
+def _said(reply: Reply) -> tuple[int, bytes]:
+    return reply.status, reply.body
 
 
 def _lacking(needed: Iterable[Entry], purged: set[Entry]) -> set[str]:

@@ -94,6 +94,7 @@ class Layout:
     """Sites and rules over `top`, a folder of the repository; `by_inputs`: the first site is told by the inputs.
 
     Where files are `built` only what lies below a root is ever seen, else nothing in a submodule or a linked folder.
+    `origin` and `edges` are what each site says of those, if it says anything; `origin` is the URL of the top folder.
     """
 
     top: str
@@ -101,6 +102,8 @@ class Layout:
     rules: tuple[Rule, ...] = ()
     by_inputs: bool = True
     built: bool = False
+    origin: str = ""
+    edges: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Mount | Rule, ...]:
@@ -129,6 +132,8 @@ class Layout:
                 "variants": mount.variants,
                 "exclude": [f"*{mount.excluded}"] if mount.excluded else [],
             }
+            | ({"origin": self.origin + mount.at} if self.origin else {})
+            | ({"edges": self.edges} if self.edges else {})
             for mount in self.mounts[self.by_inputs :]
         ]
         rules = [
@@ -183,13 +188,28 @@ class Layout:
         return {(part.kind, host + path + end) for path in spelled for host in part.hosts for end in part.variants}
 
 
-def draw(dice: random.Random, *, top: str, hosts: tuple[str, str], built: bool) -> Layout:
-    """Draw a layout; `hosts` are the URLs of their top folders."""
+def draw(
+    dice: random.Random,
+    *,
+    top: str,
+    hosts: tuple[str, str],
+    built: bool,
+    most_rules: int = 3,
+    origin: str = "",
+    edges: tuple[str, ...] = (),
+) -> Layout:
+    """Draw a layout; `hosts` are the URLs of their top folders, `origin` and `edges` as there.
+
+    The inputs cannot say anything of the latter two.
+    """
     some_hosts = (hosts[:1], hosts[1:], hosts)
+    is_told = bool(origin or edges)
+    empty = Layout(top, (), built=built, origin=origin, edges=edges)
     if dice.random() < 0.25:
-        return Layout(top, (Mount("", "", hosts[:1]),), built=built)
-    by_inputs = dice.random() < 0.4
-    rules = tuple(replace(rule, hosts=dice.choice(some_hosts)) for rule in dice.sample(_RULES, dice.randrange(4)))
+        return replace(empty, mounts=(Mount("", "", hosts[:1]),), by_inputs=not is_told)
+    by_inputs = dice.random() < 0.4 and not is_told
+    drawn = dice.sample(_RULES, dice.randrange(most_rules + 1))
+    rules = tuple(replace(rule, hosts=dice.choice(some_hosts)) for rule in drawn)
     mounts = [
         Mount(root, at, dice.choice(some_hosts), dice.choice(_VARIANTS), dice.choice(("", "", ".css")))
         for root, at in (("", ""), *zip(FOLDERS, ("two/", "spring/"), strict=True))
@@ -200,4 +220,4 @@ def draw(dice: random.Random, *, top: str, hosts: tuple[str, str], built: bool) 
         mounts = [top_site, *(mount for mount in mounts if mount.root)]
     elif not mounts and (built or not rules):
         mounts = [Mount(FOLDERS[0], "two/", hosts[:1], _VARIANTS[1]), Mount(FOLDERS[1], "spring/", hosts[1:])]
-    return Layout(top, tuple(mounts), rules, by_inputs=by_inputs, built=built)
+    return replace(empty, mounts=tuple(mounts), rules=rules, by_inputs=by_inputs)

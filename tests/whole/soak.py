@@ -28,9 +28,10 @@ from sandbox.runner import read_outputs
 from sandbox.varnish import EDGES, EdgeKind, find_varnishd
 from tests.standins.github import GitHubApi, Run
 from tests.standins.repositories import Repository
-from tests.whole.judge import Ended, Judge, Tally
+from tests.whole.judge import Behind, Ended, Judge, Tally
 from tests.whole.layouts import FOLDERS, LINKS, VENDOR, draw
 from tests.whole.steps import push_event, started
+from tests.whole.worlds import World, draw_world
 from ztpurge.changes.manifest import parse_manifest
 
 if TYPE_CHECKING:
@@ -51,8 +52,6 @@ NAMES = (
 )
 # fmt: on
 BUDGETS = (0, 0, 0, 0, 1, 2, 3, 4, 6, 12)  # the least that always does is a call a host and kind
-# the first not with rules: of what they give nobody can tell by sight whether it is fresh
-WAYS = ("verify", "wait", "wait verify", "wait verify prefetch")
 STATUS, LIVE, PREFETCH = "/cdn_api/req_status", "/cdn_api/purge/", "/cdn_api/prefetch"
 # fmt: off
 FAULTS = (
@@ -84,15 +83,24 @@ INPUTS = {
 class History:
     """One site with its repository, its CDN and its workflow."""
 
-    def __init__(self, folder: Path, *, seed: int, mode: Mode, cdn: Sandbox, served: Path) -> None:
+    def __init__(self, folder: Path, *, seed: int, mode: Mode, world: World, cdn: Sandbox, served: Path) -> None:
         self.tally = Tally()
         self._dice = random.Random(seed)  # noqa: S311 - the same history each time
         self._mode = mode
+        self._world = world
         self._cdn = cdn
         hosts = (f"{cdn.edge_url}/", f"{cdn.edge_url.replace(*HOSTS)}/")
         top = "dist" if mode == "manifest" else "public"
-        self._layout = draw(self._dice, top=top, hosts=hosts, built=mode == "manifest")
-        self._judge = Judge(self._layout, cdn, self.tally)
+        self._layout = draw(
+            self._dice,
+            top=top,
+            hosts=hosts,
+            built=mode == "manifest",
+            most_rules=0 if world.needs_sight else 3,
+            origin=f"{cdn.origin_url}/" if world.has_origin else "",
+            edges=world.told_edges,
+        )
+        self._judge = Judge(self._layout, cdn, self.tally, needs_sight=world.needs_sight)
         self._served, self._folder = served, folder
         self._site = Repository(folder / "site")
         self._manifest = folder / "site/.ztpurge/manifest.json"
@@ -105,9 +113,14 @@ class History:
         self._befores: list[str] = []  # the commit before each push
         self._started = datetime(2026, 1, 1, tzinfo=UTC)
         self._deployed: set[str] = set()
+        self._behind_until = 0.0
         self._lost: set[str] = set()  # files of deployments since the last manifest that was kept
         self.tally.counts["histories: sites of a file"] += bool(self._layout.configuration)
         self.tally.counts["histories: rules"] += bool(self._layout.rules)
+        self.tally.counts["histories: two edges"] += len(world.edges) > 1
+        self.tally.counts["histories: an origin to look at"] += world.has_origin
+        self.tally.counts["histories: an origin that lags"] += world.lags
+        self.tally.counts["histories: edges that lose purges or bring old copies back"] += world.forgets
 
     def play(self, pushes: int) -> Tally:
         """Push so many times."""
@@ -160,6 +173,7 @@ class History:
         self._judge.unknowable |= forgotten
         self._lost.clear()
         ended = self._purge(run, calm=calm)
+        self._cdn.release_origin()
         writer, files = self._read_manifest()
         if is_built and writer != (run.run_id, run.attempt):
             self._lost |= self._deployed
@@ -238,12 +252,21 @@ class History:
         tree = {str(file.relative_to(dist)): file.read_bytes() for file in files if file.is_file()}
         self._deployed = {*tree}
         self._judge.see_deployed(tree)
+        lag = self._world.draw_lag(self._dice)
+        if lag:
+            self._cdn.hold_origin()
         for left in self._served.iterdir():
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         for path, data in self._layout.serve(tree).items():
             file = self._served / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(data)
+        self._behind_until = time.monotonic() + lag
+        if lag:
+            self._cdn.hold_origin(seconds=lag)
+            self.tally.counts["deployments: the origin lags"] += 1
+        else:
+            self._cdn.release_origin()
 
     def _purge(self, run: Run, *, calm: bool) -> Ended:
         dice = self._dice
@@ -254,12 +277,17 @@ class History:
             self._cdn.add_faults(*dice.sample(FAULTS, dice.randrange(1, 4)))
             if dice.random() < 0.4:  # the edge stays as it is, though the purge was accepted
                 self._cdn.add_faults(Fault("task-failure"))
+        faults = () if calm else self._world.draw_faults(dice)
+        self._cdn.add_faults(*faults)
+        for kind in {fault.kind for fault in faults}:
+            how = f"{how}, edges: {kind}"
         end = None
         if not calm and dice.random() < 0.2:
             how = f"{how}, cancelled"
             end = (dice.choice([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]), dice.random() * 1.5)
         inputs = {"api-url": self._cdn.api_url, **INPUTS, **self._layout.inputs}
-        inputs |= dict.fromkeys(dice.choice(WAYS[1:] if self._layout.rules else WAYS).split(), "true")
+        ways = self._world.ways(has_rules=bool(self._layout.rules))
+        inputs |= dict.fromkeys(dice.choice(ways).split(), "true")
         is_built = self._mode == "manifest"
         inputs |= {"manifest": ".ztpurge/manifest.json"} if is_built else {"since": "last-success"}
         budget = 0 if calm else dice.choice(BUDGETS)
@@ -267,6 +295,8 @@ class History:
             how = f"{how}, within a budget"
             inputs["max-requests"] = str(budget)
         sent = len(self._cdn.purge_calls)
+        is_behind = self._world.has_origin and self._behind_until > time.monotonic()
+        behind = self._judge.find_behind(self._behind_until) if is_behind else Behind()
         kept = self._manifest.read_bytes() if self._manifest.exists() else None
         with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
             ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
@@ -277,7 +307,8 @@ class History:
         self._note(run, how, conclusion=conclusion)
         calls = self._cdn.purge_calls[sent:]
         which = f"run {run.run_id}, attempt {run.attempt} ({how})"
-        return replace(ended, which=which, budget=budget, was_cancelled=end is not None, calls=calls)
+        self.tally.counts["runs: that purged something again"] += ended.log.count("::group::Purge ") > 1
+        return replace(ended, which=which, budget=budget, was_cancelled=end is not None, calls=calls, behind=behind)
 
     def _note(self, run: Run, how: str, *, conclusion: str) -> None:
         self._runs[run.run_id - 1] = replace(run, status="completed", conclusion=conclusion)
@@ -306,7 +337,7 @@ class History:
     def _visit(self, times: int) -> None:
         urls = [*self._judge.watched()]
         for _ in range(times if urls else 0):
-            self._cdn.get(self._dice.choice(urls))
+            self._cdn.get(self._dice.choice(urls), edge=self._dice.choice(self._cdn.edges))
 
     @contextlib.contextmanager
     def _visitors(self) -> Iterator[None]:
@@ -317,7 +348,7 @@ class History:
 
         def visit() -> None:
             while not over.wait(0.01):
-                self._cdn.get(dice.choice(urls))
+                self._cdn.get(dice.choice(urls), edge=dice.choice(self._cdn.edges))
 
         thread = threading.Thread(target=visit)
         thread.start()
@@ -357,10 +388,18 @@ def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
         folder = Path(name)
         served = folder / "served"
         served.mkdir()
-        propagation = (0.0, 0.2, 0.7)[seed % 3]
         service = SERVICES[seed // 2 % len(SERVICES)]
-        with Sandbox(served, hosts=HOSTS, token=TOKEN, propagation=propagation, edge=edge, service=service) as cdn:
-            return History(folder, seed=seed, mode=mode, cdn=cdn, served=served).play(pushes)
+        world = draw_world(random.Random(f"world {seed}"))  # noqa: S311 - the same
+        with Sandbox(
+            served,
+            hosts=HOSTS,
+            token=TOKEN,
+            propagation=world.propagation,
+            edge=edge,
+            edges=world.edges,
+            service=service,
+        ) as cdn:
+            return History(folder, seed=seed, mode=mode, world=world, cdn=cdn, served=served).play(pushes)
 
 
 def play_side_by_side(*, seed: int, edges: Sequence[EdgeKind], histories: int, pushes: int) -> Tally:

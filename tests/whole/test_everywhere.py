@@ -216,6 +216,14 @@ class TestAgain:
         assert (step.exit_code, site.stale_edges()) == (0, {edge: [] for edge in EDGES})
         assert site.purged() == [CHANGED, ["a.css"]]
 
+    def test_what_comes_back_old_is_named_beside_what_was_never_fresh(self, site: Site) -> None:
+        site.cdn.add_faults(
+            Fault("comes-back", match="a.css", times=9), Fault("busy", match="b.css", status=500, times=999)
+        )
+        step = site.purge(edges=NAMED, **SOON)
+        assert (step.exit_code, site.names(step, "stale-urls")) == (1, ["a.css", "b.css"])
+        assert site.purged() == [CHANGED, ["a.css"]]
+
     def test_what_is_purged_once_more_in_vain_is_stale(self, site: Site) -> None:
         site.cdn.add_faults(Fault("lost", times=9))
         step = site.purge(edges=NAMED, **SOON)
