@@ -79,9 +79,9 @@ MUTATIONS = (
     Mutation("a budget is kept to but for a call", "cdn/fold.py", "if forest.calls(()) <= most:",
              "if forest.calls(()) <= (most := most + 1):"),
     Mutation("the origin is not looked at", "main.py",
-             "at_origin = sites.at_origin(self._report.mapped.urls)", "at_origin: dict[str, str] = {}"),
+             "if at_origin := sites.at_origin(self._report.mapped.urls):", "if at_origin := dict[str, str]():"),
     Mutation("what is late at the origin is purged all the same", "main.py",
-             "if cdn and not self._report.late:", "if cdn:"),
+             "self._report = held_back(self._report, late)\n                return", "pass"),
     Mutation("of several edges only the first is looked at", "edge/servers.py",
              "for name in (host,) if named == ALL else named:", "for name in (host,) if named == ALL else named[:1]:"),
     Mutation("a URL that is fresh at one edge counts as fresh", "edge/judge.py",
@@ -90,8 +90,8 @@ MUTATIONS = (
     Mutation("no second look is taken", "looks.py",
              "returned = verification.look_back(scheduler)", "returned: tuple[Verdict, ...] = ()"),
     Mutation("a second look is taken only where all is fresh", "looks.py",
-             "if scheduler.why_over():\n                return False",
-             "if verification.stale or scheduler.why_over():\n                return False"),
+             "if scheduler.why_over():\n                    return False",
+             "if verification.stale or scheduler.why_over():\n                    return False"),
 )
 # fmt: on
 
