@@ -40,11 +40,11 @@ def test_a_url_that_another_file_gives_too_may_be_in_browsers() -> None:
     "one": (InBrowsers(1, 0, 600.0), "1 purged URL may stay in browsers for up to 10 min"),
     "no bound": (
         InBrowsers(1234, 1234),
-        "1,234 purged URLs may stay in browsers for as long as those see fit: nothing says for how long",
+        "1,234 purged URLs may stay in browsers for an unknown time: no header limits it",
     ),
     "both": (
         InBrowsers(17, 5, 3600.0),
-        "17 purged URLs may stay in browsers: 12 for up to 1 h, 5 for as long as those see fit",
+        "17 purged URLs may stay in browsers: 12 for up to 1 h, 5 for an unknown time",
     ),
 })  # fmt: skip
 def test_it_is_said_in_one_line(found: InBrowsers, sentence: str) -> None:

@@ -30,13 +30,13 @@ class InBrowsers:
     def sentence(self) -> str:
         """That in words; nothing if there are none."""
         what = f"{count(self.urls, 'purged URL')} may stay in browsers"
-        bound, free = f"for up to {duration(self.seconds)}", "for as long as those see fit"
+        bound, free = f"for up to {duration(self.seconds)}", "for an unknown time"
         if not self.urls:
             return ""
         if not self.unbounded:
             return f"{what} {bound}"
         if self.unbounded == self.urls:
-            return f"{what} {free}: nothing says for how long"
+            return f"{what} {free}: no header limits it"
         return f"{what}: {self.urls - self.unbounded:,} {bound}, {self.unbounded:,} {free}"
 
 
