@@ -307,7 +307,7 @@ class History:
         self._note(run, how, conclusion=conclusion)
         calls = self._cdn.purge_calls[sent:]
         which = f"run {run.run_id}, attempt {run.attempt} ({how})"
-        self.tally.counts["runs: that purged something again"] += ended.log.count("::group::Purge ") > 1
+        self.tally.counts["runs: purged something again"] += ended.log.count("::group::Purge ") > 1
         return replace(ended, which=which, budget=budget, was_cancelled=end is not None, calls=calls, behind=behind)
 
     def _note(self, run: Run, how: str, *, conclusion: str) -> None:
