@@ -14,6 +14,7 @@ from ztpurge.changes.runs import Listed
 from ztpurge.changes.trees import Entry, is_count, is_id
 from ztpurge.errors import ZtpurgeError
 
+Kind = Literal["runs", "releases"]
 _UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
 
 
@@ -86,7 +87,7 @@ def parse_blob(answer: Any) -> bytes:  # noqa: ANN401 - JSON
     raise ZtpurgeError("the answer holds no file")
 
 
-def parse_list(answer: Any, kind: Literal["runs", "releases"]) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+def parse_list(answer: Any, kind: Kind) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
     """Return the entries of a page of a list; raise ZtpurgeError for anything else."""
     listed = answer.get(f"workflow_{kind}") if isinstance(answer, dict) else answer
     if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
