@@ -1,6 +1,6 @@
-"""What GitHub lists of the past: a workflow's runs and releases.
+"""What GitHub lists of the past: a workflow's runs, releases and deployments.
 
-Which of them count is decided in `runs.py`. Lists are read page by page, no further than needed.
+Which of them count is decided in `runs.py` and `deployments.py`. Lists are read page by page, no further than needed.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote, urlencode
 
 from ztpurge.changes.answered import (
+    parse_deployment,
     parse_list,
     parse_ref,
     parse_release,
     parse_run,
+    parse_status,
 )
 from ztpurge.changes.api import Api, Need
+from ztpurge.changes.deployments import DAY, commits_since_success, was_purged
 from ztpurge.changes.runs import commits_since_last_success, is_far_enough, last_success, lost_runs
 from ztpurge.changes.trees import is_ref_name
 from ztpurge.errors import ZtpurgeError
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.scheduler import Scheduler
     from ztpurge.changes.answered import Kind
-    from ztpurge.changes.event import Run
+    from ztpurge.changes.deployments import Deployment, Status
+    from ztpurge.changes.event import Deployed, Run
     from ztpurge.changes.runs import Listed
 
 _PAGE = 100
@@ -34,6 +38,7 @@ _MOST_PAGES = 10
 _MOST_REFS = 100  # each takes a call or two
 _RUNS = Need("actions: read", "Name with `since` the commit, tag or branch to compare with")
 _RELEASES = Need("contents: read", "Name with `since` the tag to compare with")
+_DEPLOYMENTS = Need("deployments: read", _RUNS.otherwise)
 _T = TypeVar("_T")
 
 
@@ -125,6 +130,40 @@ class Past(Api):
             and (this.is_prerelease or not release.is_prerelease)
         ]
         return max(earlier, key=lambda release: release.published).tag if earlier else None
+
+    def since_deployment(self, deployed: Deployed, run: Run, *, only_purged: bool) -> tuple[str | None, ...]:
+        """Return the commits of an environment's last successful deployment and of what it may have served since.
+
+        It is the last before the present status or, with `only_purged`, the last that this workflow is known to have
+        purged for, if it ever ran for another. The oldest first; if there is none, None stands first.
+        """
+        named = functools.partial(parse_deployment, environment=deployed.environment)
+        path = f"deployments?{urlencode({'environment': deployed.environment})}&"
+        listed = self._all(_List(path, "deployments", named, _DEPLOYMENTS))
+        said = functools.partial(parse_status, environment=deployed.environment)
+
+        @functools.cache
+        def read(deployment: Deployment) -> list[Status]:
+            return self._all(_List(f"deployments/{deployment.id}/statuses?", "statuses", said, _DEPLOYMENTS))
+
+        others, are_all = self._other_runs(run) if only_purged else ([], True)
+        if not others and are_all:
+            return commits_since_success(listed, deployed, read, lambda _, success: success.id < deployed.status)
+
+        @functools.cache
+        def runs_for(commit: str) -> list[Listed]:
+            return self._all(self._runs(run, {"event": run.event, "head_sha": commit}))
+
+        def is_purged(deployment: Deployment, success: Status) -> bool:
+            return was_purged(deployment, success, others if are_all else runs_for(deployment.commit), run)
+
+        start = min(other.created for other in others) - DAY if are_all else float("-inf")
+        return commits_since_success(listed, deployed, read, is_purged, start=start)
+
+    def _other_runs(self, run: Run) -> tuple[list[Listed], bool]:
+        """Return the newest runs for the same event that were not skipped, and whether those are all."""
+        listed, is_full = self._page(self._runs(run, {"event": run.event}), 1, self._scheduler)
+        return [other for other in listed if not (other.is_skipped or other.is_of(run))], not is_full
 
     def _all(self, listed: _List[_T]) -> list[_T]:
         """Return a whole list, as far as it is read."""
