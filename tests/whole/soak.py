@@ -36,9 +36,10 @@ from ztpurge.changes.manifest import parse_manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tests.standins.github import Deployment
     from ztpurge.changes.contents import Content
 
-Mode = Literal["last-success", "manifest"]
+Mode = Literal["last-success", "manifest", "deployments"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 HOSTS, TOKEN = ("127.0.0.1", "localhost"), "soak-token"
 # fmt: off
@@ -81,6 +82,11 @@ INPUTS = {
 # fmt: on
 
 
+def hosts_of(cdn: Sandbox) -> tuple[str, str]:
+    """Return the URLs of the top folders of a CDN's two hosts."""
+    return f"{cdn.edge_url}/", f"{cdn.edge_url.replace(*HOSTS)}/"
+
+
 class History:
     """One site with its repository, its CDN and its workflow."""
 
@@ -89,9 +95,8 @@ class History:
         self._dice = random.Random(seed)  # noqa: S311 - the same history each time
         self._mode = mode
         self._cdn = cdn
-        hosts = (f"{cdn.edge_url}/", f"{cdn.edge_url.replace(*HOSTS)}/")
         top = "dist" if mode == "manifest" else "public"
-        self._layout = draw(self._dice, top=top, hosts=hosts, built=mode == "manifest")
+        self._layout = draw(self._dice, top=top, hosts=hosts_of(cdn), built=mode == "manifest")
         self._judge = Judge(self._layout, cdn, self.tally)
         self._served, self._folder = served, folder
         self._site = Repository(folder / "site")
@@ -103,6 +108,7 @@ class History:
         self._head = ""
         self._runs: list[Run] = []  # by their numbers, which count from 1
         self._befores: list[str] = []  # the commit before each push
+        self._deployments: list[Deployment] = []
         self._started = datetime(2026, 1, 1, tzinfo=UTC)
         self._deployed: set[str] = set()
         self._lost: set[str] = set()  # files of deployments since the last manifest that was kept
@@ -168,7 +174,7 @@ class History:
             self._judge.unknowable -= self._deployed
         vendor = self._site.git("ls-tree", run.head_sha, f"public/{VENDOR}")
         claimed = {name for name, content in files.items() if content}
-        self._judge.judge(ended, is_whole=deploys, vendor=vendor, claimed=claimed)
+        self._judge.judge(ended, is_whole=deploys or self._mode == "deployments", vendor=vendor, claimed=claimed)
 
     def _edit(self, *, calm: bool) -> None:
         """Change the sources and commit; sometimes go back to an earlier commit first, as a force push does."""
@@ -268,7 +274,10 @@ class History:
             inputs["max-requests"] = str(budget)
         sent = len(self._cdn.purge_calls)
         kept = self._manifest.read_bytes() if self._manifest.exists() else None
-        with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
+        with (
+            GitHubApi(self._site.folder, runs=reversed(self._runs), deployments=self._deployments) as api,
+            self._visitors(),
+        ):
             ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
         if is_built and kept and not calm and dice.random() < 0.1:
             how = f"{how}, manifest not saved"
@@ -352,19 +361,27 @@ def edges() -> tuple[EdgeKind, ...]:
 
 
 def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
-    """Play one history on a CDN of its own."""
-    with tempfile.TemporaryDirectory(prefix="ztpurge-soak-") as name:
+    """Play one history on a CDN of its own, or on one for each of two environments."""
+    from tests.whole.environments import Environments  # noqa: PLC0415 - it plays what is told here in its own way
+
+    propagation = (0.0, 0.2, 0.7)[seed % 3]
+    service = SERVICES[seed // 2 % len(SERVICES)]
+    with tempfile.TemporaryDirectory(prefix="ztpurge-soak-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        served = folder / "served"
-        served.mkdir()
-        propagation = (0.0, 0.2, 0.7)[seed % 3]
-        service = SERVICES[seed // 2 % len(SERVICES)]
-        with Sandbox(served, hosts=HOSTS, token=TOKEN, propagation=propagation, edge=edge, service=service) as cdn:
-            return History(folder, seed=seed, mode=mode, cdn=cdn, served=served).play(pushes)
+        places: list[tuple[Sandbox, Path]] = []
+        for number in range(2 if mode == "deployments" else 1):
+            served = folder / f"served-{number}"
+            served.mkdir()
+            cdn = Sandbox(served, hosts=HOSTS, token=TOKEN, propagation=propagation, edge=edge, service=service)
+            places.append((stack.enter_context(cdn), served))
+        if mode == "deployments":
+            return Environments(folder, seed=seed, places=places).play(pushes)
+        cdn, served = places[0]
+        return History(folder, seed=seed, mode=mode, cdn=cdn, served=served).play(pushes)
 
 
 def play_side_by_side(*, seed: int, edges: Sequence[EdgeKind], histories: int, pushes: int) -> Tally:
-    """Play histories of so many pushes each, over both ways to know what changed and the edges in turn."""
+    """Play histories of so many pushes each, over the ways to know what changed and the edges in turn."""
     kinds = [(mode, edge) for edge in edges for mode in MODES]
     total = Tally()
 
