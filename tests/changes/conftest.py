@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.conftest import make_scheduler
+from tests.standins.github import GitHubApi
 from tests.standins.repositories import Repository
+from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.git import Git
+from ztpurge.changes.github import GitHub
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ztpurge.calls.clock import Clock
+
+GITHUB_TOKEN = "gh-token-that-nobody-may-see"
 OID = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"
 POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{OID}\nsize 12345\n"
 KINDS: dict[str, str | None] = {
@@ -25,6 +32,15 @@ ASKED = (*KINDS, "b/link", "script", "module", "b", "b/c", "b/c/d/x", "a/x", "no
 
 def checkout(folder: Path) -> Git:
     return Git(folder, os.environ, why_over=lambda: "")
+
+
+def client(api: GitHubApi, clock: Clock, *, token: str = GITHUB_TOKEN, timeout: float = 900) -> GitHub:
+    environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
+    return GitHub(environ, token, make_scheduler(clock, seconds=timeout, request_timeout=10), Secrets())
+
+
+def serve(repository: Repository, **options: Any) -> GitHubApi:  # noqa: ANN401 - as GitHubApi has them
+    return GitHubApi(repository.folder, token=GITHUB_TOKEN, **options)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from tests.tables import cases
 from ztpurge.changes.answered import (
     parse_blob,
     parse_commit,
+    parse_deployment,
     parse_list,
     parse_ref,
     parse_release,
     parse_run,
+    parse_status,
     parse_tree,
 )
 from ztpurge.changes.trees import is_id
@@ -25,6 +27,7 @@ from ztpurge.errors import ZtpurgeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ztpurge.changes.deployments import Deployment, Status
     from ztpurge.changes.runs import Listed
 
 ID = "a" * 40
@@ -34,11 +37,24 @@ RUN = {
     "updated_at": "2026-01-22T19:34:08Z", "head_repository": {"full_name": "owner/site"},
 }  # fmt: skip
 RELEASE = {"tag_name": "v1", "draft": False, "prerelease": False, "created_at": "2026", "published_at": "2026"}
+DEPLOYMENT = {
+    "id": 42, "sha": ID, "task": "deploy", "environment": "production", "created_at": "2026-01-22T19:33:08Z",
+    "updated_at": "2026-01-22T19:33:08Z",
+}  # fmt: skip
+STATUS = {"id": 1, "state": "success", "environment": "production", "created_at": "2026-01-22T19:33:08Z"}
 
 
 def runs_of(answer: Any) -> list[Listed]:  # noqa: ANN401 - JSON
     runs = (parse_run(run, "owner/site") for run in parse_list(answer, "runs"))
     return [run for run in runs if run]
+
+
+def deployments_of(answer: Any) -> list[Deployment | None]:  # noqa: ANN401 - JSON
+    return [parse_deployment(one, "production") for one in parse_list(answer, "deployments")]
+
+
+def statuses_of(answer: Any) -> list[Status]:  # noqa: ANN401 - JSON
+    return [parse_status(one, "production") for one in parse_list(answer, "statuses")]
 
 
 GOOD: dict[str, tuple[Any, Callable[[Any], object]]] = {
@@ -51,6 +67,7 @@ GOOD: dict[str, tuple[Any, Callable[[Any], object]]] = {
     "blob": ({"content": "YQ==\n", "encoding": "base64"}, parse_blob),
     "runs": ({"total_count": 1, "workflow_runs": [RUN]}, runs_of),
     "releases": ([RELEASE, RELEASE | {"draft": True}], lambda a: [*map(parse_release, parse_list(a, "releases"))]),
+    "deployments": ([DEPLOYMENT], deployments_of), "statuses": ([STATUS], statuses_of),
 }  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["-x", ID, "2026", "9" * 30]),
@@ -100,6 +117,11 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
         assert value is None or is_id(value)
     if name == "runs" and isinstance(value, list):
         assert all(is_id(run.head) and type(run.number) is int and type(run.attempt) is int for run in value)
+    if name == "deployments" and isinstance(value, list):
+        found = [one for one in value if one]
+        assert all(is_id(one.commit) and type(one.id) is int and isinstance(one.updated, float) for one in found)
+    if name == "statuses" and isinstance(value, list):
+        assert all(isinstance(one.state, str) and isinstance(one.told, float) for one in value)
     if name == "tree":
         page = parse_tree(odd)
         assert all(is_id(entry.sha) and isinstance(path, str) for path, entry in page.entries.items())
@@ -116,13 +138,15 @@ def test_an_odd_answer_is_an_error_in_words_or_a_value_of_the_right_types(name: 
     "a number for a name": ("tree", ("tree", 0, "path"), 7),
     "not told whether it is a prerelease": ("releases", (0, "prerelease"), DROPPED),
     "a number for a tag": ("releases", (0, "tag_name"), 1), "an object for a list": ("releases", (), {"0": RELEASE}),
+    "not told where": ("deployments", (0, "environment"), DROPPED), "nor when": ("statuses", (0, "created_at"), None),
+    "a path for a deployment's id": ("deployments", (0, "id"), "../../user"), "no state": ("statuses", (0, "state"), 1),
     "an entry without an id": ("tree", ("tree", 0), {"path": "a"}), "a list for a tree": ("tree", (), []),
     "null for a tree": ("tree", (), None), "nothing for a file": ("blob", (), {}),
     "null for a content": ("blob", ("content",), None), "not ASCII": ("blob", ("content",), "\u00e9"),
     "half a byte": ("blob", ("content",), "a"),
     **{f"{sha!a} for the id of {name}": (name, path, sha)
        for name, path in (("commit", ("sha",)), ("ref", ("object", "sha")), ("runs", ("workflow_runs", 0, "head_sha")),
-                          ("refs", (0, "object", "sha")), ("tree", ("tree", 0, "sha")))
+                          ("refs", (0, "object", "sha")), ("tree", ("tree", 0, "sha")), ("deployments", (0, "sha")))
        for sha in ("--output=/tmp/never", "a" * 39, "A" * 40, "a" * 40 + "\n", "", 1, None)},
     "a file too large to be sent": ("blob", ("encoding",), "none"),
 })  # fmt: skip
@@ -137,3 +161,21 @@ def test_runs_of_others_are_left_out() -> None:
     of = [{"full_name": "fork/site"}, None, {"full_name": "Owner/Site"}]
     runs = [RUN | {"event": "pull_request"}, *(RUN | {"head_repository": one} for one in of)]
     assert len(runs_of({"workflow_runs": runs})) == 1
+
+
+def test_deployments_elsewhere_are_left_out_and_successes_elsewhere_are_none() -> None:
+    names = ["production", "Production", "staging", "", "production2"]
+    found = deployments_of([DEPLOYMENT | {"environment": name} for name in names])
+    assert [bool(one) for one in found] == [True, True, False, False, False]
+    told = statuses_of(
+        [STATUS | {"environment": name} for name in ("production", "PRODUCTION", "", None, "staging", 1)]
+    )
+    assert [one.state for one in told] == ["success"] * 4 + ["elsewhere"] * 2
+
+
+@pytest.mark.parametrize(("status", "conclusion", "is_skipped"), [
+    ("completed", "skipped", True), ("completed", "success", False), ("in_progress", None, False),
+])  # fmt: skip
+def test_a_run_whose_jobs_were_all_skipped_is_known(status: str, conclusion: str | None, is_skipped: bool) -> None:
+    (run,) = runs_of({"workflow_runs": [RUN | {"status": status, "conclusion": conclusion}]})
+    assert (run.is_skipped, run.is_success) == (is_skipped, conclusion == "success")

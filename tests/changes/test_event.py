@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.tables import cases
-from ztpurge.changes.event import Event, Run, Start, read_event
+from ztpurge.changes.event import Deployed, Event, Run, Start, read_event
 
 A, B, SHA = "a" * 40, "b" * 40, "c" * 40
 ZEROS = "0" * 40
@@ -18,6 +18,8 @@ ZEROS = "0" * 40
 PUSH = {"before": A, "after": B}
 PULL = {"pull_request": {"base": {"sha": A}, "head": {"sha": B}}}
 OF_ANOTHER = {"workflow_run": {"head_sha": B}}
+OF_DEPLOYMENT = {"id": 1, "sha": B, "environment": "production", "task": "deploy"}
+DEPLOYED = {"deployment": OF_DEPLOYMENT, "deployment_status": {"id": 42, "state": "success"}}
 
 
 def read(environ: dict[str, str], payload: dict[str, Any]) -> Event:
@@ -33,10 +35,11 @@ def read(environ: dict[str, str], payload: dict[str, Any]) -> Event:
     "merge_group": ("merge_group", {"merge_group": {"base_sha": A, "head_sha": B}}, B, A),
     "release": ("release", {"release": {"tag_name": "v2"}}, SHA, Start.PREVIOUS_RELEASE),
     "workflow_run": ("workflow_run", OF_ANOTHER, B, Start.UNKNOWN),
+    "deployment_status": ("deployment_status", DEPLOYED, B, Deployed("production", "deploy", 42)),
     **{name: (name, {}, SHA, Start.UNKNOWN) for name in ("workflow_dispatch", "schedule", "repository_dispatch",
      "an_event_of_next_year")},
 })  # fmt: skip
-def test_events_name_two_commits(name: str, payload: dict[str, Any], head: str | None, base: str | Start) -> None:
+def test_events_name_two_commits(name: str, payload: dict[str, Any], head: str | None, base: object) -> None:
     found = read({"GITHUB_EVENT_NAME": name}, payload)
     assert (found.name, found.head, found.base, found.problem) == (name, head, base, None)
 
@@ -49,6 +52,12 @@ def test_events_name_two_commits(name: str, payload: dict[str, Any], head: str |
     "an option": ("push", {"before": "--output=x", "after": B}, SHA, "before of"),
     "null": ("pull_request", {"pull_request": None}, SHA, "pull_request.head.sha"),
     "other shape": ("pull_request", {"pull_request": {"head": B}}, SHA, "pull_request.head.sha"),
+    "no deployment": ("deployment_status", {}, SHA, "deployment.sha of the event"),
+    "an option for a deployment": ("deployment_status", {"deployment": {"sha": "--output=x"}}, SHA, "deployment.sha"),
+    "no status": ("deployment_status", {"deployment": OF_DEPLOYMENT}, SHA, "names no environment"),
+    "no environment": ("deployment_status", DEPLOYED | {"deployment": OF_DEPLOYMENT | {"environment": ""}}, SHA,
+     "names no environment"),
+    "true for a status": ("deployment_status", DEPLOYED | {"deployment_status": {"id": True}}, SHA, "not its status"),
     "no GITHUB_SHA": ("schedule", {}, "", "GITHUB_SHA"), "no event at all": ("", {}, "", "GITHUB_SHA"),
 })  # fmt: skip
 def test_a_payload_that_lacks_its_commits_is_refused(name: str, payload: dict[str, Any], sha: str, place: str) -> None:
@@ -68,8 +77,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-KEYS = st.sampled_from(["before", "after", "pull_request", "head", "base", "sha", "merge_group", "workflow_run"])
-NAMES = ["push", "pull_request", "merge_group", "workflow_run", "release", "schedule"]
+KEYS = st.sampled_from(
+    ["before", "after", "pull_request", "head", "base", "sha", "merge_group", "workflow_run", *DEPLOYED]
+)
+NAMES = ["push", "pull_request", "merge_group", "workflow_run", "release", "schedule", "deployment_status"]
 
 
 @given(st.sampled_from(NAMES), st.dictionaries(KEYS, JSON), st.text())

@@ -1,49 +1,35 @@
-"""GitHub's API tells the same as the checkout, with as few calls as that takes, and says what it lacks."""
+"""GitHub's API tells the same of commits as the checkout, with as few calls as that takes, and says what it lacks."""
 
 from __future__ import annotations
 
 import base64
 import json
 import threading
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Fault
-from tests.changes.conftest import ASKED, checkout
-from tests.conftest import FakeClock, make_scheduler
-from tests.standins.github import GitHubApi, Release, Run
+from tests.changes.conftest import ASKED, GITHUB_TOKEN, checkout, client, serve
+from tests.conftest import FakeClock
 from tests.standins.repositories import Repository
 from tests.tables import cases
 from ztpurge.calls.clock import Clock
-from ztpurge.calls.redaction import Secrets
 from ztpurge.changes.event import Run as EventRun
-from ztpurge.changes.github import GitHub
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.changes.conftest import Served
+    from ztpurge.changes.github import GitHub
 
     Asking = Callable[[GitHub], object]
 
-GITHUB_TOKEN = "gh-token-that-nobody-may-see"
 BLOBS = "/repos/owner/site/git/blobs/"
 MAIN = EventRun("purge.yml", "main", "")
-
-
-def client(api: GitHubApi, clock: Clock, *, token: str = GITHUB_TOKEN, timeout: float = 900) -> GitHub:
-    environ = {"GITHUB_API_URL": api.url, "GITHUB_REPOSITORY": "owner/site"}
-    return GitHub(environ, token, make_scheduler(clock, seconds=timeout, request_timeout=10), Secrets())
-
-
-def serve(repository: Repository, **options: Any) -> GitHubApi:  # noqa: ANN401 - as GitHubApi has them
-    return GitHubApi(repository.folder, token=GITHUB_TOKEN, **options)
 
 
 def cut(flavour: str, limit: int) -> dict[str, object]:
@@ -187,108 +173,6 @@ def test_what_is_no_name_is_not_asked_for(served: Served, clock: FakeClock) -> N
         names = ("..", ".", "a/..", "../../user", "-x", "a\n", "x?y=1", "")
         assert {client(api, clock).resolve(name) for name in names} == {None}
     assert api.requests == ()
-
-
-RUNS = (
-    Run("1" * 40, conclusion="failure"), Run("2" * 40, branch="topic"), Run("3" * 40, workflow="test.yml"),
-    Run("4" * 40, head_repository="fork/site"), Run("5" * 40, event="pull_request"),
-    Run("6" * 40, conclusion="cancelled"), Run("7" * 40, event="schedule"), Run("8" * 40),
-)  # fmt: skip
-FAILED = (Run("2" * 40, run_id=2, status="in_progress", conclusion=None), Run("1" * 40, run_id=1, conclusion="failure"))
-OF_FORKS = (*(Run(f"{number:040x}", head_repository="fork/site") for number in range(230)), Run("a" * 40))
-
-
-@cases("runs run found", {
-    "our own, and what ran since": (RUNS, MAIN, ("7", "6", "1")),
-    "another branch": (RUNS, replace(MAIN, branch="topic"), ("2",)),
-    "no run": (RUNS, replace(MAIN, branch="other/branch"), ()),
-    "for a tag: its event": (RUNS, replace(MAIN, branch="", event="schedule"), ("7",)),
-    "no success, this run aside": (FAILED, replace(MAIN, id=2), (None, "1")),
-    "no success": (FAILED, MAIN, (None, "1", "2")), "behind pages of other runs": (OF_FORKS, MAIN, ("a",)),
-})  # fmt: skip
-def test_what_ran_since_the_last_success_is_found(
-    served: Served, clock: FakeClock, runs: tuple[Run, ...], run: EventRun, found: tuple[str | None, ...]
-) -> None:
-    with serve(served.source, runs=runs) as api:
-        assert client(api, clock).since_last_success(run) == tuple(digit and digit * 40 for digit in found)
-    assert len(api.requests) == (3 if runs is OF_FORKS else 1)
-
-
-def test_of_pushed_tags_only_runs_for_tags_that_are_still_there_count(repository: Repository, clock: FakeClock) -> None:
-    repository.commit({"a": "1"})
-    repository.git("tag", "v1")
-    runs = [Run(digit * 40, branch=ref) for digit, ref in (("4", "main"), ("3", "v1"), ("2", "gone"), ("1", "v1"))]
-    with serve(repository, runs=runs) as api:
-        assert client(api, clock).since_last_success(EventRun("purge.yml", "", "", "push")) == ("3" * 40,)
-    many = [Run("1" * 40, branch=f"b{number}") for number in range(101)]
-    with serve(repository, runs=many) as api, pytest.raises(ZtpurgeError, match="more than 100 branches and tags"):
-        client(api, clock).since_last_success(EventRun("purge.yml", "", "", "push"))
-
-
-@pytest.mark.parametrize("days", [pytest.param(20, id="20 days"), pytest.param(40, id="40 days: too old")])
-def test_a_run_that_was_run_again_is_seen_on_a_later_page(served: Served, clock: FakeClock, days: int) -> None:
-    today = datetime(2026, 3, 1, tzinfo=UTC)
-
-    def at(ago: float) -> str:
-        return (today - timedelta(days=ago)).isoformat().replace("+00:00", "Z")
-
-    newest = [Run(f"{number:040x}", created_at=at(number / 10), run_id=900 - number) for number in range(150)]
-    old = Run("a" * 40, conclusion="failure", attempt=2, run_id=1, created_at=at(days), started_at=at(-1))
-    others = [Run(f"{number:040x}", created_at=at(days), run_id=700 - number) for number in range(60)]
-    with serve(served.source, runs=[*newest, *others, old]) as api:
-        found = client(api, clock).since_last_success(MAIN)
-    # 40 days ago nobody may run it again any more: the second page shows that, and the third is not asked for
-    assert (found, len(api.requests)) == ((("a" * 40, "0" * 40), 3) if days == 20 else (("0" * 40,), 2))
-
-
-def began(number: int, hour: int, *, attempt: int = 1, branch: str = "main") -> Run:
-    started = f"2026-01-01T{hour:02}:00:00Z"
-    return Run(f"{number:040x}", run_id=number, attempt=attempt, branch=branch, started_at=started)
-
-
-@cases("runs lost", {
-    "a later run": ([began(10, 10), began(8, 8), began(7, 7), began(6, 6)], (10,)),
-    "an older run, run again since": ([began(8, 8), began(7, 7), began(5, 9, attempt=2)], (5,)),
-    "an older run, run again before": ([began(8, 8), began(7, 7), began(5, 6, attempt=2)], ()),
-    "a run of another branch": ([began(8, 8), began(9, 9, branch="dev"), began(7, 7)], ()),
-    "a run that waits": ([replace(began(9, 9), status="pending"), began(8, 8), began(7, 7)], ()),
-})  # fmt: skip
-def test_runs_begun_since_are_told(served: Served, clock: FakeClock, runs: list[Run], lost: tuple[int, ...]) -> None:
-    with serve(served.source, runs=runs) as api:
-        github = client(api, clock)
-        assert github.lost_runs(MAIN, since=(7, 1), this=(8, 1)) == lost
-        with pytest.raises(ZtpurgeError, match="does not list the runs"):
-            github.lost_runs(replace(MAIN, branch="12/merge"), since=(7, 1), this=(8, 1))
-
-
-def test_runs_are_not_waited_for_long(served: Served, clock: FakeClock) -> None:
-    faults = (Fault("status", status=503, headers=(("Retry-After", "600"),), times=9),)
-    with serve(served.source, runs=[began(8, 8)], faults=faults) as api, pytest.raises(ZtpurgeError, match="503"):
-        client(api, clock).lost_runs(MAIN, since=(7, 1), this=(8, 1))
-    assert sum(clock.slept) <= 30
-
-
-def release(tag: str, published: str | None, *, made: str = "2025", prerelease: bool = False) -> Release:
-    return Release(tag, draft=published is None, prerelease=prerelease, created_at=made, published_at=published)
-
-
-RELEASES = (
-    release("v3", None),
-    release("v2.1-rc", "2026-03-01T00:00:00Z", prerelease=True),
-    release("v1.9.1", "2026-02-20T00:00:00Z", made="2026-02-19T00:00:00Z"),
-    release("v2", "2026-02-25T00:00:00Z", made="2026-02-01T00:00:00Z"),  # its commit is older than the one before
-    release("v2-rc", "2026-02-22T00:00:00Z", prerelease=True),
-    release("v1", "2026-01-01T00:00:00Z"),
-)
-
-
-def test_the_previous_release_is_the_one_published_before(served: Served, clock: FakeClock) -> None:
-    previous = {"v2": "v1.9.1", "v2.1-rc": "v2", "v2-rc": "v1.9.1", "v1.9.1": "v1", "v1": None}
-    with serve(served.source, releases=RELEASES) as api:
-        github = client(api, clock)
-        assert {tag: github.previous_release(tag) for tag in previous} == previous
-        with pytest.raises(ZtpurgeError, match="lists no release 'v9'"):
-            github.previous_release("v9")
 
 
 def all_of(head: str) -> Asking:

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.tables import cases
-from ztpurge.changes.event import Event, Range, Run, Start
+from ztpurge.changes.event import Deployed, Event, Range, Run, Start
 from ztpurge.changes.paths import Change
 from ztpurge.changes.repository import Repository
 from ztpurge.changes.since import changes_of_links, find_changes
@@ -38,6 +38,7 @@ class Told(Repository):
     success: tuple[str | None, ...] = ()
     release: str | None = None
     modes_of: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)  # what differs, by its base
+    deployed: tuple[str | None, ...] = ()
 
     def api(self) -> GitHub:
         return cast("GitHub", self)
@@ -53,6 +54,10 @@ class Told(Repository):
         assert run == RUN
         return self.success
 
+    def since_deployment(self, deployed: Deployed, run: Run, *, only_purged: bool) -> tuple[str | None, ...]:
+        assert (deployed, run) == (DEPLOYED.base, RUN)
+        return (self.deployed[-1],) if only_purged else self.deployed
+
     def previous_release(self, tag: str) -> str | None:
         assert tag == RUN.tag
         return self.release
@@ -63,6 +68,7 @@ NEW = Event("push", B, Start.NOTHING_BEFORE)
 GONE = Event("push", None, A)
 RELEASE = Event("release", B, Start.PREVIOUS_RELEASE)
 DISPATCH = Event("workflow_dispatch", B, Start.UNKNOWN)
+DEPLOYED = Event("deployment_status", B, Deployed("production", "deploy", 42))
 PULL = Event("pull_request", B, A)
 AFTER_RUN = Event("workflow_run", B, Start.UNKNOWN)
 V1 = Told(refs={"v1": C})
@@ -75,6 +81,10 @@ LAST = "last-success"
     "push": ("event", PUSH, Told(), "a"), "push, shallow": ("event", Event("push", B, D), Told(), "d"),
     "new branch": ("event", NEW, Told(), "n"), "release": ("event", RELEASE, Told(refs={"v1": C}, release="v1"), "c"),
     "first release": ("event", RELEASE, Told(), "n"),
+    "a deployment": ("event", DEPLOYED, Told(deployed=(C, A)), "c a"),
+    "a deployment, and what was purged for": (LAST, DEPLOYED, Told(deployed=(C, A)), "a"),
+    "a deployment, from a tag": ("v1", DEPLOYED, V1, "c"),
+    "the first deployment": ("event", DEPLOYED, Told(deployed=(None,)), "n"),
     "last success, and what the push replaced": (LAST, PUSH, Told(success=(C,)), "c a"),
     "last success, by hand": (LAST, DISPATCH, Told(success=(C,)), "c"),
     "no run yet: the event's range": (LAST, PUSH, Told(), "a"),

@@ -76,6 +76,18 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Deployment:
+    """One deployment, and what was said of it as `(id, state, when)`, the earliest first."""
+
+    id: int
+    sha: str
+    environment: str = "production"
+    created_at: str = "2026-01-01T00:00:00Z"
+    said: tuple[tuple[int, str, str], ...] = ()
+    task: str = "deploy"
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """A request in good order: its query, and the URL of the repository."""
 
@@ -96,11 +108,12 @@ class GitHub:
     repository: Repository
     name: str = "owner/site"
     token: str = "gh-token"
-    permissions: Collection[str] = ("contents", "actions")
+    permissions: Collection[str] = ("contents", "actions", "deployments")
     truncate_at: int = 100_000
     page_size: int = 1000
     runs: Sequence[Run] = ()
     releases: Sequence[Release] = ()
+    deployments: Sequence[Deployment] = ()
 
     prefix: ClassVar[str] = ""
     # paths as the description has them: which permission each takes, the method that answers, the parameters it reads
@@ -109,8 +122,14 @@ class GitHub:
         "/git/blobs/{file_sha}": ("contents", "blob", set()),
         "/git/ref/{ref}": ("contents", "ref", set()),
         "/commits/{ref}": ("contents", "commit", set()),
-        "/actions/workflows/{workflow_id}/runs": ("actions", "workflow_runs", {"branch", "event", "per_page", "page"}),
+        "/actions/workflows/{workflow_id}/runs": (
+            "actions",
+            "workflow_runs",
+            {"branch", "event", "head_sha", "per_page", "page"},
+        ),
         "/releases": ("contents", "release_list", {"per_page", "page"}),
+        "/deployments": ("deployments", "deployment_list", {"environment", "per_page", "page"}),
+        "/deployments/{deployment_id}/statuses": ("deployments", "deployment_statuses", {"per_page", "page"}),
     }
 
     def answer(self, request: Request, _: Terms) -> Answer:
@@ -235,7 +254,7 @@ class GitHub:
         runs = [run for run in self.runs if run.workflow == workflow]
         if not runs:
             raise self.refusal(404, "Not Found")
-        for key in ("branch", "event"):
+        for key in ("branch", "event", "head_sha"):
             runs = [run for run in runs if ask.query.get(key, "") in {"", getattr(run, key)}]
         return {"total_count": len(runs), "workflow_runs": [_run(run, self.name, ask.base) for run in ask.page(runs)]}
 
@@ -243,6 +262,20 @@ class GitHub:
         """List the releases, the newest first."""
         shown = [release for release in self.releases if not release.draft]
         return [_release(release, ask.base) for release in ask.page(shown)]
+
+    def deployment_list(self, ask: Ask) -> object:
+        """List the deployments, the newest first by creation."""
+        name = ask.query.get("environment", "")
+        found = [one for one in self.deployments if name in {"", one.environment}]
+        newest = sorted(found, key=lambda deployment: deployment.id, reverse=True)
+        return [_deployment(deployment, ask.base) for deployment in ask.page(newest)]
+
+    def deployment_statuses(self, ask: Ask, deployment_id: str) -> object:
+        """List what was said of a deployment, the newest first."""
+        found = next((one for one in self.deployments if str(one.id) == deployment_id), None)
+        if found is None:
+            raise self.refusal(404, "Not Found")
+        return [_status(found, said, ask.base) for said in ask.page(found.said[::-1])]
 
 
 class Gitea(GitHub):
@@ -387,4 +420,28 @@ def _release(release: Release, base: str) -> dict[str, object]:
         "tag_name": release.tag, "draft": release.draft, "prerelease": release.prerelease, "name": release.tag,
         "created_at": release.created_at, "published_at": release.published_at, "target_commitish": "main", "id": 1,
         "node_id": "RE_1", "author": _user(base), "assets": [], **_links(OF_A_RELEASE, f"{base}/releases/1"),
+    }  # fmt: skip
+
+
+def _deployment(deployment: Deployment, base: str) -> dict[str, object]:
+    url = f"{base}/deployments/{deployment.id}"
+    return {
+        "id": deployment.id, "node_id": "DE_1", "sha": deployment.sha, "ref": deployment.sha, "task": deployment.task,
+        "environment": deployment.environment, "original_environment": deployment.environment, "payload": {},
+        "description": None, "creator": _user(base), "created_at": deployment.created_at,
+        # seen in events that GitHub sent: each status touches its deployment
+        "updated_at": max((when for _, _, when in deployment.said), default=deployment.created_at),
+        "url": url, "statuses_url": f"{url}/statuses", "repository_url": base, "performed_via_github_app": None,
+        "transient_environment": False, "production_environment": deployment.environment == "production",
+    }  # fmt: skip
+
+
+def _status(deployment: Deployment, said: tuple[int, str, str], base: str) -> dict[str, object]:
+    key, state, when = said
+    url = f"{base}/deployments/{deployment.id}"
+    return {
+        "id": key, "node_id": "DES_1", "state": state, "creator": _user(base), "description": "",
+        "environment": deployment.environment, "created_at": when, "updated_at": when, "url": f"{url}/statuses/{key}",
+        "deployment_url": url, "repository_url": base, "environment_url": "", "log_url": "", "target_url": "",
+        "performed_via_github_app": None,
     }  # fmt: skip

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from jsonschema import Draft4Validator
 
-from tests.standins.github import GitHub, GitHubApi, Release, Run
+from tests.standins.github import Deployment, GitHub, GitHubApi, Release, Run
 from tests.standins.repositories import Repository
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ TOKEN = "gh-token"
 NOBODY = "0123456789abcdef0123456789abcdef01234567"
 RUNS = (Run("2" * 40, status="in_progress", conclusion=None), Run("1" * 40, head_repository="fork/site"))
 RELEASES = (Release("v2", prerelease=True, published_at="2026-02-02T00:00:00Z"), Release("v1", draft=True))
+
+SAID = ((1, "in_progress", "2026-01-01T00:00:01Z"), (2, "success", "2026-01-01T00:00:02Z"))
+DEPLOYMENTS = (Deployment(1, "1" * 40), Deployment(2, "2" * 40, said=SAID), Deployment(3, "3" * 40, "staging"))
 
 
 class Description:
@@ -102,13 +105,16 @@ ANSWERS = (
     ("/commits/{ref}", "/commits/feature%2Fx", 200), ("/commits/{ref}", "/commits/main~1", 422),
     ("/actions/workflows/{workflow_id}/runs", "/actions/workflows/purge.yml/runs?branch=main&per_page=100&page=1", 200),
     ("/actions/workflows/{workflow_id}/runs", "/actions/workflows/none.yml/runs", 404), ("/releases", "/releases", 200),
+    ("/deployments", "/deployments?environment=production&per_page=1&page=2", 200),
+    ("/deployments/{deployment_id}/statuses", "/deployments/2/statuses", 200),
+    ("/deployments/{deployment_id}/statuses", "/deployments/9/statuses", 404),
 )  # fmt: skip
 
 
 def answers(repository: Repository) -> Iterator[tuple[str, int, Any]]:
     """Yield what the stand-in answers to each kind of question, with the path as the description writes it."""
     blob = repository.git("rev-parse", "HEAD:index.html")
-    with GitHubApi(repository.folder, runs=RUNS, releases=RELEASES) as api:
+    with GitHubApi(repository.folder, runs=RUNS, releases=RELEASES, deployments=DEPLOYMENTS) as api:
         for path, asked, expected in ANSWERS:
             status, document = ask(api, asked.replace("{blob}", blob))
             assert status == expected, asked
@@ -122,7 +128,7 @@ def test_each_answer_is_one_that_github_describes(repository: Repository, descri
 
 
 @pytest.mark.parametrize(
-    ("permissions", "token", "status"), [((), TOKEN, 403), (("contents", "actions"), "wrong", 401)]
+    ("permissions", "token", "status"), [((), TOKEN, 403), (("contents", "actions", "deployments"), "wrong", 401)]
 )
 def test_each_refusal_is_one_that_github_describes(
     repository: Repository, description: Description, permissions: tuple[str, ...], token: str, status: int
@@ -139,7 +145,8 @@ def odd(document: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
     for key, value in document.items() if isinstance(document, dict) else enumerate(document):
         if isinstance(document, dict):
             yield {name: one for name, one in document.items() if name != key} | {f"{key}_": value}
-            yield document | {key: {"odd": 1}}
+            if key != "payload":  # which is whatever its deployer likes
+                yield document | {key: {"odd": 1}}
         for worse in odd(value) if isinstance(value, dict | list) else ():
             changed = copy.copy(document)
             changed[key] = worse
@@ -162,6 +169,14 @@ def test_what_it_reads_is_what_github_takes(repository: Repository, description:
     with GitHubApi(repository.folder) as api:
         assert ask(api, "/git/trees/main?page=2")[0] == 501
         assert ask(api, "/pulls")[0] == 404
+
+
+def test_deployments_are_listed_by_environment_newest_first_and_so_is_what_was_said(repository: Repository) -> None:
+    with GitHubApi(repository.folder, deployments=DEPLOYMENTS) as api:
+        listed = ask(api, "/deployments?environment=production")[1]
+        said = ask(api, "/deployments/2/statuses")[1]
+    assert [(one["id"], one["updated_at"][-3:]) for one in listed] == [(2, "02Z"), (1, "00Z")]
+    assert [one["state"] for one in said] == ["success", "in_progress"]
 
 
 class TestGitea:

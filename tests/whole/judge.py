@@ -89,6 +89,10 @@ class Judge:
         self._deployed = tree
         self._names |= tree.keys()
 
+    def see_named(self, names: Iterable[str]) -> None:
+        """Take in names of files that may be purged, though they may never be served."""
+        self._names.update(names)
+
     def watched(self) -> dict[str, Entry]:
         """Return each URL that ever served something of a file, and what must be purged for that."""
         watched = {url: entry for name in sorted(self._names) for url, entry in self._layout.watched(name)}

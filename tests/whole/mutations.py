@@ -16,7 +16,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 PARTS = ("action.yml", "entrypoint.py", "ztpurge", "sandbox", "tests")
-ROUNDS, PUSHES, HISTORIES = 10, 40, 4  # a round has both ways to know what changed, in front of each edge
+ROUNDS, PUSHES, HISTORIES = 10, 60, 6  # a round has each way to know what changed, in front of each edge
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,12 @@ MUTATIONS = (
              "entries = {**dict.fromkeys(changed), **before.files}"),
     Mutation("`last-success` forgets the runs since then", "changes/runs.py",
              "return tuple(dict.fromkeys(since))", "return (success.head,)"),
+    Mutation("every deployment is taken for one to staging", "changes/event.py",
+             "return Deployed(environment, task, status)", 'return Deployed("staging", task, status)'),
+    Mutation("what was deployed since the last success is forgotten", "changes/deployments.py",
+             "*dict.fromkeys((deployment.commit, *since)))", "deployment.commit)"),
+    Mutation("a deployment counts as purged for, whatever became of its runs", "changes/deployments.py",
+             "return bool(since) and all(other.is_success for other in since)", "return True"),
     Mutation("index files do not purge their folder", "site/serving.py",
              'ways += [_Way(f"/{name}", "/", "folder") for name in index_files]', "pass"),
     Mutation("of a URL's variants only the first is purged", "site/serving.py",

@@ -37,9 +37,10 @@ from ztpurge.changes.manifest import parse_manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tests.standins.github import Deployment
     from ztpurge.changes.contents import Content
 
-Mode = Literal["last-success", "manifest"]
+Mode = Literal["last-success", "manifest", "deployments"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 HOSTS, TOKEN = ("127.0.0.1", "localhost"), "soak-token"
 # fmt: off
@@ -80,6 +81,11 @@ INPUTS = {
 # fmt: on
 
 
+def hosts_of(cdn: Sandbox) -> tuple[str, str]:
+    """Return the URLs of the top folders of a CDN's two hosts."""
+    return f"{cdn.edge_url}/", f"{cdn.edge_url.replace(*HOSTS)}/"
+
+
 class History:
     """One site with its repository, its CDN and its workflow."""
 
@@ -89,12 +95,11 @@ class History:
         self._mode = mode
         self._world = world
         self._cdn = cdn
-        hosts = (f"{cdn.edge_url}/", f"{cdn.edge_url.replace(*HOSTS)}/")
         top = "dist" if mode == "manifest" else "public"
         self._layout = draw(
             self._dice,
             top=top,
-            hosts=hosts,
+            hosts=hosts_of(cdn),
             built=mode == "manifest",
             most_rules=0 if world.needs_sight else 3,
             origin=f"{cdn.origin_url}/" if world.has_origin else "",
@@ -111,6 +116,7 @@ class History:
         self._head = ""
         self._runs: list[Run] = []  # by their numbers, which count from 1
         self._befores: list[str] = []  # the commit before each push
+        self._deployments: list[Deployment] = []
         self._started = datetime(2026, 1, 1, tzinfo=UTC)
         self._deployed: set[str] = set()
         self._behind_until = 0.0
@@ -182,7 +188,7 @@ class History:
             self._judge.unknowable -= self._deployed
         vendor = self._site.git("ls-tree", run.head_sha, f"public/{VENDOR}")
         claimed = {name for name, content in files.items() if content}
-        self._judge.judge(ended, is_whole=deploys, vendor=vendor, claimed=claimed)
+        self._judge.judge(ended, is_whole=deploys or self._mode == "deployments", vendor=vendor, claimed=claimed)
 
     def _edit(self, *, calm: bool) -> None:
         """Change the sources and commit; sometimes go back to an earlier commit first, as a force push does."""
@@ -298,7 +304,10 @@ class History:
         is_behind = self._world.has_origin and self._behind_until > time.monotonic()
         behind = self._judge.find_behind(self._behind_until) if is_behind else Behind()
         kept = self._manifest.read_bytes() if self._manifest.exists() else None
-        with GitHubApi(self._site.folder, runs=reversed(self._runs)) as api, self._visitors():
+        with (
+            GitHubApi(self._site.folder, runs=reversed(self._runs), deployments=self._deployments) as api,
+            self._visitors(),
+        ):
             ended = run_step(self._site.folder, inputs, self._event(run) | {"GITHUB_API_URL": api.url}, end)
         if is_built and kept and not calm and dice.random() < 0.1:
             how = f"{how}, manifest not saved"
@@ -383,27 +392,37 @@ def edges() -> tuple[EdgeKind, ...]:
 
 
 def play(*, seed: int, mode: Mode, edge: EdgeKind, pushes: int) -> Tally:
-    """Play one history on a CDN of its own."""
-    with tempfile.TemporaryDirectory(prefix="ztpurge-soak-") as name:
+    """Play one history on a CDN of its own, or on one for each of two environments."""
+    from tests.whole.environments import Environments  # noqa: PLC0415 - it plays what is told here in its own way
+
+    service = SERVICES[seed // 2 % len(SERVICES)]
+    with tempfile.TemporaryDirectory(prefix="ztpurge-soak-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        served = folder / "served"
-        served.mkdir()
-        service = SERVICES[seed // 2 % len(SERVICES)]
+        places: list[tuple[Sandbox, Path]] = []
         world = draw_world(random.Random(f"world {seed}"))  # noqa: S311 - the same
-        with Sandbox(
-            served,
-            hosts=HOSTS,
-            token=TOKEN,
-            propagation=world.propagation,
-            edge=edge,
-            edges=world.edges,
-            service=service,
-        ) as cdn:
-            return History(folder, seed=seed, mode=mode, world=world, cdn=cdn, served=served).play(pushes)
+        if mode == "deployments":
+            world = world.plain
+        for number in range(2 if mode == "deployments" else 1):
+            served = folder / f"served-{number}"
+            served.mkdir()
+            cdn = Sandbox(
+                served,
+                hosts=HOSTS,
+                token=TOKEN,
+                propagation=world.propagation,
+                edge=edge,
+                edges=world.edges,
+                service=service,
+            )
+            places.append((stack.enter_context(cdn), served))
+        if mode == "deployments":
+            return Environments(folder, seed=seed, world=world, places=places).play(pushes)
+        cdn, served = places[0]
+        return History(folder, seed=seed, mode=mode, world=world, cdn=cdn, served=served).play(pushes)
 
 
 def play_side_by_side(*, seed: int, edges: Sequence[EdgeKind], histories: int, pushes: int) -> Tally:
-    """Play histories of so many pushes each, over both ways to know what changed and the edges in turn."""
+    """Play histories of so many pushes each, over the ways to know what changed and the edges in turn."""
     kinds = [(mode, edge) for edge in edges for mode in MODES]
     total = Tally()
 

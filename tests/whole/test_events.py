@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sandbox import Fault
-from tests.standins.github import GitHubApi, Run
+from tests.standins.github import Deployment, GitHubApi, Run
 from tests.standins.repositories import Repository
 from tests.whole.steps import run_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sandbox import Sandbox
@@ -219,6 +219,106 @@ def test_last_success_without_its_permission_says_which(job: Job) -> None:
         step = job.push(*job.history(), api=api, since="last-success")
     assert job.is_refused(step, "Give the job the permission `actions: read`")
     assert "fetch-depth" not in step.log
+
+
+class TestADeployment:
+    """Each environment has its own deployments; what was deployed and not purged for is made up for."""
+
+    def deploy(self, *made: tuple[str, str, str]) -> list[Deployment]:
+        """Deploy commits to environments, an hour apart, with what came of it."""
+        return [
+            Deployment(
+                number, sha, environment, f"2026-01-01T{number:02}:00:00Z",
+                ((10 * number, "in_progress", f"2026-01-01T{number:02}:10:00Z"),
+                 (10 * number + 1, state, f"2026-01-01T{number:02}:20:00Z")),
+            )
+            for number, (sha, environment, state) in enumerate(made, start=1)
+        ]  # fmt: skip
+
+    def purged(self, deployment: Deployment, how: str = "success") -> Run:
+        created = deployment.said[-1][2].replace(":00Z", ":05Z")
+        return Run(
+            deployment.sha, branch="", event="deployment_status", conclusion=how, created_at=created,
+            run_id=deployment.id,
+        )  # fmt: skip
+
+    def run(
+        self,
+        job: Job,
+        deployments: list[Deployment],
+        *,
+        runs: Sequence[Run] = (),
+        permissions: Collection[str] = ("contents", "actions", "deployments"),
+        at: Path | None = None,
+        since: str = "event",
+    ) -> tuple[Step, GitHubApi]:
+        """Run the step for the last of the deployments."""
+        last = deployments[-1]
+        deployment = {"id": last.id, "sha": last.sha, "environment": last.environment, "task": "deploy"}
+        payload = {"deployment": deployment, "deployment_status": {"id": last.said[-1][0], "state": "success"}}
+        environ = {"GITHUB_SHA": last.sha, "GITHUB_REF": "", "GITHUB_REF_NAME": "", "GITHUB_RUN_ID": "99"}
+        with GitHubApi(
+            job.site.folder, token=GITHUB_TOKEN, deployments=deployments, runs=runs[::-1], permissions=permissions
+        ) as api:
+            return job.run("deployment_status", payload, at=at, api=api, environ=environ, since=since), api
+
+    def commits(self, job: Job) -> list[str]:
+        """Commit files a, b, c, each changed by the commit after, and one that nobody serves yet."""
+        first = dict.fromkeys(("public/a", "public/b", "public/c", "public/d"), "1")
+        return [job.site.commit(files) for files in (first, A, B, C, {"public/d": "2"})]
+
+    def test_is_compared_with_the_last_of_its_environment(self, job: Job, place: Path) -> None:
+        first, a, b, c, _ = self.commits(job)
+        deployments = self.deploy((first, "production", "success"), (a, "staging", "success"),
+                                  (b, "production", "failure"), (c, "staging", "success"),
+                                  (c, "production", "success"))  # fmt: skip
+        step, _ = self.run(job, deployments, at=place)
+        assert (step.exit_code, job.purged()) == (0, ["a", "b", "c"])
+        assert f"deployment_status: from {first[:12]}, {b[:12]}, {c[:12]} to {c[:12]}" in step.log
+
+    def test_back_to_an_earlier_commit_undoes_what_came_since(self, job: Job) -> None:
+        _, a, b, *_ = self.commits(job)
+        deployments = self.deploy(*((commit, "production", "success") for commit in (a, b, a)))
+        assert (self.run(job, deployments)[0].exit_code, job.purged()) == (0, ["b"])
+
+    def test_the_first_one_purges_all_files(self, job: Job) -> None:
+        first, a, *_ = self.commits(job)
+        step, _ = self.run(job, self.deploy((a, "staging", "success"), (first, "production", "success")))
+        assert (step.exit_code, job.purged()) == (0, ["a", "b", "c", "d"])
+
+    def test_since_the_last_purge_counts_what_was_deployed_and_not_purged(self, job: Job, place: Path) -> None:
+        first, a, b, c, d = self.commits(job)
+        deployments = self.deploy(*((commit, "production", "success") for commit in (first, a, b, c)))
+        others = self.deploy((d, "staging", "success"))
+        runs = [self.purged(deployments[0]), self.purged(deployments[1], "failure"), self.purged(others[0])]
+        runs.append(self.purged(deployments[2], "cancelled"))
+        step, api = self.run(job, deployments, runs=runs, at=place, since="last-success")
+        assert (step.exit_code, job.purged()) == (0, ["a", "b", "c"])
+        asked = [request.path for request in api.requests if "/git/trees/" not in request.path]
+        assert len(asked) == 6  # deployments, what was said of each, and the runs
+
+    def test_a_purge_for_the_same_commit_elsewhere_proves_nothing(self, job: Job) -> None:
+        first, a, b, *_ = self.commits(job)
+        made = [(first, "production", "success"), (a, "production", "success"), (a, "staging", "success")]
+        deployments = self.deploy(*made, (b, "production", "success"))
+        runs = [self.purged(one, how) for one, how in zip(deployments, ("success", "failure", "success"), strict=False)]
+        assert (self.run(job, deployments, runs=runs, since="last-success")[0].exit_code, job.purged()) == (
+            0,
+            ["a", "b"],
+        )
+
+    @pytest.mark.parametrize("lacking", ["deployments", "actions"])
+    def test_takes_permissions(self, job: Job, lacking: str) -> None:
+        has = {"contents", "actions", "deployments"} - {lacking}
+        deployments = self.deploy((self.commits(job)[0], "production", "success"))
+        step, _ = self.run(job, deployments, permissions=has, since="last-success")
+        assert job.is_refused(step, f"Give the job the permission `{lacking}: read`")
+        assert "fetch-depth" not in step.log
+
+    def test_that_names_nothing_is_red(self, job: Job) -> None:
+        self.commits(job)
+        for payload in ({}, {"deployment": {"sha": "--output=x"}}, {"deployment": {"sha": "1" * 40}}):
+            assert job.is_refused(job.run("deployment_status", payload), "::error title=ztpurge::since: ")
 
 
 def add_submodule(site: Repository, name: str, commit: str) -> str:

@@ -21,12 +21,13 @@ def test_the_line_that_a_mutation_changes_is_there(tmp_path: Path, mutation: Mut
 
 
 def test_pushes_leave_nothing_stale_that_is_not_named_or_made_up_for() -> None:
-    """Both ways to know what changed, in front of each edge."""
-    tally = play_side_by_side(seed=33, edges=edges(), histories=4, pushes=11)
+    """Each way to know what changed, in front of each edge."""
+    tally = play_side_by_side(seed=4, edges=edges(), histories=6, pushes=12)
     assert tally.violations == []
-    assert tally.counts["pushes"] + tally.counts["runs: again"] == 44
+    assert tally.counts["pushes"] + tally.counts["runs: again"] == 72
     happened = ["green", "red", "stale URLs after red runs", "force pushes", "deletes", "renames", "links changed"]
     happened += [f"runs: {how}" for how in ("cancelled", "faults", "never began", "within a budget")]
+    happened += [f"deployments: {how}" for how in ("promoted", "back", "back by a status", "slow", "failed")]
     happened += ["histories: sites of a file", "histories: rules", "directories purged"]
     happened += ["histories: two edges", "runs: edges: lost", "runs: edges: comes-back", "runs: purged something again"]
     happened += ["deployments: the origin lags", "runs: held back, as the origin was late"]

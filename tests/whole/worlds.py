@@ -34,6 +34,11 @@ class World:
     forgets: bool
 
     @property
+    def plain(self) -> World:
+        """The same with one edge that does what it should, before an origin that nobody need look at."""
+        return World(self.edges[:1], self.propagation[:1], has_origin=False, lags=False, forgets=False)
+
+    @property
     def told_edges(self) -> tuple[str, ...]:
         """What a site must say of its edges: of one it need say nothing."""
         return self.edges if len(self.edges) > 1 else ()

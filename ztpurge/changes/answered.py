@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from ztpurge.changes.deployments import Deployment, Status
 from ztpurge.changes.runs import Listed
 from ztpurge.changes.trees import Entry, is_count, is_id
 from ztpurge.errors import ZtpurgeError
 
+Kind = Literal["runs", "releases", "deployments", "statuses"]
 _UNSENT_EVENTS = frozenset({"pull_request", "pull_request_target", "pull_request_review"})
 
 
@@ -86,7 +88,7 @@ def parse_blob(answer: Any) -> bytes:  # noqa: ANN401 - JSON
     raise ZtpurgeError("the answer holds no file")
 
 
-def parse_list(answer: Any, kind: Literal["runs", "releases"]) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
+def parse_list(answer: Any, kind: Kind) -> list[dict[str, Any]]:  # noqa: ANN401 - JSON
     """Return the entries of a page of a list; raise ZtpurgeError for anything else."""
     listed = answer.get(f"workflow_{kind}") if isinstance(answer, dict) else answer
     if isinstance(listed, list) and all(isinstance(entry, dict) for entry in listed):
@@ -112,7 +114,7 @@ def parse_run(run: dict[str, Any], repository: str) -> Listed | None:
         case {"id": key, "run_number": number, "head_sha": head, "status": str(status)} if (
             is_count(key) and is_count(number) and is_count(attempt) and is_id(head)
         ):
-            created = _time(run, "created_at", "run_started_at", "started_at", default=float("-inf"))
+            created = _time(run, "runs", "created_at", "run_started_at", "started_at", default=float("-inf"))
             return Listed(
                 id=key,
                 number=number,
@@ -121,9 +123,10 @@ def parse_run(run: dict[str, Any], repository: str) -> Listed | None:
                 is_over=status == "completed",
                 is_success=status == "completed" and run.get("conclusion") == "success",
                 created=created,
-                started=_time(run, "run_started_at", "started_at", default=float("inf")),
-                updated=_time(run, "updated_at", "completed_at", default=float("inf")),
+                started=_time(run, "runs", "run_started_at", "started_at", default=float("inf")),
+                updated=_time(run, "runs", "updated_at", "completed_at", default=float("inf")),
                 ref=ref if isinstance(ref, str) else "",
+                is_skipped=status == "completed" and run.get("conclusion") == "skipped",
             )
     raise ZtpurgeError("the answer holds no runs")
 
@@ -140,13 +143,39 @@ def parse_release(release: dict[str, Any]) -> Release | None:
     raise ZtpurgeError("the answer holds no releases")
 
 
-def _time(run: dict[str, Any], *keys: str, default: float) -> float:
-    """Return the first of several times that is told, in seconds."""
-    text = next((run[key] for key in keys if run.get(key) is not None), None)
-    if text is None:
+def parse_deployment(deployment: dict[str, Any], environment: str) -> Deployment | None:
+    """Return a deployment, None for one of another environment; raise ZtpurgeError for what is none.
+
+    Names of environments are the same in capitals and small letters.
+    """
+    match deployment:
+        case {"id": key, "sha": sha, "task": str(task), "environment": str(name)} if is_count(key) and is_id(sha):
+            created, updated = (_time(deployment, "deployments", f"{what}_at") for what in ("created", "updated"))
+            is_there = name.casefold() == environment.casefold()
+            return Deployment(key, str(sha), task, created, updated) if is_there else None
+    raise ZtpurgeError("the answer holds no deployments")
+
+
+def parse_status(status: dict[str, Any], environment: str) -> Status:
+    """Return what was said of a deployment; raise ZtpurgeError for what is no status.
+
+    A status may move its deployment to another environment, and is no end of it in this one.
+    """
+    match status:
+        case {"id": key, "state": str(state)} if is_count(key):
+            name = status.get("environment") or environment
+            is_here = isinstance(name, str) and name.casefold() == environment.casefold()
+            return Status(key, state if is_here else "elsewhere", _time(status, "statuses", "created_at"))
+    raise ZtpurgeError("the answer holds no statuses")
+
+
+def _time(entry: dict[str, Any], kind: Kind, *keys: str, default: float | None = None) -> float:
+    """Return the first of several times that is told, in seconds; raise ZtpurgeError if none is, and none will do."""
+    text: Any = next((entry[key] for key in keys if entry.get(key) is not None), None)
+    if text is None and default is not None:
         return default
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError, OverflowError) as error:
-        raise ZtpurgeError("the answer holds no runs") from error
+        raise ZtpurgeError(f"the answer holds no {kind}") from error

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ztpurge.changes.trees import is_id
+from ztpurge.changes.trees import is_count, is_id
 from ztpurge.errors import ZtpurgeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_NAME_A_RANGE = "Give the list in `files` or `files-from`, or say with `since` what to compare with"
 _COUNT = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -26,6 +27,15 @@ class Start(enum.Enum):
     NOTHING_BEFORE = "a new branch or tag"
     PREVIOUS_RELEASE = "a release"
     UNKNOWN = "an event that names no earlier commit"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What stands there for a status of a deployment: its environment and task, and the id of that status."""
+
+    environment: str
+    task: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class Event:
 
     name: str
     head: str | None
-    base: str | Start
+    base: str | Start | Deployed
     run: Run = Run("", "", "")
     problem: ZtpurgeError | None = None
     commit: str = ""
@@ -75,7 +85,7 @@ def read_event(environ: Mapping[str, str], payload: Mapping[str, Any], commit: s
     """Read the runner's environment and an event's payload; `commit`: GITHUB_SHA or, at a desk, what is checked out."""
     name = environ.get("GITHUB_EVENT_NAME", "")
     head: str | None = None
-    base: str | Start = Start.UNKNOWN
+    base: str | Start | Deployed = Start.UNKNOWN
     problem = None
     try:
         head, base = _commits(name, payload, commit)
@@ -104,7 +114,7 @@ def read_event(environ: Mapping[str, str], payload: Mapping[str, Any], commit: s
     )
 
 
-def _commits(name: str, payload: Mapping[str, Any], commit: str) -> tuple[str | None, str | Start]:
+def _commits(name: str, payload: Mapping[str, Any], commit: str) -> tuple[str | None, str | Start | Deployed]:
     """Return the commit that is served now and the one before; raise ZtpurgeError for a payload that lacks them."""
     match name:
         case "push":
@@ -115,12 +125,26 @@ def _commits(name: str, payload: Mapping[str, Any], commit: str) -> tuple[str | 
             return head, base
         case "merge_group":
             return _commit(payload, name, name, "head_sha"), _commit(payload, name, name, "base_sha")
-        case "release":
-            return _sha(commit, "GITHUB_SHA"), Start.PREVIOUS_RELEASE
+        case "deployment_status":
+            return _commit(payload, name, "deployment", "sha"), _deployed(payload)
         case "workflow_run":
             return _commit(payload, name, name, "head_sha"), Start.UNKNOWN
         case _:
-            return _sha(commit, "GITHUB_SHA"), Start.UNKNOWN
+            return _sha(commit, "GITHUB_SHA"), Start.PREVIOUS_RELEASE if name == "release" else Start.UNKNOWN
+
+
+def _deployed(payload: Mapping[str, Any]) -> Deployed:
+    match payload:
+        case {
+            "deployment": {"environment": str(environment), "task": str(task)},
+            "deployment_status": {"id": status},
+        } if environment and is_count(status):
+            return Deployed(environment, task, status)
+    raise ZtpurgeError(
+        "the event deployment_status names no environment and task, or not its status",
+        remedy=_NAME_A_RANGE,
+        place="since",
+    )
 
 
 def _count(environ: Mapping[str, str], name: str) -> int:
@@ -138,8 +162,4 @@ def _commit(payload: Mapping[str, Any], name: str, *keys: str) -> str:
 def _sha(value: object, place: str) -> str:
     if is_id(value):
         return str(value)
-    raise ZtpurgeError(
-        f"{place} is not a commit",
-        remedy="Give the list in `files` or `files-from`, or say with `since` what to compare with",
-        place="since",
-    )
+    raise ZtpurgeError(f"{place} is not a commit", remedy=_NAME_A_RANGE, place="since")

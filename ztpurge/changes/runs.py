@@ -23,6 +23,7 @@ class Listed:
     """A run as it is listed: `attempt` is its latest, `started` and `updated` are that one's; seconds since 1970.
 
     A time that is not told is as early (`created`) or as late (the others) as can be. `ref`: its branch or tag.
+    `is_skipped`: no job of it ran.
     """
 
     id: int
@@ -35,6 +36,7 @@ class Listed:
     started: float
     updated: float
     ref: str = ""
+    is_skipped: bool = False
 
     def is_of(self, run: Run) -> bool:
         """Say whether this is that very run."""

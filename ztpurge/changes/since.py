@@ -9,7 +9,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.event import Range, Start
+from ztpurge.changes.event import Deployed, Range, Start
 from ztpurge.changes.paths import Change, changes_of
 from ztpurge.changes.trees import ABSENT, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
@@ -77,6 +77,8 @@ def _bases(since: str, event: Event, repository: Repository) -> tuple[str | None
     """Return the commits to compare with, None for nothing at all."""
     if since not in {"event", "last-success"}:
         return (_resolve(since, repository),)
+    if isinstance(event.base, Deployed):
+        return repository.api().since_deployment(event.base, event.run, only_purged=since == "last-success")
     earlier: tuple[str | None, ...] = ()
     if since == "last-success":
         if event.name in _OF_OTHER_COMMITS:
