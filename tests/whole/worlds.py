@@ -60,7 +60,7 @@ class World:
     def draw_lag(self, dice: random.Random) -> float:
         """Draw for how many seconds the origin stays behind a deployment; for ever is until its run is over."""
         kind = dice.random() if self.lags else 1.0
-        return inf if kind < 0.15 else dice.uniform(0.3, 1.5) if kind < 0.6 else 0.0
+        return inf if kind < 0.3 else dice.uniform(0.3, 1.5) if kind < 0.7 else 0.0
 
     def draw_faults(self, dice: random.Random) -> tuple[Fault, ...]:
         """Draw what goes wrong at the edges during a run."""
