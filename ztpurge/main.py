@@ -12,7 +12,7 @@ from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
 from ztpurge.calls.redaction import Secrets, check_proxies, secrets_of
 from ztpurge.calls.scheduler import Scheduler
-from ztpurge.cdn.plan import ONLY, Plan, keep_within, make_plan, raise_if_too_many
+from ztpurge.cdn.plan import AGAIN, ONLY, Plan, keep_within, make_plan, raise_if_too_many
 from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
@@ -21,7 +21,7 @@ from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
-from ztpurge.looks import Watch
+from ztpurge.looks import Watch, find_expected
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -44,7 +44,7 @@ from ztpurge.sources.opening import FilesOfInputs, check_files, open_source
 from ztpurge.sources.source import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from ztpurge.cdn.wait import Waiting
     from ztpurge.changes.github import GitHub
     from ztpurge.edge.fetch import Edges
+    from ztpurge.edge.servers import Servers
     from ztpurge.errors import ApiError
     from ztpurge.site.mapping import Sites
     from ztpurge.site.order import Rank
@@ -209,17 +210,22 @@ class _Recipe:
         expected: Mapping[str, Expected] = {}
         if at_origin := sites.at_origin(self._report.mapped.urls):
             with self._stage("Origin"):
-                expected = stages.find_expected(sites, self._report.mapped, source)
-                changed = {url: expected[url] for url in at_origin}
-                late = watch.wait_for_origin(changed, at_origin, self._time_to_verify())
+                expected = find_expected(sites, self._report.mapped, source)
+                scheduler = self._time_to_verify()
+                servers = self._find_servers(edges, at_origin.values(), scheduler, told={})
+                late = watch.wait_for_origin(
+                    {url: expected[url] for url in at_origin},
+                    asked_at=lambda url: servers.asked_at(at_origin[url]),
+                    scheduler=scheduler,
+                )
             if late:
-                self._report = held_back(self._report, late)
+                self._report = held_back(self._report, late, is_stopped=self._clock.stopped())
                 return
         waiting = stages.open_waiting(cdn, is_verified=self._is_verified)
         purged_at, to_wait = self._purge_in_waves(cdn, waiting)
-        # without an origin only now: it may take GitHub's API, and that may hang
+        # what the URLs must serve may take GitHub's API, which may hang: where no origin is asked, purge first
         if not at_origin and (self._is_verified or inputs.prefetch):
-            expected = stages.find_expected(sites, self._report.mapped, source)
+            expected = find_expected(sites, self._report.mapped, source)
         accepted = accepted_urls(self._report.plan, self._report.outcomes)
         if inputs.prefetch:
             there = [url for url in accepted if not isinstance(expected[url], Gone)]
@@ -230,10 +236,7 @@ class _Recipe:
         if self._is_verified:
             scheduler, began = self._time_to_verify(), self._clock.now()
             with self._stage("Verify"):
-                servers = edges.find_servers(accepted, sites.edges, scheduler)
-                self._tell(unreachable=servers.unreachable)
-                for host, addresses in servers.unreachable.items():
-                    runner.say(unreachable_line(host, addresses))
+                servers = self._find_servers(edges, accepted, scheduler, told=sites.edges)
                 verdicts = watch.verify(
                     {url: expected[url] for url in accepted},
                     accepted_directories(self._report.outcomes),
@@ -243,6 +246,16 @@ class _Recipe:
                     purge_again=lambda urls: self._purge_again(urls, cdn, scheduler),
                 )
             self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
+
+    def _find_servers(
+        self, edges: Edges, urls: Iterable[str], scheduler: Scheduler, *, told: Mapping[str, tuple[str, ...]]
+    ) -> Servers:
+        """Find which servers to ask, and say which of them nobody can reach from here."""
+        servers = edges.find_servers(urls, told, scheduler)
+        for host, addresses in servers.unreachable.items():
+            self._runner.say(unreachable_line(host, addresses))
+        self._tell(unreachable={**self._report.unreachable, **servers.unreachable})
+        return servers
 
     def _purge_in_waves(self, cdn: Cdn, waiting: Waiting) -> tuple[dict[str, float], Scheduler]:
         """Purge each wave, and wait for it; return when the purge of each URL began, and the time left to wait."""
@@ -263,23 +276,29 @@ class _Recipe:
                     waited = self._wait(self._report.outcomes, waiting, to_wait, wave=wave)
                     self._tell(outcomes=waited, waited=wave.is_last)
                 seconds_to_wait = to_wait.end - self._clock.now()
-        return purged_at | {
-            one.url: purged_at[one.directory] for one in plan.folded if one.directory in purged_at
-        }, to_wait
+        folded = {one.url: purged_at[one.directory] for one in plan.folded if one.directory in purged_at}
+        return purged_at | folded, to_wait
 
     def _purge_again(self, urls: tuple[str, ...], cdn: Cdn, scheduler: Scheduler) -> None:
         """Purge URLs once more, as far as the budgets allow."""
-        inputs, plan = self.inputs, self._report.plan
-        again = make_plan(urls[: inputs.max_urls - plan.size], (), projects=self._report.sites.projects)
+        inputs, plan, earlier = self.inputs, self._report.plan, self._report.again
+        room = inputs.max_urls - plan.size - sum(len(outcome.entries) for outcome in earlier)
+        again = make_plan(urls[: max(room, 0)], (), projects=self._report.sites.projects)
         if inputs.max_requests:
-            again = Plan(again.batches[: inputs.max_requests - len(plan.batches)])
+            again = Plan(again.batches[: max(inputs.max_requests - len(plan.batches) - len(earlier), 0)])
         if again.size < len(urls):
-            self._runner.say(sentences.not_again_line(len(urls) - again.size))
+            caution = sentences.not_again(len(urls) - again.size)
+            self._runner.annotate("warning", "ztpurge", caution)
+            self._tell(cautions=(*self._report.cautions, caution))
+
+        def hear(outcome: Outcome) -> None:
+            self._tell(again=(*self._report.again, outcome))
+
         if again.batches:
             with self._stage("Purge again"):
                 purging = Purging(again, cdn.purge, scheduler)
-                outcomes = stages.submit(purging, ONLY, self._runner, earlier=(), on_outcome=lambda _outcome: None)
-            self._tell(again=outcomes)
+                outcomes = stages.submit(purging, AGAIN, self._runner, earlier=(), on_outcome=hear)
+            self._tell(again=(*earlier, *outcomes))
 
     def _keep(self, source: Source) -> None:
         try:

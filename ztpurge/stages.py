@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING
 from ztpurge.cdn.plan import ONLY, plan_prefetch
 from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.cdn.wait import Waiting, some_of
-from ztpurge.changes.contents import Unknown
-from ztpurge.edge.expected import expect
-from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.progress import Progress
 from ztpurge.report.values import WORDS
-from ztpurge.site.mapping import files_behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,10 +18,7 @@ if TYPE_CHECKING:
     from ztpurge.calls.scheduler import Scheduler
     from ztpurge.cdn.api import Cdn
     from ztpurge.cdn.plan import Plan, Wave
-    from ztpurge.edge.expected import Expected
     from ztpurge.runner import Runner
-    from ztpurge.site.mapping import Mapped, Sites
-    from ztpurge.sources.source import Source
 
 _ASK_LATER = "Raise `wait-timeout`, or ask later with `command: status`"
 _LOOK_INSTEAD = f"{_ASK_LATER}; this server may never report an end, but `verify: true` sees for itself"
@@ -38,11 +31,11 @@ def submit(
     plan, scheduler, of_wave = purging.plan, purging.scheduler, sentences.of_wave(wave)
     began = scheduler.clock.now()
     sent = replace(plan, batches=tuple(batch for batch in plan.batches if batch.wave == wave.number))
-    with runner.group(f"Purge {sentences.things(sent)} in {sentences.count(len(sent.batches), 'call')}{of_wave}"):
+    with runner.group(f"{wave.verb} {sentences.things(sent)} in {sentences.count(len(sent.batches), 'call')}{of_wave}"):
         tell = _telling(plan, len(sent.batches), scheduler, runner, on_outcome)
         outcomes = purging.run(tell, wave=wave, earlier=earlier)
     counts = sentences.entry_counts(outcomes[len(earlier) :])
-    runner.say(sentences.stage_line(f"Purge{of_wave}", counts, scheduler.clock.now() - began))
+    runner.say(sentences.stage_line(f"{wave.verb}{of_wave}", counts, scheduler.clock.now() - began))
     return outcomes
 
 
@@ -69,7 +62,7 @@ def wait(
     with runner.group(f"Wait for {what}, {max(scheduler.end - began, 0):.0f} s at most{of_wave}"):
         on_round = _counting(scheduler, runner)
         waited = waiting.ask_after(outcomes, scheduler, on_end=tell, on_round=on_round, is_last=wave.is_last)
-    counts = sentences.entry_counts(outcome for outcome in waited if outcome.req_id in accepted)
+    counts = sentences.entry_counts((outcome for outcome in waited if outcome.req_id in accepted), is_waited_for=True)
     runner.say(sentences.stage_line(f"Wait{of_wave}", counts, scheduler.clock.now() - began))
     return waited
 
@@ -89,16 +82,6 @@ def prefetch(
         outcomes = Purging(plan, cdn.prefetch, within).run(tell)
     runner.say(sentences.stage_line("Prefetch", sentences.entry_counts(outcomes), scheduler.clock.now() - began))
     return outcomes
-
-
-def find_expected(sites: Sites, mapped: Mapped, source: Source) -> dict[str, Expected]:
-    """Tell what each URL must serve; nobody may be able to tell."""
-    candidates = files_behind(sites, mapped)
-    try:
-        files = source.contents(frozenset(path for behind in candidates.values() for path in behind.paths))
-    except ZtpurgeError as error:
-        return dict.fromkeys(candidates, Unknown(f"what it must serve is not known: {error}", is_failure=True))
-    return expect(candidates, files)
 
 
 def ask_for_status(

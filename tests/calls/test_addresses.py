@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ztpurge.calls.addresses import is_reachable, resolve
+from ztpurge.calls.addresses import is_reachable, resolve, takes_connections
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -31,3 +32,10 @@ def test_there_is_a_way_to_this_machine_but_none_to_a_broadcast() -> None:
     asked = "from ztpurge.calls.addresses import is_reachable; print(is_reachable('255.255.255.255'))"
     told = subprocess.run([sys.executable, "-c", asked], cwd=TOP, capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"
+
+
+def test_an_address_takes_connections_where_somebody_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        assert takes_connections("127.0.0.1", port)
+    assert not takes_connections("127.0.0.1", port)

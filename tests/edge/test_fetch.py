@@ -474,6 +474,13 @@ def test_a_server_is_asked_in_the_name_of_the_url_wherever_it_is(url: str, host:
     assert served.connections == 2
 
 
+def test_an_edge_of_a_host_that_needs_no_proxy_is_asked_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "static.example.com")
+    with edge(KEEP_BODY) as served:
+        assert Edges({}, Secrets()).look("http://static.example.com/", served.url, plain(b"body"), 10).is_match
+
+
 def test_a_host_behind_a_proxy_is_asked_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.9")

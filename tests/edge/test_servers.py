@@ -25,13 +25,14 @@ def resolve(name: str) -> Sequence[str]:
     return NAMES.get(name, ())
 
 
-def find(*hosts: str, named: Sequence[str] = ALL, reachable: str = "192.") -> Servers:
+def find(*hosts: str, named: Sequence[str] = ALL, reachable: str = "192.", connecting: str = "") -> Servers:
     scheduler = make_scheduler(Clock(), seconds=20)
     return find_servers(
         dict.fromkeys(hosts, named),
         scheduler,
         resolve=resolve,
         is_reachable=lambda address: address.startswith(reachable),
+        connects=lambda _host, address: address != V6[0] and address.startswith(connecting),
     )
 
 
@@ -56,22 +57,38 @@ def test_a_host_s_edges_are_found(
     assert find(host, named=named) == Servers({host: edges}, {host: unreachable} if unreachable else {})  # type: ignore[dict-item]
 
 
+@cases("connecting unreachable", {
+    "one of them takes connections, so a dead one is to be seen": ("", ()),
+    "none does, though there is a route": ("192.", V6),
+})  # fmt: skip
+def test_ipv6_that_leads_nowhere_is_left_out(connecting: str, unreachable: Sequence[str]) -> None:
+    found = find("both.example", "v6.example", reachable="", connecting=connecting)
+    there = V4 if unreachable else (*V4, *V6)
+    assert (found.edges["both.example"], found.unreachable.get("both.example", ())) == (there, unreachable)
+    assert found.edges["v6.example"] == V6  # there is nothing else
+
+
 def test_hosts_are_found_side_by_side_and_a_resolver_that_hangs_holds_none_up() -> None:
     clock = Clock()
 
     def hang_or_resolve(name: str) -> Sequence[str]:
-        if name == "hangs.example":
+        if name.endswith("hangs.example"):
             clock.sleep(20)
         return resolve(name)
 
     found = find_servers(
-        {"a.example": ALL, "both.example": ALL, "hangs.example": ALL},
+        {"a.example": ALL, "both.example": ALL, "hangs.example": ("192.0.2.7", "hangs.example", "edge.hangs.example")},
         make_scheduler(clock, seconds=0.3),
         resolve=hang_or_resolve,
         is_reachable=lambda _address: True,
+        connects=lambda _host, _address: True,
     )
     clock.stop()
-    assert found.edges == {"a.example": V4, "both.example": (*V4, *V6)}
+    assert found.edges == {
+        "a.example": V4,
+        "both.example": (*V4, *V6),
+        "hangs.example": ("192.0.2.7", "", "edge.hangs.example"),
+    }
 
 
 @pytest.mark.parametrize(

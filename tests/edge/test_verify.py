@@ -117,13 +117,13 @@ class Edge:
         on_verdict: Callable[[Verdict], None] = lambda _verdict: None,
         on_round: Callable[[int], None] = lambda _left: None,
         concurrency: int = CONNECTIONS,
-        is_patient: bool = False,
+        is_origin: bool = False,
     ) -> tuple[Verdict, ...]:
         scheduler = make_scheduler(
             self.clock, seconds=seconds, request_timeout=request_timeout, concurrency=concurrency
         )
         purged_at = self.clock.now() - since_purge
-        terms = Terms(pointer_of=pointer_of, purged_at=lambda _url: purged_at, is_patient=is_patient)
+        terms = Terms(pointer_of=pointer_of, purged_at=lambda _url: purged_at, is_origin=is_origin)
         verification = Verification(expected, self, scheduler, terms)
         verification.run(scheduler, on_verdict=on_verdict, on_round=on_round)
         return verification.verdicts
@@ -718,7 +718,7 @@ def test_files_that_are_not_there_may_come_late(seen: list[Look | ApiError], bla
 
 def test_files_that_the_origin_lacks_are_waited_for_all_the_time() -> None:
     door = Edge(dict.fromkeys(MANY[:3], Look(404)))
-    assert {verdict.state for verdict in door.run(dict.fromkeys(MANY[:3], PAGE), is_patient=True)} == {"stale"}
+    assert {verdict.state for verdict in door.run(dict.fromkeys(MANY[:3], PAGE), is_origin=True)} == {"stale"}
     assert door.times[-1] == 9  # of 10 s
 
 
@@ -777,13 +777,17 @@ def test_what_is_stale_is_looked_at_again_in_a_second_go_and_nothing_else() -> N
     assert watch.verification.verdicts[1].looks == 6
 
 
+NOT_PURGED_AFTER = "this run did not purge that, after it served the new content (2 looks in 0 s)"
+
+
 @pytest.mark.parametrize(
     ("second", "state", "reason"),
     [
-        (OTHER, "stale", "serves other content again, after the new content (2 looks in 0 s)"),
-        (Look(404), "stale", "answers 404 again, after the new content (2 looks in 0 s)"),
+        (OTHER, "stale", "serves other content, after it served the new content (2 looks in 0 s)"),
+        (Look(404), "stale", "answers 404, after it served the new content (2 looks in 0 s)"),
         (FRESH, "fresh", ""),
-        *((seen, "fresh", "") for seen in (BROKEN, Look(503), redirects("/c"), Look(200, unread="br"))),
+        (redirects("/c"), "stale", f"answers 301 to {A}c; {NOT_PURGED_AFTER}"),
+        *((seen, "fresh", "") for seen in (BROKEN, Look(503), Look(200, unread="br"))),
     ],
 )  # fmt: skip
 def test_a_second_look_sees_what_came_back_old(second: Answer, state: str, reason: str) -> None:
@@ -800,12 +804,13 @@ def test_what_came_back_is_looked_at_until_it_is_fresh_for_good() -> None:
     door = Edge({A: [FRESH, OTHER, OTHER, FRESH]})
     watch = door.watch(A)
     watch.run()
-    assert (watch.look_back(), watch.run(), watch.look_back(), watch.heard) == ([A], "fresh", [], [A, A])
+    assert (watch.look_back(), watch.run(), watch.look_back()) == ([A], "stale", [])  # until it was seen fresh twice
+    assert (watch.states, watch.heard) == ("fresh", [A, A])
     assert not watch.verification.verdicts[0].is_back
 
 
 @cases("seen reason", {
-    "old again": (OTHER, "serves other content again, after the new content"),
+    "old again": (OTHER, "serves other content, after it served the new content"),
     "no answer then": (BROKEN, "not seen: the call broke off: refused"),
 })  # fmt: skip
 def test_what_came_back_and_stays_is_said_to_have_come_back(seen: Answer, reason: str) -> None:
@@ -859,3 +864,69 @@ def test_files_that_come_late_and_old_are_not_blamed_on_the_address() -> None:
     assert {verdict.blame for verdict in watch.verification.verdicts} == {"address"}
     watch.run(500)
     assert {(verdict.served, verdict.blame) for verdict in watch.verification.verdicts} == {("other content", "")}
+
+
+def test_what_came_back_is_old_until_it_is_seen_fresh_twice() -> None:
+    door = Edge({A: [FRESH, OTHER, FRESH]})
+    watch = door.watch(A, seconds=3)
+    watch.run()
+    assert (watch.look_back(), watch.run(2)) == ([A], "stale")
+    door.clock.sleep(10)  # no time is left for the second look
+    assert watch.look_back() == []
+    (verdict,) = watch.verification.verdicts
+    assert (verdict.state, verdict.is_back) == ("stale", True)
+    assert verdict.reason.startswith("served the old content again after the new, and was not seen fresh twice since")
+
+
+def test_a_second_look_is_taken_once_and_what_had_none_is_counted() -> None:
+    door = Edge({A: FRESH, B: [OTHER, FRESH]})
+    watch = door.watch(A, B)
+    watch.run()
+    assert watch.verification.seen_once == 2
+    assert (watch.look_back(), watch.look_back(), watch.verification.seen_once) == ([], [], 0)
+    assert Counter(door.urls) == {A: 2, B: 3}
+
+
+def test_a_server_that_takes_no_connection_does_not_hold_up_the_others() -> None:
+    urls = [f"{A}{number}" for number in range(50)]
+    dead = ApiError(Failure.AWAY, "no connection: timed out")
+    served = {at: dead if EDGES[1] in at else FRESH for url in urls for at in ways(url, EDGES).values()}
+    door = Edge(served)
+    watch = door.watch(*urls, servers=EDGES)
+    watch.run(5)
+    asked = Counter(EDGES[1] in url for url in door.urls)
+    assert asked[False] == 50
+    assert asked[True] < 15  # three, those that were under way, and then one from time to time
+    verdicts = watch.verification.verdicts
+    assert all("not seen: no connection: timed out at 192.0.2.2" in verdict.reason for verdict in verdicts)
+
+
+def test_a_server_that_takes_connections_again_is_looked_at() -> None:
+    urls = [f"{A}{number}" for number in range(9)]
+    clock = FakeClock()
+
+    def look(_expected: Content | None) -> Look:
+        if clock.now() < 1006:
+            raise ApiError(Failure.AWAY, "no connection: refused")
+        return FRESH
+
+    assert Edge(dict.fromkeys(urls, look), clock=clock).watch(*urls).run() == " ".join(["fresh"] * 9)
+
+
+def test_one_origin_of_many_hosts_is_asked_as_politely_as_one_host() -> None:
+    urls = [f"https://{number}.example/" for number in range(12)]
+    waiting = threading.Event()
+    door = Edge({f"http://192.0.2.9/{number}": FRESH for number in range(12)}, on_look=lambda _url: waiting.wait(0.05))
+    scheduler = make_scheduler(door.clock, seconds=60, concurrency=CONNECTIONS)
+    at = {url: {"": f"http://192.0.2.9/{number}"} for number, url in enumerate(urls)}
+    terms = Terms(pointer_of=pointer_of, purged_at=lambda _url: 0, asked_at=at.__getitem__, is_origin=True)
+    verification = Verification(dict.fromkeys(urls, PAGE), door, scheduler, terms)
+    most = 0
+
+    def count(_verdict: Verdict) -> None:
+        nonlocal most
+        most = max(most, sum(door.under_way.values()))
+
+    verification.run(scheduler, on_verdict=count, on_round=lambda _left: None)
+    assert {verdict.state for verdict in verification.verdicts} == {"fresh"}
+    assert most <= CONNECTIONS

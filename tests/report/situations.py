@@ -149,7 +149,7 @@ def disagreeing() -> Report:
 
 def came_back() -> Report:
     report = purged(urls(12))
-    reason = "serves other content again, after the new content (11 looks in 120 s)"
+    reason = "serves other content, after it served the new content (11 looks in 120 s)"
     facts = {"state": "stale", "reason": reason, "served": "other content", "said": (("Via", "1.1 varnish"),)}
     old = replace(report.verdicts[3], **facts, is_back=True, looks=11)  # type: ignore[arg-type]
     verdicts = (*report.verdicts[:3], old, *report.verdicts[4:])

@@ -260,3 +260,25 @@ def test_the_folders_that_matter(sites: Sites, roots: tuple[str, ...], scope: st
 def test_a_project_is_that_of_a_host() -> None:
     site = replace(PLAIN, base_urls=(f"{BASE}x/", "http://b.example:8080/"), project_id="p")
     assert Sites((PLAIN, site)).projects == {"a.example": "p", "b.example": "p"}
+
+
+@cases("url asked", {
+    "a file": ("https://a.example/x.css", "http://192.0.2.1:8080/site/x.css"),
+    "the top": ("https://a.example/", "http://192.0.2.1:8080/site/"),
+    "a variant": ("https://a.example/x?v=2", "http://192.0.2.1:8080/site/x?v=2"),
+    "another host of the site": ("https://b.example/docs/x", "http://192.0.2.1:8080/site/x"),
+    "its folder without the slash": ("https://b.example/docs", "http://192.0.2.1:8080/site"),
+    "its folder's variant": ("https://b.example/docs?v=2", "http://192.0.2.1:8080/site?v=2"),
+    "a name that only begins alike": ("https://b.example/docs2/x", ""),
+    "a site without an origin inside of it": ("https://a.example/app/x", ""),
+    "another site's origin inside of it": ("https://a.example/other/x", "https://192.0.2.2/x"),
+    "another host": ("https://c.example/x", ""),
+})  # fmt: skip
+def test_a_url_is_asked_for_at_the_origin_of_the_nearest_site(url: str, asked: str) -> None:
+    sites = Sites((
+        Site(base_urls=("https://a.example/", "https://b.example/docs/"), origin="http://192.0.2.1:8080/site/"),
+        Site(base_urls=("https://a.example/app/",)),
+        Site(base_urls=("https://a.example/other/",)), Site(base_urls=("https://a.example/other/",), origin="https://192.0.2.2/"),
+    ))  # fmt: skip
+    assert sites.at_origin([url]) == ({url: asked} if asked else {})
+    assert Sites((Site(base_urls=("https://a.example/",)),)).at_origin([url]) == {}

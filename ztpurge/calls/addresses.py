@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 
+_LONGEST = 3.0  # seconds for a connection
+
 
 def resolve(name: str) -> tuple[str, ...]:
     """Return each IPv4 and IPv6 address of a name, none if it has none; may take as long as the resolver does.
@@ -26,3 +28,12 @@ def is_reachable(address: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def takes_connections(address: str, port: int) -> bool:
+    """Say whether an address takes a TCP connection at a port, within three seconds; nothing is sent."""
+    try:
+        with socket.create_connection((address, port), timeout=_LONGEST):
+            return True
+    except OSError:
+        return False

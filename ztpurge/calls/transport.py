@@ -107,7 +107,7 @@ class Session(requests.Session):
     """A session for many threads whose read time-out bounds an answer from its first byte to its last.
 
     `on_exchange` hears of each request once it has ended, whichever way. `name`: for which host the server is asked,
-    and must have a certificate, where that is not the one of its address.
+    and must have a certificate, where that is not the one of its address; `is_direct`: no proxy is asked for it.
     """
 
     def __init__(
@@ -117,6 +117,7 @@ class Session(requests.Session):
         *,
         on_exchange: Callable[[Exchange], None] | None = None,
         name: str = "",
+        is_direct: bool = False,
     ) -> None:
         super().__init__()
         self._on_exchange = on_exchange
@@ -126,7 +127,8 @@ class Session(requests.Session):
         # proxies and CA bundle are taken from the environment once; trust_env would scan it at each call, and let a
         # .netrc in HOME, which other steps can write, add credentials
         self.trust_env = False
-        self.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
+        if not is_direct:
+            self.proxies.update(requests.utils.get_environ_proxies(url, no_proxy=None))
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         is_tls = any(url.startswith("https:") for url in (url, *self.proxies.values()))
         adapter = _Adapter(_tls(environ) if is_tls else None, name=name)

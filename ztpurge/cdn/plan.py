@@ -49,10 +49,11 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """A part of the calls of a plan: the one of that number, of so many."""
+    """A part of the calls of a plan: the one of that number, of so many; `verb` says in a word or two what is done."""
 
     number: int = 1
     total: int = 1
+    verb: str = "Purge"
 
     @property
     def is_last(self) -> bool:
@@ -60,7 +61,7 @@ class Wave:
         return self.number == self.total
 
 
-ONLY = Wave()
+ONLY, AGAIN = Wave(), Wave(verb="Purge again")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ztpurge import __version__
-from ztpurge.calls.addresses import is_reachable, resolve
+from ztpurge.calls.addresses import is_reachable, resolve, takes_connections
 from ztpurge.calls.transport import Session, is_proxied
 from ztpurge.changes.contents import MOST_BYTES, MOST_BYTES_UNKNOWN, POINTER_BYTES
 from ztpurge.edge.browsers import seconds_in_browsers
@@ -120,11 +120,16 @@ class Edges:
 
         A host that is behind a proxy here is asked by its name alone, which the proxy resolves.
         """
-        hosts = {
-            host_of(url): ONE if is_proxied(url) else told.get(host_of(url), ALL)
-            for url in {"{0.scheme}://{0.netloc}/".format(urlsplit(url)) for url in urls}
-        }
-        return find_servers(hosts, scheduler, resolve=resolve, is_reachable=is_reachable)
+        tops = {"{0.scheme}://{0.netloc}/".format(urlsplit(url)) for url in urls}
+        hosts = {host_of(url): ONE if is_proxied(url) else told.get(host_of(url), ALL) for url in tops}
+        ports = {host_of(url): urlsplit(url).port or (443 if url.startswith("https:") else 80) for url in tops}
+        return find_servers(
+            hosts,
+            scheduler,
+            resolve=resolve,
+            is_reachable=is_reachable,
+            connects=lambda host, address: takes_connections(address, ports[host]),
+        )
 
     def shown(self, text: str, *, limit: int) -> str:
         """Return what an edge said as everybody may read it."""
@@ -135,7 +140,9 @@ class Edges:
         name = "" if at == url else urlsplit(url).hostname or ""
         with self._lock:
             if (server, name) not in self._sessions:
-                session = Session(server, self._environ, on_exchange=self._on_exchange, name=name)
+                # of a proxy only a tunnel reaches one server in the name of another (RFC 9112, 3.2.2)
+                is_direct = bool(name) and (at.startswith("http:") or not is_proxied(url))
+                session = Session(server, self._environ, on_exchange=self._on_exchange, name=name, is_direct=is_direct)
                 self._sessions[server, name] = session
             return self._sessions[server, name]
 

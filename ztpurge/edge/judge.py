@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ztpurge.edge.fetch import Look
 
 Freshness = Literal["fresh", "stale", "unverified"]
-Served = Literal["", "other content", "no file"]
+Served = Literal["", "other content", "no file", "a redirect"]
 Blame = Literal["", "origin", "edge", "address"]
 _BAD: tuple[Freshness, ...] = ("fresh", "unverified", "stale")  # the worst last
 _NO_FILE = frozenset({404, 410})
@@ -140,7 +140,8 @@ def combine(by_server: Mapping[str, Verdict]) -> Verdict:
     """Return the verdict on a URL by those on it at each server: the worst counts, since visitors meet any of them."""
     verdicts = [*by_server.values()]
     if len(verdicts) == 1:
-        return verdicts[0]
+        ((server, lone),) = by_server.items()
+        return replace(lone, reason=f"{lone.reason} at {server}") if server and lone.reason else lone
     state = max((verdict.state for verdict in verdicts), key=_BAD.index)
     worst = [verdict for verdict in verdicts if verdict.state == state]
     sights = tuple(

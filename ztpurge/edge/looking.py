@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from ztpurge.calls.scheduler import Scheduler
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.fetch import Look
-    from ztpurge.edge.judge import Freshness
+    from ztpurge.edge.judge import Freshness, Served
 
 MOST_CONNECTIONS = 16  # to a host at once
 _MOST_HOPS = 5
 _LEAST_HOLD = 1.0  # seconds
+_MOST_MISSES = 3  # connections in a row that a server does not take; each may cost ten seconds
+_TRY_AGAIN = 2.0  # seconds, until it is tried once more
 _LONGEST_LOOK = 15.0  # seconds, and what the size takes
 _SLOWEST = 2 << 20  # bytes a second
 
@@ -61,17 +63,18 @@ class Terms:
     `pointer_of` reads the blob of an id and returns what Git LFS serves in its place, None if it is no pointer.
     `purged_at` tells when the purge of a URL began, on the clock; a copy that an edge fetched since then tells of its
     origin.
-    `is_patient`: files of which none is there may still come, all the time.
+    `is_origin`: an origin is asked, at which files of which none is there may still come, and which may serve many
+    hosts.
     """
 
     pointer_of: Callable[[str], Content | None]
     purged_at: Callable[[str], float]
     asked_at: Callable[[str], Mapping[str, str]] = by_name
-    is_patient: bool = False
+    is_origin: bool = False
 
 
 class _NoTurn(Exception):  # noqa: N818 - no error
-    """There is no time left to look."""
+    """There is no time left to look, or the server does not want to be asked: then it says so."""
 
 
 class _Host:
@@ -83,6 +86,15 @@ class _Host:
     def __init__(self, scheduler: Scheduler, connections: int) -> None:
         self.pace = Pace(0, scheduler.clock)
         self.connections = threading.BoundedSemaphore(connections)
+
+
+class _Line:
+    """Whether a server takes connections: how many in a row it did not, why, and when it was last tried again."""
+
+    def __init__(self) -> None:
+        self.misses = 0
+        self.cause = ""
+        self.tried_at = 0.0
 
 
 class Looking:
@@ -97,7 +109,10 @@ class Looking:
         self._door = door
         self._scheduler = scheduler
         self._terms = terms
-        self._hosts = {host: _Host(scheduler, self.connections) for host in map(host_of, expected)}
+        asked = ((url, spot.at) for url, spots in self.spots.items() for spot in spots)
+        self._hosts = {host: _Host(scheduler, self.connections) for host in {self._turns_of(*one) for one in asked}}
+        self._lines: dict[str, _Line] = {}
+        self._lock = threading.Lock()
         self._not_before: dict[str, float] = {}  # by the URL asked for: when its server wants to be asked again
 
     def look(self, spot: Spot, before: Verdict | None, *, end: float) -> Verdict:
@@ -105,11 +120,13 @@ class Looking:
         looks = before.looks if before else 0
         what = self.expected[spot.url]
         try:
+            self._raise_if_dead(spot.at)
             verdict = self._follow(spot, what, end)
             if isinstance(what, Content) and what.may_be_pointer and verdict.served == "other content":
                 verdict = self._follow_pointer(spot, what.digest, verdict, end)
-        except _NoTurn:
-            return before or unlooked(spot.url, stopped=self._scheduler.clock.stopped())
+        except _NoTurn as why:
+            unseen = unlooked(spot.url, stopped=self._scheduler.clock.stopped())
+            return before or (replace(unseen, reason=f"not looked at: {why}") if str(why) else unseen)
         except ZtpurgeError as error:
             verdict = Verdict(spot.url, "stale", f"not seen: {error.cause}", is_seen=False)
         except Exception as bug:  # noqa: BLE001 - whatever one look meets, the reqIds must reach the report
@@ -118,7 +135,7 @@ class Looking:
         if not before:
             return verdict
         is_back = verdict.state == "stale" and (before.is_back or (bool(verdict.served) and before.state == "fresh"))
-        again = " again, after the new content" if is_back and verdict.served else ""
+        again = ", after it served the new content" if is_back and verdict.served else ""
         return replace(
             verdict,
             reason=f"{verdict.reason}{again}",
@@ -153,12 +170,14 @@ class Looking:
             where = f"{seen.status} to {self._door.shown(url, limit=300)}"
             is_purged = url in self.expected
             if not is_purged or len(hops) == _MOST_HOPS:
-                why = "redirects too often" if is_purged else "this run did not purge that"
+                elsewhere = "nobody looks there" if self._terms.is_origin else "this run did not purge that"
+                why = "redirects too often" if is_purged else elsewhere
                 # a deleted file is not served any more; whether visitors are to be sent there nobody can tell, but by
                 # its own name on another host, or with another scheme, it may be what the edge keeps of that very file
                 is_moved = isinstance(what, Gone) and not is_purged and _path_of(url) != _path_of(asked)
                 state: Freshness = "unverified" if is_moved else "stale"
-                return Verdict(spot.url, state, f"answers {where}; {why}", seen.said, place=seen.place)
+                served: Served = "" if is_moved else "a redirect"
+                return Verdict(spot.url, state, f"answers {where}; {why}", seen.said, served=served, place=seen.place)
             hops.append(f"by way of {where}")
             there = self.spots[url]  # at the same server or, on another host, at any
             at = next((other.at for other in there if other.server == spot.server), there[0].at)
@@ -169,8 +188,10 @@ class Looking:
 
     def _fetch(self, url: str, at: str, what: Expected, end: float) -> tuple[Look, tuple[float, float]]:
         """Look at a URL when it is its host's turn; also return how long after the purge it was asked and answered."""
-        host, clock = self._hosts[host_of(url)], self._scheduler.clock
-        if clock.now() < self._not_before.get(at, 0.0) or not host.pace.wait_for_turn(end):
+        host, clock = self._hosts[self._turns_of(url, at)], self._scheduler.clock
+        if clock.now() < self._not_before.get(at, 0.0):
+            raise _NoTurn("the server asked for a pause that is not over")
+        if not host.pace.wait_for_turn(end):
             raise _NoTurn
         with host.connections:
             # a round is as long as its slowest, and all wait for the next
@@ -185,6 +206,7 @@ class Looking:
                 raise
             finally:
                 host.pace.end_turn(error, started=began, timeout=timeout)
+                self._note_line(at, error)
             answered = clock.now()
         if seen.status in {429, 503}:
             asked = retry_after(seen.retry_after, now=clock.wall()) if seen.retry_after else None
@@ -197,6 +219,33 @@ class Looking:
             host.pace.ease(started=began)
         purged_at = self._terms.purged_at(url)
         return seen, (began - purged_at, answered - purged_at)
+
+    def _turns_of(self, url: str, at: str) -> str:
+        """Return by whose turns a URL is asked for: its host's, all of whose edges count together, or the origin's."""
+        return host_of(at if self._terms.is_origin else url)
+
+    def _raise_if_dead(self, at: str) -> None:
+        """Raise ApiError for a server that took no connection several times, unless it is to be tried again now."""
+        now = self._scheduler.clock.now()
+        with self._lock:
+            line = self._lines.get(_server_of(at))
+            if line is None or line.misses < _MOST_MISSES:
+                return
+            if now >= line.tried_at + _TRY_AGAIN:
+                line.tried_at = now
+                return
+        raise ApiError(Failure.AWAY, line.cause)
+
+    def _note_line(self, at: str, error: ApiError | None) -> None:
+        with self._lock:
+            line = self._lines.setdefault(_server_of(at), _Line())
+            is_dead = error is not None and error.failure is Failure.AWAY
+            line.misses = line.misses + 1 if is_dead else 0
+            line.cause = error.cause if error else ""
+
+
+def _server_of(at: str) -> str:
+    return "/".join(at.split("/", 3)[:3])
 
 
 def _path_of(url: str) -> str:

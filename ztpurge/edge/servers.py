@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BY_NAME = ""  # whichever server answers to the host's name
 _LONGEST = 15.0  # seconds
+_MOST_TRIED = 3  # addresses, to find out whether there is IPv6
 
 
 def by_name(url: str) -> dict[str, str]:
@@ -53,12 +54,14 @@ def find_servers(
     *,
     resolve: Callable[[str], Iterable[str]],
     is_reachable: Callable[[str], bool],
+    connects: Callable[[str, str], bool],
 ) -> Servers:
     """Find the edges of hosts, several at once and within the scheduler's time; each host has what its site names.
 
     `resolve` returns the addresses of a name; without any it is asked by that name, so that whoever looks says why.
     What is named is looked at whether there is a way to it or not; of all that a host has, what cannot be reached from
-    here is left out and told.
+    here is left out and told: what there is no route to, and IPv6 as a whole where IPv4 is there and no address of it
+    takes a connection (`connects`, of a host's address), since networks have routes that lead nowhere.
     """
 
     def find(host: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -71,14 +74,22 @@ def find_servers(
         if named != ALL:
             return tuple(found), ()
         there = tuple(address for address in found if not address or is_reachable(address))
+        six = tuple(address for address in there if ":" in address)
+        if len(six) < len(there) and not any(connects(host, address) for address in six[:_MOST_TRIED]):
+            there = tuple(address for address in there if address not in six)
         lost = tuple(address for address in found if address not in there)
         # by its name a lone edge is asked as a browser would
         return (there, lost) if len(there) > 1 else ((BY_NAME,), lost if there else ())
 
+    edges = {host: _as_told(host, told) for host, told in hosts.items()}  # where the resolver takes too long
     many = replace(scheduler, concurrency=len(hosts)).within(_LONGEST, "the resolver")
-    edges, unreachable = {}, {}
+    unreachable = {}
     for host, (there, lost) in many.each([*hosts], find):
         edges[host] = there
         if lost:
             unreachable[host] = lost
     return Servers(edges, unreachable)
+
+
+def _as_told(host: str, told: Sequence[str]) -> tuple[str, ...]:
+    return (BY_NAME,) if tuple(told) in {ALL, ONE} else tuple(BY_NAME if name == host else name for name in told)

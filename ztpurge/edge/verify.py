@@ -29,6 +29,7 @@ _PAUSES = Pauses(first=0.5, longest=8.0)
 _LIGHT = 1 << 20  # bytes
 _MANY = 3  # files of which none is there: it is not that one was not deployed yet
 _LEAST_CHANCE = 10.0  # seconds, for those to appear all the same
+_BACK_ONCE = "served the old content again after the new, and was not seen fresh twice since"
 _GRACE = 2.0  # seconds, for the rounds of a host to end before they are left
 
 
@@ -38,7 +39,7 @@ class Verification:
     def __init__(self, expected: Mapping[str, Expected], door: Door, scheduler: Scheduler, terms: Terms) -> None:
         self._looking = Looking(expected, door, scheduler, terms)
         self._scheduler = scheduler
-        self._is_patient = terms.is_patient
+        self._is_patient = terms.is_origin
         self._unseen = {url: verdict for url, what in expected.items() if (verdict := judge_unseen(url, what))}
         self._latest: dict[Spot, Verdict | None] = {
             spot: None for url, spots in self._looking.spots.items() if url not in self._unseen for spot in spots
@@ -46,6 +47,8 @@ class Verification:
         self._by_host: dict[str, list[Spot]] = {}
         for spot in self._latest:
             self._by_host.setdefault(host_of(spot.url), []).append(spot)
+        self._twice: set[Spot] = set()  # fresh at a second look, too
+        self._back: set[Spot] = set()  # old again once, and not yet seen fresh twice since
         self._began = scheduler.clock.now()
         self._lock = threading.Lock()
 
@@ -67,39 +70,57 @@ class Verification:
                     on_verdict(self._verdict_on(spot.url))
                 return verdict.is_settled
 
-        hosts = [host for host, spots in self._by_host.items() if not all(map(self._is_settled, spots))]
-        several = replace(self._scheduler, concurrency=len(hosts), end=scheduler.end + _GRACE)
-        for _ in several.each(hosts, lambda host: self._look_at(self._by_host[host], scheduler, note, on_round)):
-            pass
+        open_ones = {host: spots for host, spots in self._by_host.items() if not all(map(self._is_settled, spots))}
+        self._side_by_side(open_ones, scheduler, lambda spots, few: self._look_at(spots, few, note, on_round))
 
     def look_back(self, scheduler: Scheduler) -> tuple[Verdict, ...]:
-        """Look once more at what was seen to be fresh, and return the verdicts on what serves the old content again.
+        """Look a second time at what was seen to be fresh; return the verdicts on what serves the old content again.
 
-        What does not answer now stays as it was: that is no old copy.
+        What came back once goes first, and counts as old until it is seen fresh twice. What does not answer now stays
+        as it was: that is no old copy.
         """
-        fresh = {host: [spot for spot in spots if self._is_fresh(spot)] for host, spots in self._by_host.items()}
-        hosts = [host for host in fresh if fresh[host]]
-        several = replace(self._scheduler, concurrency=len(hosts), end=scheduler.end + _GRACE)
-        few = replace(scheduler, concurrency=self._looking.connections)
+        fresh = {
+            host: sorted(
+                (spot for spot in spots if self._is_fresh(spot) and spot not in self._twice),
+                key=lambda spot: spot not in self._back,
+            )
+            for host, spots in self._by_host.items()
+        }
         returned: dict[str, None] = {}
 
-        def look_at(host: str) -> None:
+        def look_at(spots: Sequence[Spot], few: Scheduler) -> None:
             look = self._looking.look
-            for spot, verdict in few.each(fresh[host], lambda spot: look(spot, self._latest[spot], end=few.end)):
-                if verdict.served:
-                    with self._lock:
+            for spot, verdict in few.each(spots, lambda spot: look(spot, self._latest[spot], end=few.end)):
+                with self._lock:
+                    if verdict.state == "stale" and verdict.served:
                         self._latest[spot] = verdict
+                        self._back.add(spot)
                         returned[spot.url] = None
+                    elif verdict.state == "fresh" and verdict is not self._latest[spot]:
+                        self._twice.add(spot)
+                        self._back.discard(spot)
 
-        for _ in several.each(hosts, look_at):
-            pass
+        self._side_by_side({host: spots for host, spots in fresh.items() if spots}, scheduler, look_at)
         with self._lock:
             return tuple(map(self._verdict_on, returned))
 
     @property
     def stale(self) -> tuple[Verdict, ...]:
-        """The verdicts on what is not fresh yet, and may become so: not on files of a host that has none of them."""
-        return tuple(verdict for verdict in self.verdicts if verdict.state == "stale" and verdict.blame != "address")
+        """The verdicts on what is not fresh yet, and may become so: not on files of a host that has none of many."""
+        given_up = {
+            spot.url for spots in self._by_host.values() if len(lost := self._lost(spots)) >= _MANY for spot in lost
+        }
+        return tuple(one for one in self.verdicts if one.state == "stale" and one.url not in given_up)
+
+    @property
+    def has_unlooked(self) -> bool:
+        """Whether there was no time yet for a first look at something."""
+        return None in self._latest.values()
+
+    @property
+    def seen_once(self) -> int:
+        """How many URLs are fresh, but had no second look."""
+        return len({spot.url for spot in self._latest if self._is_fresh(spot) and spot not in self._twice})
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
@@ -111,11 +132,26 @@ class Verification:
             found = (explain(self._verdict_on(url), seconds=seconds, stopped=stopped) for url in self._looking.expected)
             return tuple(replace(one, blame="address") if one.url in lost else one for one in found)
 
+    def _side_by_side(
+        self,
+        spots: Mapping[str, Sequence[Spot]],
+        scheduler: Scheduler,
+        work: Callable[[Sequence[Spot], Scheduler], None],
+    ) -> None:
+        """Work on the spots of all hosts at once, of each host on no more than it is to have."""
+        several = replace(self._scheduler, concurrency=len(spots), end=scheduler.end + _GRACE)
+        few = replace(scheduler, concurrency=self._looking.connections)
+        for _ in several.each([*spots.values()], lambda of_host: work(of_host, few)):
+            pass
+
     def _verdict_on(self, url: str) -> Verdict:
         if url in self._unseen:
             return self._unseen[url]
         stopped = self._scheduler.clock.stopped()
         seen = {spot.server: self._latest[spot] or unlooked(url, stopped=stopped) for spot in self._looking.spots[url]}
+        for spot in self._back.intersection(self._looking.spots[url]):
+            if seen[spot.server].state == "fresh":
+                seen[spot.server] = replace(seen[spot.server], state="stale", reason=_BACK_ONCE, is_back=True)
         return combine(seen)
 
     def _is_settled(self, spot: Spot) -> bool:
@@ -129,15 +165,14 @@ class Verification:
     def _look_at(
         self,
         spots: Sequence[Spot],
-        scheduler: Scheduler,
+        few: Scheduler,
         note: Callable[[Spot, Verdict], bool],
         on_round: Callable[[int], None],
     ) -> None:
         """Look at each URL of a host until it is fresh or the time is over."""
-        clock, end = scheduler.clock, scheduler.end
-        few = replace(scheduler, concurrency=self._looking.connections)
+        clock, end = few.clock, few.end
         began = clock.now()
-        chance = end if self._is_patient else began + max(_LEAST_CHANCE, (self._scheduler.end - self._began) / 10)
+        chance = self._began + max(_LEAST_CHANCE, (self._scheduler.end - self._began) / 10)
         just_seen: set[Spot] = set()
 
         def look(spot: Spot) -> Verdict:
@@ -163,7 +198,7 @@ class Verification:
                 tell()
             just_seen.update(ahead)
         for _ in few.rounds(left(), look, pauses=_PAUSES, on_answer=note):
-            if clock.now() >= chance and len(self._lost(spots)) >= _MANY:
+            if not self._is_patient and clock.now() >= chance and len(self._lost(spots)) >= _MANY:
                 break
             tell()
 

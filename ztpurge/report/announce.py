@@ -11,7 +11,7 @@ from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.report.annotations import annotate
 from ztpurge.report.document import describe, describe_refusal, render_json
-from ztpurge.report.explain import explain_entries, explain_files, explain_idle
+from ztpurge.report.explain import explain_entries, explain_files, explain_idle, explain_looks
 from ztpurge.report.outputs import exit_code, fit, outputs
 from ztpurge.report.seen import again_line, late_title, stale_title, verdict_line
 from ztpurge.report.values import Report
@@ -136,8 +136,8 @@ def announce_dry_run(report: Report, runner: Runner) -> None:
         entries = [f"{sentences.url_line(entry)}  {why(outcome.kind, entry)}" for entry in outcome.entries]
         _list(line(outcome), entries, runner)
     _list("What is purged for each changed file", list(explain_files(report.mapped)), runner)
-    for idle in explain_idle(report.sites, report.mapped):
-        runner.say(idle)
+    for told in (*explain_idle(report.sites, report.mapped), *explain_looks(report.sites, report.mapped)):
+        runner.say(told)
 
 
 def _write_summary(document: Document, runner: Runner) -> bool:

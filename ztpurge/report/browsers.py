@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ztpurge.edge.judge import Verdict
     from ztpurge.site.mapping import Mapped, Sites
 
+_YEARS = 2 * 366 * 86_400  # seconds, beyond which nobody counts
+
 
 @dataclass(frozen=True, slots=True)
 class InBrowsers:
@@ -31,6 +33,8 @@ class InBrowsers:
         """That in words; nothing if there are none."""
         what = f"{count(self.urls, 'purged URL')} may stay in browsers"
         bound, free = f"for up to {duration(self.seconds)}", "for an unknown time"
+        if self.seconds > _YEARS:
+            bound = "for years"
         if not self.urls:
             return ""
         if not self.unbounded:

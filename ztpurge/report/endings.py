@@ -24,13 +24,17 @@ def refused(report: Report, why: ZtpurgeError) -> Report:
     return replace(report, refusal=why, outcomes=_not_purged(report.plan, (), str(why)))
 
 
-def held_back(report: Report, late: tuple[Verdict, ...]) -> Report:
-    """Return the report of a run that purged nothing, since the origin did not serve yet what `late` is about."""
-    error = ApiError(
-        Failure.NOT_SENT,
-        "not sent: the origin was not seen to serve the new files",
-        remedy=" ".join(late_advice(late)) or "Run the job again",
-    )
+def held_back(report: Report, late: tuple[Verdict, ...], *, is_stopped: bool = False) -> Report:
+    """Return the report of a run that purged nothing, since the origin did not serve yet what `late` is about.
+
+    `is_stopped`: the run was cancelled while it was looked at, so that nobody knows.
+    """
+    if is_stopped:
+        cause, remedy, late = "not sent: the run was cancelled while the origin was looked at", "Run the job again", ()
+    else:
+        cause = "not sent: the origin was not seen to serve the new files"
+        remedy = " ".join(late_advice(late)) or "Run the job again"
+    error = ApiError(Failure.NOT_SENT, cause, remedy=remedy)
     outcomes = tuple(
         Outcome.of(number, batch, "failed", error=error) for number, batch in enumerate(report.plan.batches, start=1)
     )

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from ztpurge.report.sentences import count
+from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,3 +77,16 @@ def explain_paths(sites: Sites, paths: Iterable[str], mapped: Mapped) -> Iterato
             gives = found[path, name]
             yield f"  {name}:" if gives else f"  {name}: nothing, {reason or 'no client asks for such a URL'}"
             yield from gives
+
+
+def explain_looks(sites: Sites, mapped: Mapped) -> Iterator[str]:
+    """Yield where a real run looks besides: at which origin before it purges, and at which edges afterwards."""
+    at_origin = sites.at_origin(mapped.urls)
+    by_origin: dict[str, tuple[str, str]] = {}
+    for url, at in at_origin.items():
+        by_origin.setdefault(at.split("/")[2], (url, at))
+    for url, at in by_origin.values():
+        yield f"Nothing would be purged before the origin is new: {at} is asked for {url}, and so on"
+    for host, edges in sites.edges.items():
+        if any(host_of(url) == host for url in mapped.urls):
+            yield f"`verify` would look at {', '.join(edges)} for {host}"

@@ -105,7 +105,7 @@ def again_line(url: str, req_id: str | None, states: dict[str, Freshness]) -> st
 def advice(verdicts: Iterable[Verdict], *, again: Collection[str]) -> tuple[str, ...]:
     """Return what to do about stale URLs, as far as what was seen tells; `again`: those that were purged twice."""
     worth = [verdict for verdict in verdicts if verdict.served or verdict.blame]
-    blames = Counter(verdict.blame for verdict in worth if verdict.blame or not verdict.is_back)
+    blames = Counter(verdict.blame for verdict in worth if not verdict.is_back)
     told: list[Blame] = [blame for blame, _ in blames.most_common() if blame] or list(blames)
     once = {verdict.blame for verdict in worth if verdict.url not in again}
     what = [_ADVICE[blame] if blame in once else _AFTER_TWO_PURGES.get(blame, _ADVICE[blame]) for blame in told]

@@ -182,10 +182,10 @@ def exchange_line(exchange: Exchange) -> str:
     return f"{asked} -> {answer} in {exchange.seconds:.2f} s  {told}".rstrip()
 
 
-def not_again_line(number: int) -> str:
+def not_again(number: int) -> str:
     """Return how many stale URLs a budget keeps from being purged once more."""
     which = count(number, "stale URL")
-    return f"{which} cannot be purged again within `max-urls` and `max-requests`"
+    return f"{which} cannot be purged again within `max-urls` and `max-requests`. Raise that, or run the job again"
 
 
 def away_line(error: ApiError | None) -> str:
@@ -214,8 +214,11 @@ def url_line(url: str) -> str:
     return "  ".join(filter(None, (url, for_log(path_of(url)))))
 
 
-def entry_counts(outcomes: Iterable[Outcome]) -> str:
-    """Return `7 accepted, 2 NOT CONFIRMED`: what became of the entries of calls, in capitals what is wrong."""
+def entry_counts(outcomes: Iterable[Outcome], *, is_waited_for: bool = False) -> str:
+    """Return `7 accepted, 2 NOT CONFIRMED`: what became of the entries of calls, in capitals what is wrong.
+
+    `is_waited_for`: they were accepted before, and asked after.
+    """
     words = {
         "failed": "NOT ACCEPTED",
         "doubtful": "NOT CONFIRMED",
@@ -224,6 +227,8 @@ def entry_counts(outcomes: Iterable[Outcome]) -> str:
         "accepted": "accepted",
         "done": "done",
     }
+    if is_waited_for:
+        words |= {"failed": "FAILED", "accepted": "still under way, to be asked after again"}
     found = Counter[str]()
     for outcome in outcomes:
         state = "doubtful" if outcome.is_doubtful else outcome.state

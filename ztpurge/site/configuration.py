@@ -41,6 +41,7 @@ _SITE_KEYS = (
 _RULE_KEYS = ("match", "urls", "dirs")
 _NAMES_ELSEWHERE = {"base-url": "urls"}  # of the same thing, among the inputs
 _MAX_ENTRIES = 1000  # sites, and rules: each is asked about each change, and a push may have 100,000
+_MAX_EDGES = 100  # each is asked for each URL, twice
 _MAX_PROBLEMS = 100  # that are told at once
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # controls, ends of lines, half characters
 _OR_NOTHING = "Write an entry, or take the key out"
@@ -108,6 +109,10 @@ class _Reading:
         variants = self._texts(found, "variants", _quoting(parse_variant), if_empty=_OR_NOTHING)
         origin = self._text(found, "origin", _quoting(parse_folder_url, quote_given))
         edges = self._texts(found, "edges", _quoting(parse_edge), if_empty="Write `all`, `one`, addresses or names")
+        if len(edges) > _MAX_EDGES:
+            self._refuse(
+                edges[_MAX_EDGES][1], f"`edges` has more than {_MAX_EDGES} entries", "Each is asked for each URL"
+            )
         if len(edges) > 1 and any((edge,) in {ALL, ONE} for edge, _ in edges):
             self._refuse(
                 found["edges"].position, "`all` or `one` stands beside others", "Write it alone, or take it out"
@@ -137,6 +142,9 @@ class _Reading:
     def _compare(self, site: Site, urls: list[tuple[str, Position]], found: dict[str, Node]) -> None:
         """Refuse what goes against an earlier site, or says it again."""
         for url, position in dict(urls).items():
+            if site.origin and site.origin.split("/")[2] == url.split("/")[2]:
+                cause = f"{site.origin[:200]!r} is where {url[:200]!r} is, which the CDN answers"
+                self._refuse(found["origin"].position, cause, "Write the address of the origin itself, behind the CDN")
             files = replace(site, base_urls=(url,), origin="", edges=(), project_id="", name="")
             first = self._served.setdefault(files, site.name)
             if first != site.name:

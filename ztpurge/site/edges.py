@@ -16,10 +16,10 @@ ONE: Final = ("one",)
 
 def parse_edge(text: str) -> str:
     """Read an edge's IP address or its name, or `all` or `one` for those that a host's own name has."""
-    try:
-        return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
-    except ValueError:
-        pass
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") and ":" in text else text
+    with contextlib.suppress(ValueError):
+        if "%" not in bare:  # a zone, which is this machine's own
+            return str(ipaddress.ip_address(bare))
     top = "http://"
     with contextlib.suppress(ZtpurgeError):
         url = parse_url(top + text)

@@ -55,13 +55,16 @@ class Sites:
 
     def at_origin(self, urls: Iterable[str]) -> dict[str, str]:
         """Return by which URL the origin itself is asked for each of the URLs whose site has one."""
-        # without its slash, for the folder itself may be asked for without one
-        origins = {base[:-1]: site.origin[:-1] for site in self.sites if site.origin for base in site.base_urls}
-        bases = sorted(origins, key=len, reverse=True)
+        # without its slash, for the folder itself may be asked for without one; where one of several sites tells it
+        told = ((base[:-1], site.origin[:-1]) for site in self.sites for base in site.base_urls)
+        origins: dict[str, str] = {}
+        for base, origin in told:
+            origins[base] = origins.get(base) or origin
+        bases = sorted(origins, key=len, reverse=True) if any(origins.values()) else []
         asked: dict[str, str] = {}
         for url in urls if bases else ():
             base = next((base for base in bases if url.startswith(base) and url[len(base) :][:1] in {"", "/", "?"}), "")
-            if base:
+            if origins.get(base):
                 asked[url] = origins[base] + url[len(base) :]
         return asked
 
