@@ -44,7 +44,9 @@ class Site:
             for name in ("", *OLD):
                 assert cdn.get(self.base + name, edge=edge).status == 200
 
-    def purge(self, *, origin: str = "", edges: str = "", new: Mapping[str, str | None] = NEW, **inputs: str) -> Step:
+    def purge(
+        self, new: Mapping[str, str | None] = NEW, /, *, origin: str = "", edges: str = "", **inputs: str
+    ) -> Step:
         """Push the new files and run the step for them, with a configuration that says where origin and edges are."""
         site = {"root": "public", "urls": self.base, "origin": origin, "edges": edges}
         told = "".join(f"\n    {key}: {value}" for key, value in site.items() if value)
@@ -230,7 +232,7 @@ class TestAgain:
     def test_a_new_file_whose_absence_the_edge_has_kept_is_purged_once_more(self, site: Site) -> None:
         assert site.cdn.get(f"{site.base}n.js").status == 404
         site.cdn.add_faults(Fault("lost"))
-        step = site.purge(new={"n.js": "1"}, **(IN_TIME | {"verify_timeout": "4"}))
+        step = site.purge({"n.js": "1"}, **(IN_TIME | {"verify_timeout": "4"}))
         assert (step.exit_code, site.purged()) == (0, [["n.js"], ["n.js"]])
 
     def test_what_is_purged_once_more_in_vain_is_stale(self, site: Site) -> None:
