@@ -55,5 +55,5 @@ def show(value: float) -> str:
 def _row(figure: Figure | Skipped) -> str:
     if isinstance(figure, Skipped):
         return f"| {figure.what} | not measured: {figure.why} | |"
-    spread = f"{show(min(figure.values))} - {show(max(figure.values))}" if len(figure.values) > 1 else "1"
+    spread = f"{show(min(figure.values))} - {show(max(figure.values))}" if len(figure.values) > 1 else "once"
     return f"| {figure.what} | {show(figure.median)}{f' {figure.unit}' if figure.unit else ''} | {spread} |"
