@@ -8,7 +8,7 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml) $(filter-out examples/gitlab.ym
 
 BEGAN := $(shell date +%s)
 
-.PHONY: help demo test tests coverage e2e screenshots soak mutations lint lint-workflows lock clean
+.PHONY: help demo test tests coverage e2e screenshots soak mutations bench bench-short lint lint-workflows lock clean
 .DELETE_ON_ERROR:
 
 help: ## say what can be made
@@ -42,6 +42,12 @@ soak: $(VENV)/dev.stamp ## play long random histories of pushes (SOAK="--pushes 
 
 mutations: $(VENV)/dev.stamp ## change one line at a time and see the histories go red
 	$(BIN)/python -m tests.whole.mutations
+
+bench: $(VENV)/dev.stamp ## measure every figure of docs/performance.md anew, in twenty minutes on a quiet machine
+	$(BIN)/python -m benchmarks
+
+bench-short: $(VENV)/dev.stamp ## measure some of them in a minute, and fail if one is twice what the page says
+	$(BIN)/python -m benchmarks --short
 
 lint: $(VENV)/dev.stamp lint-workflows ## style, types, workflows and examples, issue forms, the schema, scripts, Dockerfiles
 	$(BIN)/ruff check .

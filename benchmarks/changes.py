@@ -1,12 +1,11 @@
 """What finding the changed files costs: 1,000 among 100,000, from the checkout's objects, in one run.
 
 `.venv/bin/python -m benchmarks.changes`. Compares ztpurge's door to git and a whole dry run with git alone and, where
-it is installed, dulwich.
+it is installed, dulwich. For `make bench`, whole runs against git alone.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import statistics
@@ -17,11 +16,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-from sandbox.runner import run_step
+from benchmarks.measuring import Step, alternate, beside, run
 from ztpurge.changes.git import Git
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from benchmarks.measuring import Figure
 
 FILES, CHANGED, RUNS = 100_000, 1_000, 9
 WHO = {
@@ -29,6 +30,7 @@ WHO = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "b"), ("EMAIL", "b@example.com"))
 }
+NO_INDEX = {"GIT_INDEX_FILE": "/nonexistent/index"}  # which git would read for nothing
 DULWICH = """
 import sys
 from dulwich.repo import Repo
@@ -43,42 +45,32 @@ def main() -> None:
     """Make the repository, time each way in turn, print."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        base, head = make_history(folder)
+        base, head = make_history(folder, files=FILES, changed=CHANGED)
 
         def ours() -> int:
             return len(Git(folder, os.environ, why_over=str).differing_paths(base, head) or ())
 
         def git_alone() -> int:
-            command = ["git", "diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head]
-            environ = os.environ | {"GIT_INDEX_FILE": "/nonexistent/index"}
-            return subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True).stdout.count(b"\0")
+            return run(diff_tree(base, head), folder=folder, environ=os.environ | NO_INDEX).said.count(b"\0")
 
         def dulwich() -> int:
-            command = [sys.executable, "-c", DULWICH, str(folder), base, head]
-            return int(subprocess.run(command, check=True, capture_output=True).stdout)
-
-        def dry_run() -> int:
-            event = folder / "event.json"
-            event.write_text(f'{{"before": "{base}", "after": "{head}"}}')
-            environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event)}
-            step = run_step(folder, {"dry-run": "true", "base-url": "http://a.example"}, environ=environ)
-            return sum(call["entries"] for call in json.loads(step.outputs["requests"]))
+            return int(run([sys.executable, "-c", DULWICH, folder, base, head]).said)
 
         ways: dict[str, Callable[[], int]] = {
             "git alone": git_alone,
             "ztpurge's door to git": ours,
             "a process with dulwich": dulwich,
-            "a whole dry run": dry_run,
+            "a whole dry run": lambda: 10 * push(folder, base, head).call_count(),
         }
         try:
             dulwich()
-        except subprocess.CalledProcessError:
+        except SystemExit:
             del ways["a process with dulwich"]
         times: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(RUNS):
-            for way, run in ways.items():
+            for way, work in ways.items():
                 began = time.perf_counter()
-                assert run() == CHANGED
+                assert work() == CHANGED
                 times[way].append(time.perf_counter() - began)
         reference = statistics.median(times["git alone"])
         for way, measured in times.items():
@@ -87,7 +79,39 @@ def main() -> None:
         print(f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB")
 
 
-def make_history(folder: Path) -> tuple[str, str]:
+def diff_tree(base: str, head: str) -> list[str]:
+    """Return git's command that does the same."""
+    return ["git", "diff-tree", "-r", "-z", "--no-renames", "--name-only", base, head]
+
+
+def push(folder: Path, base: str, head: str) -> Step:
+    """Return the dry run of a push."""
+    event = folder / "event.json"
+    event.write_text(f'{{"before": "{base}", "after": "{head}"}}')
+    environ = {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": str(event)}
+    return Step(folder, {"dry-run": "true", "base-url": "http://a.example"}, environ)
+
+
+def measure_range(*, files: int, changed: int, rounds: int) -> Iterator[Figure]:
+    """Measure the dry run of a push against `git diff-tree`."""
+    with tempfile.TemporaryDirectory(prefix="ztpurge-bench-") as name:
+        folder = Path(name)
+        base, head = make_history(folder, files=files, changed=changed)
+        step = push(folder, base, head)
+        taken = alternate(
+            rounds,
+            {
+                "ours": step.run,
+                "git": lambda: run(diff_tree(base, head), folder=folder, environ=os.environ | NO_INDEX),
+            },
+        )
+    assert all(one["git"].said.count(b"\0") == changed for one in taken)
+    yield from beside(
+        f"a git range of {changed:,} files among {files:,}, dry run: against `git diff-tree`", taken, "ours", "git"
+    )
+
+
+def make_history(folder: Path, *, files: int, changed: int) -> tuple[str, str]:
     """Make two commits without a work tree; return their ids."""
 
     def git(*arguments: str, data: str = "") -> str:
@@ -99,10 +123,10 @@ def make_history(folder: Path) -> tuple[str, str]:
     git("init", "--quiet")
     blobs = [git("hash-object", "-w", "--stdin", data=text) for text in ("old", "new")]
     commits: list[str] = []
-    for changed in (0, 1):
+    for is_new in (False, True):
         lines = []
-        for number in range(FILES):
-            blob = blobs[changed and not number % (FILES // CHANGED)]
+        for number in range(files):
+            blob = blobs[is_new and not number % (files // changed)]
             lines.append(f"100644 {blob}\t{number // 1000}/{number // 100 % 10}/file-{number}.html")
         git("update-index", "--index-info", data="\n".join(lines) + "\n")
         parents = [f"-p{commits[0]}"] if commits else []
