@@ -87,17 +87,19 @@ MUTATIONS = (
     Mutation("the origin is not looked at", "main.py",
              "if at_origin := sites.at_origin(self._report.mapped.urls):", "if at_origin := dict[str, str]():"),
     Mutation("what is late at the origin is purged all the same", "main.py",
-             "self._report = held_back(self._report, late)\n                return", "pass"),
+             "self._report = held_back(self._report, late, is_stopped=self._clock.stopped())\n                return", "pass"),
     Mutation("of several edges only the first is looked at", "edge/servers.py",
              "for name in (host,) if named == ALL else named:", "for name in (host,) if named == ALL else named[:1]:"),
     Mutation("a URL that is fresh at one edge counts as fresh", "edge/judge.py",
              "state = max((verdict.state for verdict in verdicts), key=_BAD.index)",
              "state = min((verdict.state for verdict in verdicts), key=_BAD.index)"),
     Mutation("no second look is taken", "looks.py",
-             "returned = verification.look_back(scheduler)", "returned: tuple[Verdict, ...] = ()"),
+             "for verdict in verification.look_back(time):", "for verdict in ():"),
     Mutation("a second look is taken only where all is fresh", "looks.py",
-             "if scheduler.why_over():\n                    return False",
-             "if verification.stale or scheduler.why_over():\n                    return False"),
+             "if scheduler.why_over():\n                return",
+             "if verification.stale or scheduler.why_over():\n                return"),
+    Mutation("what came back old is fresh once it is seen so again", "edge/verify.py",
+             "self._back.add(spot)", "pass"),
 )
 # fmt: on
 
