@@ -87,7 +87,8 @@ MUTATIONS = (
     Mutation("the origin is not looked at", "main.py",
              "if at_origin := sites.at_origin(self._report.mapped.urls):", "if at_origin := dict[str, str]():"),
     Mutation("what is late at the origin is purged all the same", "main.py",
-             "self._report = held_back(self._report, late, is_stopped=self._clock.stopped())\n                return", "pass"),
+             "self._report = held_back(self._report, late, is_stopped=self._clock.stopped())\n"
+             "                return", "pass"),
     Mutation("of several edges only the first is looked at", "edge/servers.py",
              "for name in (host,) if named == ALL else named:", "for name in (host,) if named == ALL else named[:1]:"),
     Mutation("a URL that is fresh at one edge counts as fresh", "edge/judge.py",
