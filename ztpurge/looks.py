@@ -128,13 +128,19 @@ class Watch:
         clock, began = scheduler.clock, scheduler.clock.now()
         progress = Progress(number, "URL", self.runner, clock)
 
+        told = ""
+
         def tell(verdict: Verdict) -> None:
             progress.tell(verdict.url, f"{verdict.state:10}  {verdict_line(verdict)}", is_wrong=False)
 
-        return {
-            "on_verdict": tell,
-            "on_round": lambda left: self.runner.say(f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"),
-        }
+        def tell_rest(left: int) -> None:
+            nonlocal told
+            rest = f"  {left:,} not fresh yet after {clock.now() - began:.0f} s"
+            if rest != told:
+                self.runner.say(rest)
+            told = rest
+
+        return {"on_verdict": tell, "on_round": tell_rest}
 
 
 def find_expected(sites: Sites, mapped: Mapped, source: Source) -> dict[str, Expected]:

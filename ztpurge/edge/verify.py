@@ -58,7 +58,7 @@ class Verification:
         """Look at each URL that is not settled until it is, or the scheduler's time is over.
 
         One URL of a host goes ahead, for half of the time at most; a host that has none of the files is left earlier.
-        `on_verdict` hears of each URL once it is settled, `on_round` of how many of a host are left after each round.
+        `on_verdict` hears of each URL once it is settled, but not of one that came back, `on_round` of how many of a host are left after each round.
         """
         left = Counter(spot.url for spot in self._latest if not self._is_settled(spot))
 
@@ -66,7 +66,7 @@ class Verification:
             with self._lock:
                 self._latest[spot] = verdict
                 left[spot.url] -= verdict.is_settled
-                if verdict.is_settled and not left[spot.url]:
+                if verdict.is_settled and not left[spot.url] and self._back.isdisjoint(self._looking.spots[spot.url]):
                     on_verdict(self._verdict_on(spot.url))
                 return verdict.is_settled
 
