@@ -58,7 +58,8 @@ class Verification:
         """Look at each URL that is not settled until it is, or the scheduler's time is over.
 
         One URL of a host goes ahead, for half of the time at most; a host that has none of the files is left earlier.
-        `on_verdict` hears of each URL once it is settled, but not of one that came back, `on_round` of how many of a host are left after each round.
+        `on_verdict` hears of each URL once it is settled, but not of one that came back; `on_round` of how many of a
+        host are left after each round.
         """
         left = Counter(spot.url for spot in self._latest if not self._is_settled(spot))
 
