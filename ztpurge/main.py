@@ -21,7 +21,7 @@ from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
-from ztpurge.looks import Watch, find_expected
+from ztpurge.looks import Watch, entries_beside, find_expected
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -243,7 +243,7 @@ class _Recipe:
                     purged_at=lambda url: purged_at.get(url, began),
                     servers=servers,
                     scheduler=scheduler,
-                    purge_again=lambda urls: self._purge_again(urls, cdn, scheduler),
+                    purge_again=lambda urls: self._purge_again(urls, expected, cdn, scheduler),
                 )
             self._tell(verdicts=verdicts, outcomes=confirm_by_sight(self._report.outcomes, verdicts))
 
@@ -279,15 +279,21 @@ class _Recipe:
         folded = {one.url: purged_at[one.directory] for one in plan.folded if one.directory in purged_at}
         return purged_at | folded, to_wait
 
-    def _purge_again(self, urls: tuple[str, ...], cdn: Cdn, scheduler: Scheduler) -> None:
-        """Purge URLs once more, as far as the budgets allow."""
+    def _purge_again(
+        self, urls: tuple[str, ...], expected: Mapping[str, Expected], cdn: Cdn, scheduler: Scheduler
+    ) -> None:
+        """Purge URLs once more, with what their calls held that nobody can compare, as far as the budgets allow."""
         inputs, plan, earlier = self.inputs, self._report.plan, self._report.again
-        room = inputs.max_urls - plan.size - sum(len(outcome.entries) for outcome in earlier)
-        again = make_plan(urls[: max(room, 0)], (), projects=self._report.sites.projects)
+        beside, dirs = entries_beside(urls, plan, expected)
+        room = max(inputs.max_urls - plan.size - sum(len(outcome.entries) for outcome in earlier), 0)
+        kept = dirs[:room]
+        again = make_plan((*urls, *beside)[: room - len(kept)], kept, projects=self._report.sites.projects)
         if inputs.max_requests:
-            again = Plan(again.batches[: max(inputs.max_requests - len(plan.batches) - len(earlier), 0)])
-        if again.size < len(urls):
-            caution = sentences.not_again(len(urls) - again.size)
+            again = Plan(again.batches[: max(inputs.max_requests - len(plan.batches) - len(earlier), 0)], again.folded)
+        sent = {entry for batch in again.batches for entry in batch.entries}
+        covered = sent | {one.url for one in again.folded if one.directory in sent}
+        if left := [entry for entry in (*urls, *beside, *dirs) if entry not in covered]:
+            caution = sentences.not_again(len(left))
             self._runner.annotate("warning", "ztpurge", caution)
             self._tell(cautions=(*self._report.cautions, caution))
 

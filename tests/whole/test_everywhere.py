@@ -235,6 +235,20 @@ class TestAgain:
         step = site.purge({"n.js": "1"}, **(IN_TIME | {"verify_timeout": "4"}))
         assert (step.exit_code, site.purged()) == (0, [["n.js"], ["n.js"]])
 
+    def test_what_nobody_can_compare_goes_with_the_rest_of_its_call(self, site: Site) -> None:
+        site.cdn.add_faults(Fault("lost", match="feed"))
+        other = "\n".join(f"{site.base}{name}" for name in ("feed.xml", "other.xml"))
+        step = site.purge(urls=other, dirs=f"{site.base}d/", **(IN_TIME | {"verify_timeout": "4"}))
+        stale = ["", "a.css", "b.css", "feed.xml", "gone.html", "index.html", "other.xml"]
+        assert (step.exit_code, site.purged()[-1]) == (0, stale)
+        assert site.stale_edges() == {edge: [] for edge in site.cdn.edges}
+
+    def test_a_directory_under_which_something_stays_stale_is_purged_once_more(self, site: Site) -> None:
+        site.cdn.add_faults(Fault("lost", match="127.0.0.1"))
+        step = site.purge(dirs=site.base, **(IN_TIME | {"verify_timeout": "4"}))
+        assert (step.exit_code, site.purged()) == (0, [[""], [""]])
+        assert {call.kind for call in site.cdn.purge_calls} == {"dirs"}
+
     def test_what_is_purged_once_more_in_vain_is_stale(self, site: Site) -> None:
         site.cdn.add_faults(Fault("lost", times=9))
         step = site.purge(edges=NAMED, **SOON)
@@ -242,9 +256,9 @@ class TestAgain:
         assert site.names(step, "stale-urls") == ["", "a.css", "b.css", "gone.html", "index.html"]
 
     @cases("budget again words", {
-        "max-urls": ({"max_urls": "8"}, 2, "3 stale URLs cannot be purged again"),
-        "no more of max-urls": ({"max_urls": "6"}, 0, "5 stale URLs cannot be purged again"),
-        "max-requests": ({"max_requests": "1"}, 0, "5 stale URLs cannot be purged again"),
+        "max-urls": ({"max_urls": "8"}, 2, "3 stale entries cannot be purged again"),
+        "no more of max-urls": ({"max_urls": "6"}, 0, "5 stale entries cannot be purged again"),
+        "max-requests": ({"max_requests": "1"}, 0, "5 stale entries cannot be purged again"),
         "enough": ({"max_requests": "2", "max_urls": "11"}, 5, ""),
     })  # fmt: skip
     def test_budgets_hold_for_it_too(self, site: Site, budget: Mapping[str, str], again: int, words: str) -> None:

@@ -183,8 +183,8 @@ def exchange_line(exchange: Exchange) -> str:
 
 
 def not_again(number: int) -> str:
-    """Return how many stale URLs a budget keeps from being purged once more."""
-    which = count(number, "stale URL")
+    """Return how many stale URLs, and entries of their calls, a budget keeps from being purged once more."""
+    which = count(number, "stale entry")
     return f"{which} cannot be purged again within `max-urls` and `max-requests`. Raise that, or run the job again"
 
 
