@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -76,7 +75,7 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     except ZtpurgeError as error:
         return announce_refusal(error, runner, has_summary=has_summary)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
-        announce_traceback(secrets.redact(traceback.format_exc()), runner)
+        announce_traceback(secrets, runner)
         announce_refusal(ZtpurgeError(BUG), runner, has_summary=has_summary)
         return 1
 
@@ -161,7 +160,7 @@ class _Recipe:
                 self._carry_out(cdn, sites, source, around.repository)
             self._keep(source)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
-            announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
+            announce_traceback(self._secrets, runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
         return self._announce(self._report)
 
@@ -176,7 +175,7 @@ class _Recipe:
         try:
             return announce(replace(report, seconds=self._clock.now() - self._began), self.inputs, self._runner)
         except Exception:  # noqa: BLE001 - the outputs are written first, and stand
-            announce_traceback(self._secrets.redact(traceback.format_exc()), self._runner)
+            announce_traceback(self._secrets, self._runner)
             self._runner.annotate("error", "ztpurge", BUG)
             return 1
 
