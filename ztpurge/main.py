@@ -20,7 +20,6 @@ from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
-from ztpurge.looks import Watch, find_expected
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -200,6 +199,8 @@ class _Recipe:
         return plan
 
     def _carry_out(self, cdn: Cdn, sites: Sites, source: Source, repository: Repository) -> None:
+        from ztpurge.looks import Watch, find_expected  # noqa: PLC0415 - 5 ms that only runs which purge need
+
         inputs, runner = self.inputs, self._runner
         if inputs.delay:
             runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
