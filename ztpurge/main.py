@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
-    from ztpurge.cdn.api import Account, Cdn
+    from ztpurge.cdn.api import Cdn
     from ztpurge.cdn.plan import Wave
     from ztpurge.cdn.wait import Waiting
     from ztpurge.changes.github import GitHub
@@ -199,13 +199,14 @@ class _Recipe:
         return plan
 
     def _carry_out(self, cdn: Cdn, sites: Sites, source: Source, repository: Repository) -> None:
+        from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - see `_open_cdn`
         from ztpurge.looks import Watch, find_expected  # noqa: PLC0415 - 5 ms that only runs which purge need
 
         inputs, runner = self.inputs, self._runner
         if inputs.delay:
             runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
             self._clock.sleep(inputs.delay)
-        edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
+        edges = Edges(self._environ, self._secrets, on_exchange=self._on_exchange)
         watch = Watch(edges, repository.pointer_of, runner)
         expected: Mapping[str, Expected] = {}
         if at_origin := sites.at_origin(self._report.mapped.urls):
@@ -351,9 +352,11 @@ class _Recipe:
         return Surroundings(runner, repository, event, self._scheduler.why_over)
 
     def _open_cdn(self) -> Cdn:
+        from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - 110 ms, most of it `requests`
+
         inputs = self.inputs
-        return _doors().cdn(
-            _doors().account(inputs.api_url, inputs.token, inputs.username, inputs.password),
+        return Cdn(
+            Account(inputs.api_url, inputs.token, inputs.username, inputs.password),
             environ=self._environ,
             clock=self._clock,
             secrets=self._secrets,
@@ -371,25 +374,11 @@ class _Recipe:
                 place="since",
             )
         scheduler = replace(self._scheduler, pace=Pace(0, self._clock))
-        return _doors().github(environ, token, scheduler, self._secrets, on_exchange=self._on_exchange)
+        from ztpurge.changes.github import GitHub  # noqa: PLC0415 - 4 ms beside `requests`, which few runs need
+
+        return GitHub(environ, token, scheduler, self._secrets, on_exchange=self._on_exchange)
 
     @property
     def _on_exchange(self) -> Callable[[Exchange], None] | None:
         runner = self._runner
         return (lambda exchange: runner.detail(sentences.exchange_line(exchange))) if runner.is_debugging else None
-
-
-class _Doors(NamedTuple):
-    cdn: type[Cdn]
-    account: type[Account]
-    github: type[GitHub]
-    edges: type[Edges]
-
-
-def _doors() -> _Doors:
-    """Import who calls somebody, and `requests`: 110 ms, as long as all the rest takes to start."""
-    from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - see above
-    from ztpurge.changes.github import GitHub  # noqa: PLC0415 - see above
-    from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - see above
-
-    return _Doors(Cdn, Account, GitHub, Edges)
