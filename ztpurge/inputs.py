@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from ztpurge.cdn.answers import read_req_id
 from ztpurge.changes.lists import FORMATS
 from ztpurge.errors import InvalidInputs, ZtpurgeError
 from ztpurge.site.patterns import Patterns, parse_include, parse_patterns
@@ -129,6 +128,8 @@ def read_req_ids(text: str) -> tuple[str, ...] | None:
     """Read reqIds, each once; None if none are given, which an empty list is not."""
     if not text.strip():
         return None
+    from ztpurge.cdn.answers import read_req_id  # noqa: PLC0415 - 3 ms that only `command: status` needs
+
     req_ids = tuple(dict.fromkeys(entry.strip() for entry in read_list(text)))
     wrong = [entry for entry in req_ids if read_req_id(entry) is None]
     if not req_ids and not re.fullmatch(r"\s*\[\s*\]\s*", text):

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ztpurge.calls.scheduler import Scheduler
-    from ztpurge.cdn.plan import Plan
     from ztpurge.changes.contents import Content
     from ztpurge.edge.expected import Expected
     from ztpurge.edge.fetch import Edges
@@ -152,21 +151,6 @@ def find_expected(sites: Sites, mapped: Mapped, source: Source) -> dict[str, Exp
     except ZtpurgeError as error:
         return dict.fromkeys(candidates, Unknown(f"what it must serve is not known: {error}", is_failure=True))
     return expect(candidates, files)
-
-
-def entries_beside(
-    urls: Iterable[str], plan: Plan, expected: Mapping[str, Expected]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the URLs and the directories that nobody can compare, and that the same calls purged as stale URLs.
-
-    A call whose URLs stay stale may not have been carried out, or only by some; what cannot be looked at went with it.
-    """
-    stale = frozenset(urls)
-    above = {one.directory for one in plan.folded if one.url in stale}
-    calls = [batch for batch in plan.batches if not (stale | above).isdisjoint(batch.entries)]
-    beside = (url for call in calls if call.kind == "urls" for url in call.entries if url not in stale)
-    dirs = (url for call in calls if call.kind == "dirs" for url in call.entries)
-    return tuple(url for url in beside if isinstance(expected.get(url), Unknown)), tuple(dirs)
 
 
 def _untold(expected: Mapping[str, Expected]) -> tuple[Verdict, ...]:

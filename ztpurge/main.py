@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import traceback
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from ztpurge import __version__, stages
 from ztpurge.calls.pace import Pace
@@ -17,11 +16,10 @@ from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
 from ztpurge.changes.repository import Repository
-from ztpurge.edge.expected import Expected, Gone
+from ztpurge.edge.expected import Expected, Gone, entries_beside
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
-from ztpurge.looks import Watch, entries_beside, find_expected
 from ztpurge.report import sentences
 from ztpurge.report.announce import (
     announce,
@@ -48,7 +46,7 @@ if TYPE_CHECKING:
 
     from ztpurge.calls.clock import Clock
     from ztpurge.calls.transport import Exchange
-    from ztpurge.cdn.api import Account, Cdn
+    from ztpurge.cdn.api import Cdn
     from ztpurge.cdn.plan import Wave
     from ztpurge.cdn.wait import Waiting
     from ztpurge.changes.github import GitHub
@@ -76,7 +74,7 @@ def run(environ: Mapping[str, str], out: TextIO, clock: Clock) -> int:
     except ZtpurgeError as error:
         return announce_refusal(error, runner, has_summary=has_summary)
     except Exception:  # noqa: BLE001 - a bug must still leave an annotation
-        announce_traceback(secrets.redact(traceback.format_exc()), runner)
+        announce_traceback(secrets, runner)
         announce_refusal(ZtpurgeError(BUG), runner, has_summary=has_summary)
         return 1
 
@@ -161,7 +159,7 @@ class _Recipe:
                 self._carry_out(cdn, sites, source, around.repository)
             self._keep(source)
         except Exception:  # noqa: BLE001 - what has a reqId, and what may be stale, must be named all the same
-            announce_traceback(self._secrets.redact(traceback.format_exc()), runner)
+            announce_traceback(self._secrets, runner)
             self._report = broken_off(self._report, self._heard, wait=inputs.wait, verify=inputs.verify != "off")
         return self._announce(self._report)
 
@@ -176,7 +174,7 @@ class _Recipe:
         try:
             return announce(replace(report, seconds=self._clock.now() - self._began), self.inputs, self._runner)
         except Exception:  # noqa: BLE001 - the outputs are written first, and stand
-            announce_traceback(self._secrets.redact(traceback.format_exc()), self._runner)
+            announce_traceback(self._secrets, self._runner)
             self._runner.annotate("error", "ztpurge", BUG)
             return 1
 
@@ -201,11 +199,14 @@ class _Recipe:
         return plan
 
     def _carry_out(self, cdn: Cdn, sites: Sites, source: Source, repository: Repository) -> None:
+        from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - see `_open_cdn`
+        from ztpurge.looks import Watch, find_expected  # noqa: PLC0415 - 5 ms that only runs which purge need
+
         inputs, runner = self.inputs, self._runner
         if inputs.delay:
             runner.say(f"Waiting {inputs.delay:g} s for the origin to catch up")
             self._clock.sleep(inputs.delay)
-        edges = _doors().edges(self._environ, self._secrets, on_exchange=self._on_exchange)
+        edges = Edges(self._environ, self._secrets, on_exchange=self._on_exchange)
         watch = Watch(edges, repository.pointer_of, runner)
         expected: Mapping[str, Expected] = {}
         if at_origin := sites.at_origin(self._report.mapped.urls):
@@ -357,9 +358,11 @@ class _Recipe:
         return Surroundings(runner, repository, event, self._scheduler.why_over)
 
     def _open_cdn(self) -> Cdn:
+        from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - 110 ms, most of it `requests`
+
         inputs = self.inputs
-        return _doors().cdn(
-            _doors().account(inputs.api_url, inputs.token, inputs.username, inputs.password),
+        return Cdn(
+            Account(inputs.api_url, inputs.token, inputs.username, inputs.password),
             environ=self._environ,
             clock=self._clock,
             secrets=self._secrets,
@@ -377,25 +380,11 @@ class _Recipe:
                 place="since",
             )
         scheduler = replace(self._scheduler, pace=Pace(0, self._clock))
-        return _doors().github(environ, token, scheduler, self._secrets, on_exchange=self._on_exchange)
+        from ztpurge.changes.github import GitHub  # noqa: PLC0415 - 4 ms beside `requests`, which few runs need
+
+        return GitHub(environ, token, scheduler, self._secrets, on_exchange=self._on_exchange)
 
     @property
     def _on_exchange(self) -> Callable[[Exchange], None] | None:
         runner = self._runner
         return (lambda exchange: runner.detail(sentences.exchange_line(exchange))) if runner.is_debugging else None
-
-
-class _Doors(NamedTuple):
-    cdn: type[Cdn]
-    account: type[Account]
-    github: type[GitHub]
-    edges: type[Edges]
-
-
-def _doors() -> _Doors:
-    """Import who calls somebody, and `requests`: 110 ms, as long as all the rest takes to start."""
-    from ztpurge.cdn.api import Account, Cdn  # noqa: PLC0415 - see above
-    from ztpurge.changes.github import GitHub  # noqa: PLC0415 - see above
-    from ztpurge.edge.fetch import Edges  # noqa: PLC0415 - see above
-
-    return _Doors(Cdn, Account, GitHub, Edges)

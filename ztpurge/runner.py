@@ -11,7 +11,6 @@ import json
 import os
 import posixpath
 import select
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -197,6 +196,8 @@ class Runner:
 
     def write_file(self, name: str, text: str) -> None:
         """Write a file whole or not at all; raise ZtpurgeError if that fails."""
+        import tempfile  # noqa: PLC0415 - 3 ms that only runs which write a file need
+
         path = self.file_to_write(name)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -424,13 +424,25 @@ def test_stray_arguments_and_a_folder_that_is_not_the_workspace_are_tolerated(
     assert sent(cdn) == [("urls", (f"{BASE}a.css",))]
 
 
-def test_a_run_without_calls_does_not_import_the_http_client(workspace: Path) -> None:
+@pytest.mark.parametrize(
+    ("inputs", "unused"),
+    [
+        pytest.param({"dry-run": "true"}, [], id="dry run"),
+        pytest.param({"root": "elsewhere", "token": "t"}, ["report.hashed"], id="nothing to purge"),
+    ],
+)
+def test_a_run_without_calls_imports_nothing_that_calls_need(
+    workspace: Path, inputs: dict[str, str], unused: list[str]
+) -> None:
+    unused = [*unused, "cdn.answers", "cdn.choice", "changes.manifest", "edge.verify", "looks", "site.configuration"]
     code = (
         "import os, sys, io; sys.path.insert(0, sys.argv[1])\n"
         "from ztpurge.main import run; from ztpurge.calls.clock import Clock\n"
         "code = run(os.environ, io.StringIO(), Clock())\n"
-        "sys.exit(code or len({'requests', 'yaml'} & sys.modules.keys()))"
+        "sys.exit(code or ' '.join({*sys.argv[2:]} & sys.modules.keys()) or 0)"
     )
-    environ = step_environ(workspace, {"dry-run": "true", "files": "a.css", "base-url": BASE})
-    command = [sys.executable, "-I", "-c", code, str(ENTRYPOINT.parent)]
+    (workspace / "elsewhere").mkdir()
+    environ = step_environ(workspace, {"files": "a.css", "base-url": BASE, **inputs})
+    names = ["requests", "yaml", *(f"ztpurge.{name}" for name in unused)]
+    command = [sys.executable, "-I", "-c", code, str(ENTRYPOINT.parent), *names]
     subprocess.run(command, cwd=workspace, env=environ, check=True)

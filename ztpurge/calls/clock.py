@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 
@@ -31,6 +30,8 @@ class Clock:
 
     def jitter(self) -> float:
         """Return a number from 0 to 1, by which pauses are spread so that many clients do not come back at once."""
+        import random  # noqa: PLC0415 - 1 ms that only runs which pause need
+
         return random.random()  # noqa: S311 - nothing secret
 
     def stop(self) -> None:

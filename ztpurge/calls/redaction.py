@@ -6,7 +6,7 @@ names are checked here, too, since an error must not quote the credentials in th
 
 from __future__ import annotations
 
-import base64
+import binascii
 import html
 import json
 import re
@@ -212,7 +212,7 @@ def _escaped(text: str) -> set[str]:
 
 
 def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode().rstrip("=")
+    return binascii.b2a_base64(data, newline=False).decode().rstrip("=")
 
 
 def _base64_inside(data: bytes) -> Iterator[str]:

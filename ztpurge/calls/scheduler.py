@@ -13,7 +13,6 @@ import re
 import threading
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from ztpurge.errors import ApiError, Failure
@@ -40,7 +39,8 @@ def retry_after(text: str, *, now: float) -> float | None:
     """Read a Retry-After header (RFC 9110, 10.2.3), seconds or a date, as seconds from `now`; None if neither."""
     if _SECONDS.fullmatch(text.strip()):
         return float(text.strip())
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 15 ms for what seldom comes
+    from datetime import UTC  # noqa: PLC0415 - 16 ms, both, for what seldom comes
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - as above
 
     try:
         date = parsedate_to_datetime(text)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Literal
 
+from ztpurge.cdn.fold import Fold, fold
 from ztpurge.cdn.forest import BATCH_SIZE
 from ztpurge.errors import ZtpurgeError
 from ztpurge.site.order import Rank
@@ -18,8 +19,6 @@ from ztpurge.site.urls import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from ztpurge.cdn.fold import Fold
 
 Kind = Literal["urls", "dirs", "prefetch"]
 
@@ -145,8 +144,6 @@ def keep_within(
     """
     if len(plan.batches) <= most:
         return plan
-    from ztpurge.cdn.fold import fold  # noqa: PLC0415 - 5 ms that only runs with a budget need
-
     urls, dirs = (
         [entry for batch in plan.batches if batch.kind == kind for entry in batch.entries] for kind in ("urls", "dirs")
     )

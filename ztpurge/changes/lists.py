@@ -6,7 +6,6 @@ a wrong URL purged without a word would leave the right one stale.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -107,6 +106,8 @@ def _read_space(data: bytes) -> Iterator[str]:
 
 
 def _read_csv(data: bytes) -> Iterator[str]:
+    import csv  # noqa: PLC0415 - for a format that is seldom taken
+
     try:
         names = [
             name

@@ -21,6 +21,7 @@ from ztpurge.untrusted import for_log
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ztpurge.calls.redaction import Secrets
     from ztpurge.changes.paths import Change
     from ztpurge.inputs import Inputs
     from ztpurge.report.document import Document
@@ -147,9 +148,11 @@ def _write_summary(document: Document, runner: Runner) -> bool:
     return runner.write_summary(render_summary(document))
 
 
-def announce_traceback(trace: str, runner: Runner) -> None:
-    """Show where ztpurge itself went wrong."""
-    for line in trace.splitlines():
+def announce_traceback(secrets: Secrets, runner: Runner) -> None:
+    """Show where ztpurge itself went wrong, while that is being handled."""
+    import traceback  # noqa: PLC0415 - 1 ms for what should never be
+
+    for line in secrets.redact(traceback.format_exc()).splitlines():
         runner.say(line)
 
 

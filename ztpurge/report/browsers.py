@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ztpurge.report.hashed import find_named_by_content
 from ztpurge.report.sentences import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from ztpurge.edge.judge import Verdict
     from ztpurge.site.mapping import Mapped, Sites
@@ -44,8 +43,12 @@ class InBrowsers:
         return f"{what}: {self.urls - self.unbounded:,} {bound}, {self.unbounded:,} {free}"
 
 
-def find_in_browsers(verdicts: Iterable[Verdict], sites: Sites, mapped: Mapped) -> InBrowsers:
+def find_in_browsers(verdicts: Collection[Verdict], sites: Sites, mapped: Mapped) -> InBrowsers:
     """Tell how long browsers may show old copies of what was looked at."""
+    if not verdicts:
+        return InBrowsers()
+    from ztpurge.report.hashed import find_named_by_content  # noqa: PLC0415 - 3 ms that only runs which look need
+
     named = set[str]()
     for site in sites.sites:
         named |= find_named_by_content((one.path for one in mapped.targets if one.by == site.name), site.root)

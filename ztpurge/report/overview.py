@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from statistics import median
 from typing import TYPE_CHECKING
 
 from ztpurge.cdn.fold import Fold
@@ -13,7 +12,6 @@ from ztpurge.report.browsers import InBrowsers
 from ztpurge.report.document import Document, pick, rest_of
 from ztpurge.report.explain import explain_files
 from ztpurge.report.fates import MAYBE_STALE
-from ztpurge.report.hashed import Hashed
 from ztpurge.report.seen import again_line, unreachable_line
 from ztpurge.site.mapping import Mapped, Target
 from ztpurge.site.urls import host_of
@@ -43,9 +41,11 @@ def render_overview(document: Document) -> Iterator[str]:
     folds = [pick(Fold, one) for one in document["folds"]]
     if folds:
         yield f"<p>{sentences.folds_line(folds)}.</p>\n"
-    for row in document["hashed"]:
-        hashed = pick(Hashed, row)
-        yield f"<p>{code(row['by'])}: {code(hashed.sentence)}</p>\n"
+    if document["hashed"]:
+        from ztpurge.report.hashed import Hashed  # noqa: PLC0415 - 3 ms that few runs need
+
+        for row in document["hashed"]:
+            yield f"<p>{code(row['by'])}: {code(pick(Hashed, row).sentence)}</p>\n"
     yield _by_way(document) if is_plan else _by_host(document)
     if not is_plan:
         unreachable = [code(unreachable_line(host, addresses)) for host, addresses in document["unreachable"].items()]
@@ -90,6 +90,10 @@ def _by_host(document: Document) -> str:
     seen = defaultdict[str, list[Document]](list)
     for verdict in document["verified"]:
         seen[host_of(verdict["url"])].append(verdict)
+
+    if not calls_of:
+        return ""
+    from statistics import median  # noqa: PLC0415 - 3 ms, which runs that purge nothing need not take
 
     def row(host: str, calls: Sequence[Document]) -> list[str]:
         size = Counter[str]()

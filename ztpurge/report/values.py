@@ -97,7 +97,9 @@ class Report:
     @cached_property
     def hashed(self) -> Mapping[str, Hashed]:
         """The sites, by name, of whose changed files many are named by their content."""
-        from ztpurge.report.hashed import find_hashed  # noqa: PLC0415 - 5 ms, which a run need not wait for at its start
+        if not self.mapped.targets:
+            return {}
+        from ztpurge.report.hashed import find_hashed  # noqa: PLC0415 - 3 ms, which a run need not wait for at its start
 
         found = {
             site.name: find_hashed((target.path for target in self.mapped.targets if target.by == site.name), site.root)

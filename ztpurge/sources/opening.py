@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ztpurge.changes.lists import is_split_at_blanks, parse_list
-from ztpurge.changes.manifest import Manifest, parse_manifest
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.site.mapping import Sites
@@ -19,6 +18,7 @@ from ztpurge.sources.source import Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ztpurge.changes.manifest import Manifest
     from ztpurge.changes.paths import Change
     from ztpurge.inputs import Inputs
     from ztpurge.runner import Level, Runner
@@ -54,6 +54,8 @@ def check_files(inputs: Inputs, given: frozenset[str], runner: Runner, found: Fi
     try:
         if inputs.manifest and is_purge:
             runner.file_to_write(inputs.manifest)
+            from ztpurge.changes.manifest import parse_manifest  # noqa: PLC0415 - as `open_output` below
+
             data = runner.read_manifest(inputs.manifest)
             found.manifest = None if data is None else parse_manifest(data)
     except ZtpurgeError as error:
