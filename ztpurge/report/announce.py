@@ -161,8 +161,5 @@ def _list(
         for line in (title, *(f"  {line}" for line in lines)) if lines else ():
             runner.say(line)
     elif lines:
-        with runner.group(title):
-            for line in lines[:most]:
-                runner.say(f"  {line}")
-            if len(lines) > most:
-                runner.say(f"  and {len(lines) - most:,} more; `report-file` has them all")
+        more = [f"and {len(lines) - most:,} more; `report-file` has them all"] if len(lines) > most else []
+        runner.fold(title, (f"  {line}" for line in (*lines[:most], *more)))
