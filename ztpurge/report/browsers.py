@@ -46,11 +46,14 @@ class InBrowsers:
 
 def find_in_browsers(verdicts: Iterable[Verdict], sites: Sites, mapped: Mapped) -> InBrowsers:
     """Tell how long browsers may show old copies of what was looked at."""
+    may_stay = [verdict for verdict in verdicts if verdict.in_browsers != 0]
+    if not may_stay:
+        return InBrowsers()
     named = set[str]()
     for site in sites.sites:
         named |= find_named_by_content((one.path for one in mapped.targets if one.by == site.name), site.root)
     others = {target.url for target in mapped.targets if target.path not in named}
     new = {target.url for target in mapped.targets if target.path in named} - others
-    kept = [verdict.in_browsers for verdict in verdicts if verdict.url not in new and verdict.in_browsers != 0]
+    kept = [verdict.in_browsers for verdict in may_stay if verdict.url not in new]
     bounds = [seconds for seconds in kept if seconds is not None]
     return InBrowsers(len(kept), len(kept) - len(bounds), max(bounds, default=0.0))
