@@ -131,9 +131,9 @@ def _by_way(document: Document) -> str:
     rows = []
     for name in dict.fromkeys([*document["sites_and_rules"], *by_way]):
         targets = by_way[name]
-        urls, dirs = ({one["url"] for one in targets if one["kind"] == kind} for kind in ("urls", "dirs"))
-        files = {target["path"] for target in targets}
-        rows.append([code(name), *(f"{len(found):,}" for found in (files, urls, dirs))])
+        files = len({target["path"] for target in targets})
+        urls, dirs = (len({one["url"] for one in targets if one["kind"] == kind}) for kind in ("urls", "dirs"))
+        rows.append([code(name), *(f"{number:,}" for number in (files, urls, dirs))])
     return _cut_table(("by", "changed files", "URLs", "directories"), rows, document) if rows else ""
 
 
