@@ -109,6 +109,9 @@ def say_openly(runner: Runner) -> None:
                              ["group::t", "endgroup::", "error title=z::x", "after"]),
     "a group within a group stands behind it": (say_in_a_group, ["group::t", "endgroup::", "group::u", "x",
                                                                  "endgroup::", "y", "after"]),
+    "lines that are folded at once do, too": (lambda runner: runner.fold("u\n", ["x", "::y"]),
+                                              ["group::t", "endgroup::", "group::u\\n", "x", "\\::y", "endgroup::",
+                                               "after"]),
 })  # fmt: skip
 def test_what_is_wrong_is_not_folded_away(
     runner: Runner, out: io.StringIO, say: Callable[[Runner], object], lines: list[str]

@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from ztpurge.edge.servers import Servers
     from ztpurge.errors import ApiError
     from ztpurge.site.mapping import Sites
-    from ztpurge.site.order import Rank
     from ztpurge.sources.source import Source
 
 _WAIT = "`wait-timeout`"
@@ -116,11 +115,10 @@ class _Recipe:
             repository = self._environ.get("GITHUB_REPOSITORY", "")
             self._tell(compared=Compared(around.event.name or "since", between.bases, between.head, repository))
         mapped = map_changes(sites, source.changes, inputs.urls)
-        ranks = rank_urls(mapped, source.changes)
         plan = make_plan(
             mapped.urls,
             (*inputs.dirs, *mapped.dirs),
-            ranks=ranks,
+            ranks=rank_urls(mapped, source.changes),
             projects=sites.projects,
             most_in_waves=(inputs.max_requests or float("inf")) if inputs.wait else 0,
         )
@@ -129,7 +127,7 @@ class _Recipe:
         try:
             raise_if_too_many(plan, inputs.max_urls)
             if inputs.max_requests and len(plan.batches) > inputs.max_requests:
-                plan = self._fold(source, ranks)
+                plan = self._fold(source)
         except ZtpurgeError as error:
             return self._announce(refused(self._report, error))
         if plan.lacks_wave:
@@ -182,7 +180,7 @@ class _Recipe:
         say = self._runner.say_openly if error else self._runner.say
         say(sentences.away_line(error))
 
-    def _fold(self, source: Source, ranks: Mapping[str, Rank]) -> Plan:
+    def _fold(self, source: Source) -> Plan:
         """Keep the plan within `max-requests`; raise ZtpurgeError if that cannot be."""
         report, most, began = self._report, self.inputs.max_requests, self._clock.now()
         try:
@@ -193,6 +191,7 @@ class _Recipe:
         changed = {target.path for target in report.mapped.targets}
         dirs = [entry for batch in report.plan.batches if batch.kind == "dirs" for entry in batch.entries]
         count = count_unchanged(report.sites, files, changed=changed, dirs=dirs)
+        ranks = rank_urls(report.mapped, source.changes)
         plan = keep_within(report.plan, most, unchanged_below=count, ranks=ranks, projects=report.sites.projects)
         self._tell(plan=plan)
         announce_folds(self._report, self._runner, seconds=self._clock.now() - began)

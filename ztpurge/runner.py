@@ -22,7 +22,7 @@ from ztpurge.errors import ZtpurgeError
 from ztpurge.untrusted import for_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from ztpurge.errors import Position
 
@@ -53,6 +53,8 @@ class _PatientWriter(io.RawIOBase):
         self._number = number
         self._is_stopped = is_stopped
         self._left = _PATIENCE
+        self._ready = select.poll()
+        self._ready.register(number, select.POLLOUT)
 
     def writable(self) -> bool:
         return True
@@ -61,15 +63,13 @@ class _PatientWriter(io.RawIOBase):
         return self._number
 
     def write(self, data: Any) -> int:  # noqa: ANN401 - as io.RawIOBase has it
-        ready = select.poll()
-        ready.register(self._number, select.POLLOUT)
-        while not ready.poll(0):
+        while not self._ready.poll(0):
             if self._is_stopped():
                 self._left = min(self._left, _PATIENCE_AT_STOP)
             if self._left <= 0:
                 raise TimeoutError("nobody reads the log")
             began = time.monotonic()
-            ready.poll(_GLANCE)
+            self._ready.poll(_GLANCE)
             self._left -= time.monotonic() - began
         if not self._is_stopped():
             self._left = _PATIENCE
@@ -124,6 +124,10 @@ class Runner:
             yield
         finally:
             self._write(openly=True)
+
+    def fold(self, title: str, lines: Iterable[str]) -> None:
+        """Print lines at once, folded away under a title."""
+        self._write(f"::group::{_escape(for_log(title))}", *map(for_log, lines), "::endgroup::", openly=True)
 
     def annotate(self, level: Level, title: str, message: str, *, at: Position | None = None) -> None:
         """Put a message on the run's page, beside a file or a line of it if it is about one; it ends an open group."""

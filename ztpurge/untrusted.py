@@ -12,7 +12,6 @@ import unicodedata
 
 # control, format (bidi overrides, zero-width), line and paragraph separators, surrogates, unassigned, private
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Cn", "Co"})
-_COMMAND = re.compile(r"##(?=\[)")
 _LEADING_COMMAND = re.compile(r"^(\s*)::")
 
 
@@ -21,7 +20,8 @@ def for_log(text: str, *, limit: int = 2000) -> str:
     if len(text) > limit:
         text = f"{text[:limit]}... ({len(text)} characters)"
     line = text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
-    return _LEADING_COMMAND.sub(r"\1\\::", _COMMAND.sub(r"#\#", line))
+    line = line.replace("##[", r"#\#[")
+    return _LEADING_COMMAND.sub(r"\1\\::", line) if "::" in line else line
 
 
 def for_html(text: str, *, limit: int = 2000) -> str:

@@ -16,7 +16,7 @@ from tests.tables import cases
 from ztpurge.changes.event import Deployed, Event, Range, Run, Start
 from ztpurge.changes.paths import Change
 from ztpurge.changes.repository import Repository
-from ztpurge.changes.since import changes_of_links, find_changes
+from ztpurge.changes.since import changes_of_links, find_changes, folders_above
 from ztpurge.changes.trees import ABSENT, LINK, SUBMODULE
 from ztpurge.errors import ZtpurgeError
 
@@ -165,6 +165,11 @@ def test_links_that_lead_to_a_change(changed: list[str], links: dict[str, str | 
 NAMES = st.sampled_from(["a", "b", "c"])
 PATHS = st.lists(NAMES, min_size=1, max_size=3).map("/".join)
 TARGETS = st.lists(NAMES | st.just(".."), min_size=1, max_size=3).map("/".join)
+
+
+@given(st.lists(PATHS))
+def test_all_folders_above_are_found(paths: list[str]) -> None:
+    assert folders_above(paths) == {str(folder).strip(".") for path in paths for folder in Path(path).parents}
 
 
 @given(st.sets(PATHS, min_size=1, max_size=4), st.dictionaries(PATHS, TARGETS, max_size=4))

@@ -22,9 +22,14 @@ MAPPED = map_changes(SITES, CHANGES, [f"{A}given"])
 
 
 def test_each_changed_file_is_named_with_what_it_gives() -> None:
-    assert list(explain_files(map_changes(SITES, CHANGES[:2]))) == [
-        "p/1", f"  -> {A}1  by site 1", "t/1", f"  -> {A}  by rule 1"
-    ]  # fmt: skip
+    targets = map_changes(SITES, CHANGES[:2]).targets
+    lines = ["p/1", f"  -> {A}1  by site 1", "t/1", f"  -> {A}  by rule 1"]
+    assert [explain_files(targets, most=most) for most in range(6)] == [lines[:most] for most in range(6)]
+
+
+def test_what_a_file_gives_stands_together() -> None:
+    first, other = map_changes(SITES, CHANGES[:2]).targets
+    assert explain_files((first, other, first), most=3) == ["p/1", *[f"  -> {A}1  by site 1"] * 2]
 
 
 def test_each_url_is_named_with_the_changes_that_it_is_for() -> None:

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import pytest
 from hypothesis import example, given, settings
@@ -203,3 +203,17 @@ def test_a_directory_ends_in_a_slash_and_has_no_query(parse: Callable[[str], str
 def test_a_host_has_no_port() -> None:
     urls = ("http://a.example/x", "https://a.example:8443/x@y:z", "http://[2001:db8::1]:80/")
     assert [*map(host_of, urls)] == ["a.example", "a.example", "2001:db8::1"]
+
+
+@given(
+    st.lists(st.sampled_from([*"htps:/?#@[].\n\t A0-_%\\\u00e9", "http://", "https://", "a.example", ":80/"])).map(
+        "".join
+    )
+)
+@settings(deadline=None)
+def test_the_host_of_any_text_is_what_the_standard_library_reads(text: str) -> None:
+    try:
+        host = urlsplit(text).hostname or ""
+    except ValueError:
+        host = ""
+    assert host_of(text) == host

@@ -20,6 +20,8 @@ from ztpurge.site.urls import host_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    _Sorted = dict[tuple[str, "Kind"], dict[Rank, list[str]]]
+
 Kind = Literal["urls", "dirs", "prefetch"]
 
 
@@ -105,28 +107,29 @@ def make_plan(
     directories = frozenset(dirs := tuple(dict.fromkeys(dirs)))
     folded: list[Folded] = []
     below: defaultdict[str, set[Rank]] = defaultdict(set)
-    entries: list[tuple[Kind, str]] = []
-    given: list[tuple[Kind, str]] = [*(("urls", url) for url in dict.fromkeys(urls)), *(("dirs", one) for one in dirs)]
-    for kind, entry in given:
-        above = _directory_above(entry, directories, itself=kind == "urls")
-        if above:
-            folded.append(Folded(entry, above, kind))
-            below[above].add(Rank.PAGE if kind == "dirs" else ranks.get(entry, Rank.PAGE))
-        else:
-            entries.append((kind, entry))
+    entries: dict[Kind, list[str]] = {"urls": [], "dirs": []}
+    kinds: tuple[tuple[Kind, Iterable[str]], ...] = ("urls", dict.fromkeys(urls)), ("dirs", dirs)
+    for kind, given in kinds:
+        for entry in given:
+            above = _directory_above(entry, directories, itself=kind == "urls")
+            if above:
+                folded.append(Folded(entry, above, kind))
+                below[above].add(Rank.PAGE if kind == "dirs" else ranks.get(entry, Rank.PAGE))
+            else:
+                entries[kind].append(entry)
 
     def rank(kind: Kind, entry: str) -> Rank:
         if kind == "urls":
             return ranks.get(entry, Rank.PAGE)
         return min(below[entry]) if len(below[entry]) == 1 else Rank.PAGE
 
-    ranked = [(kind, entry, rank(kind, entry)) for kind, entry in entries]
-    found = {rank for _, _, rank in ranked}
+    sorted_out = _sort_out((kind, entry, rank(kind, entry)) for kind in entries for entry in entries[kind])
+    found = {rank for by_rank in sorted_out.values() for rank in by_rank}
     has_two = most_in_waves > 0 and Rank.ASSET in found and len(found) > 1
-    batches = _batches(ranked, projects or {}, in_waves=has_two)
+    batches = _batches(sorted_out, projects or {}, in_waves=has_two)
     lacks_wave = has_two and len(batches) > most_in_waves
     if lacks_wave:
-        batches = _batches(ranked, projects or {})
+        batches = _batches(sorted_out, projects or {})
     return Plan(batches, tuple(folded), lacks_wave=lacks_wave)
 
 
@@ -160,27 +163,30 @@ def keep_within(
 
 def plan_prefetch(urls: Iterable[str], *, projects: Mapping[str, str] | None = None) -> Plan:
     """Plan the prefetch of URLs, by the same limits and in the same projects."""
-    return Plan(_batches((("prefetch", url, Rank.PAGE) for url in dict.fromkeys(urls)), projects or {}))
+    return Plan(_batches(_sort_out(("prefetch", url, Rank.PAGE) for url in dict.fromkeys(urls)), projects or {}))
 
 
-def _batches(
-    entries: Iterable[tuple[Kind, str, Rank]], projects: Mapping[str, str], *, in_waves: bool = False
-) -> tuple[Batch, ...]:
-    """Cut the entries of each host and kind into calls, in the order of the ranks over all of them."""
-    by_host: dict[str, dict[Kind, list[tuple[Rank, str]]]] = {}
+def _sort_out(entries: Iterable[tuple[Kind, str, Rank]]) -> _Sorted:
+    """Return entries by host and kind, each host's together, then by rank."""
+    by_host: dict[str, dict[Kind, dict[Rank, list[str]]]] = {}
     for kind, entry, rank in entries:
-        kinds = by_host.setdefault(host_of(entry), {"urls": [], "dirs": [], "prefetch": []})
-        kinds[kind].append((rank, entry))
+        kinds = by_host.setdefault(host_of(entry), {"urls": {}, "dirs": {}, "prefetch": {}})
+        kinds[kind].setdefault(rank, []).append(entry)
+    return {(host, kind): by_rank for host, kinds in by_host.items() for kind, by_rank in kinds.items()}
+
+
+def _batches(sorted_out: _Sorted, projects: Mapping[str, str], *, in_waves: bool = False) -> tuple[Batch, ...]:
+    """Cut the entries of each host and kind into calls, in the order of the ranks over all of them."""
     cut: list[tuple[tuple[Rank, Rank], Batch]] = []
-    for host, kinds in by_host.items():
-        for kind, listed in kinds.items():
-            listed.sort(key=itemgetter(0))
-            ahead = sum(rank == Rank.ASSET for rank, _ in listed) if in_waves else 0
-            starts = [*range(0, ahead, BATCH_SIZE), *range(ahead, len(listed), BATCH_SIZE)]
-            for start, end in pairwise([*starts, len(listed)]):
-                ranks, names = zip(*listed[start:end], strict=True)
-                wave = 2 if in_waves and start >= ahead else 1
-                cut.append(((ranks[0], ranks[-1]), Batch(kind, host, names, projects.get(host, ""), wave)))
+    for (host, kind), by_rank in sorted_out.items():
+        ranks = [rank for rank in sorted(by_rank) for _ in by_rank[rank]]
+        listed = [entry for rank in sorted(by_rank) for entry in by_rank[rank]]
+        ahead = len(by_rank.get(Rank.ASSET, ())) if in_waves else 0
+        starts = [*range(0, ahead, BATCH_SIZE), *range(ahead, len(listed), BATCH_SIZE)]
+        for start, end in pairwise([*starts, len(listed)]):
+            wave = 2 if in_waves and start >= ahead else 1
+            batch = Batch(kind, host, tuple(listed[start:end]), projects.get(host, ""), wave)
+            cut.append(((ranks[start], ranks[end - 1]), batch))
     return tuple(batch for _, batch in sorted(cut, key=itemgetter(0)))
 
 

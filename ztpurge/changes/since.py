@@ -131,8 +131,10 @@ def changes_of_links(changed: Iterable[str], links: Mapping[str, str | None]) ->
 
     `links`: what each says by its path; one that says nothing that is known may lead anywhere.
     """
+    if not links:
+        return ()
     listed = frozenset(changed)
-    names, touched = set(listed), {folder for path in listed for folder in _above(path)}
+    names, touched = set(listed), folders_above(listed)
     left = {path: _leads_to(path, links) for path in links}
     found: list[Change] = []
     while reached := [
@@ -176,6 +178,17 @@ def _leads_to(path: str, links: Mapping[str, str | None]) -> tuple[str | None, f
         passed.append("/".join(at))
         at.pop()
     return "..", frozenset(passed)
+
+
+def folders_above(paths: Iterable[str]) -> set[str]:
+    """Return all folders above some paths, the repository's top as an empty one."""
+    found = set[str]()
+    for path in paths:
+        for folder in _above(path):
+            if folder in found:
+                break
+            found.add(folder)
+    return found
 
 
 def _above(path: str) -> Iterator[str]:

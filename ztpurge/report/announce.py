@@ -40,7 +40,8 @@ def announce_plan(report: Report, changes: tuple[Change, ...], runner: Runner, *
     mapped = report.mapped
     plan = sentences.plan_line(mapped, report.plan, len(changes))
     title = sentences.stage_line("What changed", plan, seconds)
-    _list(title, [change.path for change in changes], runner, most=_MOST_CHANGES_LISTED)
+    paths = [change.path for change in changes[:_MOST_CHANGES_LISTED]]
+    _list(title, paths, runner, left=len(changes) - len(paths))
     if not changes:
         runner.say(title)
     skipped = [f"{skip.path}  ({skip.reason})" for skip in mapped.skipped]
@@ -136,7 +137,10 @@ def announce_dry_run(report: Report, runner: Runner) -> None:
     for outcome in report.outcomes:
         entries = [f"{sentences.url_line(entry)}  {why(outcome.kind, entry)}" for entry in outcome.entries]
         _list(line(outcome), entries, runner)
-    _list("What is purged for each changed file", list(explain_files(report.mapped)), runner)
+    targets = report.mapped.targets
+    lines = explain_files(targets, most=_MOST_LISTED)
+    left = len({target.path for target in targets}) + len(targets) - len(lines)
+    _list("What is purged for each changed file", lines, runner, left=left)
     for told in (*explain_idle(report.sites, report.mapped), *explain_looks(report.sites, report.mapped)):
         runner.say(told)
 
@@ -156,16 +160,12 @@ def announce_traceback(secrets: Secrets, runner: Runner) -> None:
         runner.say(line)
 
 
-def _list(
-    title: str, lines: Sequence[str], runner: Runner, *, most: int = _MOST_LISTED, is_wrong: bool = False
-) -> None:
-    """List lines under a title: in sight if they are few and tell what is wrong, else folded away."""
+def _list(title: str, lines: Sequence[str], runner: Runner, *, left: int = 0, is_wrong: bool = False) -> None:
+    """List lines, and that so many are `left`, under a title: in sight if few tell what is wrong, else folded away."""
     if is_wrong and len(lines) <= _MOST_IN_SIGHT:
         for line in (title, *(f"  {line}" for line in lines)) if lines else ():
             runner.say(line)
     elif lines:
-        with runner.group(title):
-            for line in lines[:most]:
-                runner.say(f"  {line}")
-            if len(lines) > most:
-                runner.say(f"  and {len(lines) - most:,} more; `report-file` has them all")
+        left += max(len(lines) - _MOST_LISTED, 0)
+        more = [f"and {left:,} more; `report-file` has them all"] if left else []
+        runner.fold(title, (f"  {line}" for line in (*lines[:_MOST_LISTED], *more)))

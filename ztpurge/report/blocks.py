@@ -55,9 +55,13 @@ def title(text: str) -> str:
     return f"<p><b>{text}</b></p>\n"
 
 
-def listed(lines: Sequence[str], *, rest: str = "", budget: int = LIST_BYTES) -> str:
-    """Return texts from outside, a line each, while they fit into so many bytes; `rest` says where the others are."""
-    shown, left = within(for_html, lines, budget)
+def listed(lines: Sequence[str], *, rest: str = "", budget: int = LIST_BYTES, left: int = 0) -> str:
+    """Return texts from outside, a line each, while they fit into so many bytes; `rest` says where the others are.
+
+    So many are `left` out already.
+    """
+    shown, unfit = within(for_html, lines, budget)
+    left += unfit
     more = f"\n… and {left:,} more{rest}" if left else ""
     return f"<pre>{chr(10).join(shown)}{more}</pre>\n" if lines else ""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ztpurge.report.sentences import count, duration
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
 
     from ztpurge.edge.judge import Verdict
     from ztpurge.site.mapping import Mapped, Sites
@@ -43,9 +43,10 @@ class InBrowsers:
         return f"{what}: {self.urls - self.unbounded:,} {bound}, {self.unbounded:,} {free}"
 
 
-def find_in_browsers(verdicts: Collection[Verdict], sites: Sites, mapped: Mapped) -> InBrowsers:
+def find_in_browsers(verdicts: Iterable[Verdict], sites: Sites, mapped: Mapped) -> InBrowsers:
     """Tell how long browsers may show old copies of what was looked at."""
-    if not verdicts:
+    may_stay = [verdict for verdict in verdicts if verdict.in_browsers != 0]
+    if not may_stay:
         return InBrowsers()
     from ztpurge.report.hashed import find_named_by_content  # noqa: PLC0415 - 3 ms that only runs which look need
 
@@ -54,6 +55,6 @@ def find_in_browsers(verdicts: Collection[Verdict], sites: Sites, mapped: Mapped
         named |= find_named_by_content((one.path for one in mapped.targets if one.by == site.name), site.root)
     others = {target.url for target in mapped.targets if target.path not in named}
     new = {target.url for target in mapped.targets if target.path in named} - others
-    kept = [verdict.in_browsers for verdict in verdicts if verdict.url not in new and verdict.in_browsers != 0]
+    kept = [verdict.in_browsers for verdict in may_stay if verdict.url not in new]
     bounds = [seconds for seconds in kept if seconds is not None]
     return InBrowsers(len(kept), len(kept) - len(bounds), max(bounds, default=0.0))

@@ -56,7 +56,10 @@ def describe(report: Report, *, report_file: str = "") -> Document:
         "unreachable": dict(report.unreachable),
         "browsers": _facts(report.in_browsers),
         "prefetch": [_call(report, outcome) | {"urls": outcome.entries} for outcome in report.prefetched],
-        "targets": [_facts(target) | {"path": _text(target.path)} for target in report.mapped.targets],
+        "targets": [
+            {"url": target.url, "path": _text(target.path), "by": target.by, "kind": target.kind}
+            for target in report.mapped.targets
+        ],
         "skipped": [_facts(skip) | {"path": _text(skip.path)} for skip in report.mapped.skipped],
         "folds": [_facts(one) for one in report.plan.folds],
         "folded": [_facts(folded) for folded in report.plan.folded],
@@ -146,4 +149,4 @@ def _facts(value: Any) -> Document:  # noqa: ANN401 - any of our values
 
 
 def _text(path: str) -> str:
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections import defaultdict
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ztpurge.report.sentences import count
@@ -19,26 +20,36 @@ _SHOWN = 3
 _MOST_COMPARED = 1000  # paths: to find the nearest to each of a thousand rules takes a second
 
 
-def explain_files(mapped: Mapped) -> Iterator[str]:
-    """Yield each changed file for which something is purged, then what that is, with the site or rule that says so."""
-    by_file: dict[str, list[Target]] = defaultdict(list)
-    for target in mapped.targets:
-        by_file[target.path].append(target)
-    for path, targets in by_file.items():
-        yield path
-        yield from (f"  -> {target.url}  by {target.by}" for target in targets)
+def explain_files(targets: Iterable[Target], *, most: int) -> list[str]:
+    """Return each changed file, then what is purged for it, with the site or rule that says so: the first lines."""
+    by_file: dict[str, list[Target]] = {}
+    for target in targets:
+        if target.path in by_file or len(by_file) < most:
+            by_file.setdefault(target.path, []).append(target)
+    lines = (
+        line
+        for path, given in by_file.items()
+        for line in (path, *(f"  -> {target.url}  by {target.by}" for target in given))
+    )
+    return list(islice(lines, most))
 
 
 def explain_entries(mapped: Mapped, plan: Plan) -> Callable[[Kind, str], str]:
     """Return what tells for a URL or directory of a plan which changed files it is purged for."""
-    by_entry: dict[tuple[Kind, str], list[str]] = defaultdict(list)
+    # a million lists would take more room than all they hold
+    firsts: dict[str, dict[str, Target]] = defaultdict(dict)
+    others: dict[tuple[str, str], list[Target]] = defaultdict(list)
     for target in mapped.targets:
-        by_entry[target.kind, target.url].append(f"{target.path}, by {target.by}")
-    for fold in plan.folds:
-        by_entry["dirs", fold.directory].append(f"{count(fold.entries, 'entry')} below it, to keep within max-requests")
+        if firsts[target.kind].setdefault(target.url, target) is not target:
+            others[target.kind, target.url].append(target)
+    folds = {fold.directory: fold for fold in plan.folds}
 
     def why(kind: Kind, url: str) -> str:
-        files = by_entry.get((kind, url))
+        first, fold = firsts[kind].get(url), folds.get(url) if kind == "dirs" else None
+        targets = [first, *others.get((kind, url), ())] if first else []
+        files = [f"{target.path}, by {target.by}" for target in targets]
+        if fold:
+            files.append(f"{count(fold.entries, 'entry')} below it, to keep within max-requests")
         if not files:
             return f"which was given in `{kind}`"
         more = f" and {len(files) - _SHOWN:,} more" if len(files) > _SHOWN else ""

@@ -136,7 +136,10 @@ def _below(top: str, paths: Iterable[str]) -> list[str]:
 def _find(served: list[str]) -> tuple[dict[str, str], list[_Name]]:
     """Return the paths in folders of a build, by their folder, and the other names that hold a hash."""
     in_folders = {path: found[0] for path in served if (found := _FOLDER_OF_HASHED.match(path))}
-    names = [name for path in served if path not in in_folders and (name := _read(path))]
+    others = [path for path in served if path not in in_folders]
+    if not any(name.is_code and name.is_certain for name in map(_read, others) if name):
+        return in_folders, []  # which is so of most sites; what all names hold takes more room than the names
+    names = list(filter(None, map(_read, others)))
     sure = list(_find_sure(names))
     return in_folders, [*sure, *_find_alike(names, sure)]
 

@@ -70,4 +70,5 @@ def _request(report: Report, outcome: Outcome) -> dict[str, object]:
 def _json(items: Iterable[object]) -> str:
     values = list(items)
     text = json.dumps(values, separators=(",", ":"))
-    return text if len(text) < _LONG else json.dumps(values, indent=0, separators=(",", ":"))
+    # one that `fit` empties need not be cut into lines, which takes ten times as long
+    return text if len(text) < _LONG or len(text) > MAX_OUTPUT else json.dumps(values, indent=0, separators=(",", ":"))

@@ -13,7 +13,7 @@ from ztpurge.report.document import Document, pick, rest_of
 from ztpurge.report.explain import explain_files
 from ztpurge.report.fates import MAYBE_STALE
 from ztpurge.report.seen import again_line, unreachable_line
-from ztpurge.site.mapping import Mapped, Target
+from ztpurge.site.mapping import Target
 from ztpurge.site.urls import host_of
 from ztpurge.untrusted import for_html
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _OPEN_UP_TO = 20  # URLs
 _CALLS_OPEN_UP_TO = 10
 _MOST_ROWS = 100
+_MOST_LINES = LIST_BYTES // 2  # of a list: each has a character and its end
 _WIDTH = 32  # of a time line, in characters
 _STATE_ICONS = {"planned": "📝", "failed": "❌", "partial": "⚠️", "accepted": "✅", "pending": "⏳", "done": "✅"}
 
@@ -31,8 +32,8 @@ def render_overview(document: Document) -> Iterator[str]:
     """Yield what is broad, then the rest of the run, small."""
     rest = rest_of(document)
     is_plan = document["result"] == "dry-run"
-    entries = [(call, url) for call in document["requests"] for url in call["purge"]]
-    directories = [url for call, url in entries if call["kind"] == "dirs"]
+    calls = document["requests"]
+    directories = [url for call in calls if call["kind"] == "dirs" for url in call["purge"]]
     for directory in document["whole_sites"]:
         yield f"<p><b>As a whole: {code(directory)}</b></p>\n"
     parts = [code(url) for url in directories if url not in document["whole_sites"]]
@@ -58,15 +59,17 @@ def render_overview(document: Document) -> Iterator[str]:
         again = [again_line(url, call["reqId"], states) for call in document["again"] for url in call["purge"]]
         is_open = len(again) <= _OPEN_UP_TO
         yield details_of("Purged again, since they were stale", again, rest=rest, is_open=is_open)
-    urls = [url for call, url in entries if call["kind"] == "urls" and call["state"] not in MAYBE_STALE]
-    mapped = Mapped(tuple(pick(Target, target) for target in document["targets"]))
+    purged = (call for call in calls if call["kind"] == "urls" and call["state"] not in MAYBE_STALE)
+    urls = [url for call in purged for url in call["purge"]]
     yield _by_folder("Planned" if is_plan else "Purged", urls, rest=rest)
     unverified = frozenset(document["unverified_urls"])
     reasons = [(row["url"], row["reason"]) for row in document["verified"] if row["url"] in unverified]
     yield details_of("Purged, but not verified", [f"{url}  ({why})" for url, why in reasons], rest=rest)
     if is_plan:
-        files = len({target.path for target in mapped.targets})
-        given = listed(list(explain_files(mapped)), rest=rest)
+        targets = document["targets"]
+        files = len({target["path"] for target in targets})
+        lines = explain_files((pick(Target, target) for target in targets), most=_MOST_LINES)
+        given = listed(lines, left=files + len(targets) - len(lines), rest=rest)
         yield details(f"For each changed file ({files:,})", given)
     yield details_of("Gave nothing of what changed", document["idle"], rest=rest) if is_plan else ""
     yield details_of("Directories that were folded to", list(map(sentences.fold_line, folds)), rest=rest)
@@ -132,9 +135,9 @@ def _by_way(document: Document) -> str:
     rows = []
     for name in dict.fromkeys([*document["sites_and_rules"], *by_way]):
         targets = by_way[name]
-        kinds = Counter(kind for kind, _ in {(target["kind"], target["url"]) for target in targets})
         files = len({target["path"] for target in targets})
-        rows.append([code(name), *(f"{number:,}" for number in (files, kinds["urls"], kinds["dirs"]))])
+        urls, dirs = (len({one["url"] for one in targets if one["kind"] == kind}) for kind in ("urls", "dirs"))
+        rows.append([code(name), *(f"{number:,}" for number in (files, urls, dirs))])
     return _cut_table(("by", "changed files", "URLs", "directories"), rows, document) if rows else ""
 
 

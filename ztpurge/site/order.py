@@ -36,10 +36,11 @@ def rank_urls(mapped: Mapped, changes: Iterable[Change]) -> dict[str, Rank]:
     One is deleted if each changed file behind it is; what a rule makes of a deleted file may well be there.
     """
     deleted = {change.path for change in changes if change.is_deleted}
-    there = {target.url for target in mapped.targets if target.path not in deleted}
+    gone = {target.url for target in mapped.targets if target.path in deleted}
+    gone.difference_update(target.url for target in mapped.targets if target.path not in deleted)
 
     def rank(url: str, kind: Kind) -> Rank:
-        if kind != "given" and url not in there:
+        if kind != "given" and url in gone:
             return Rank.DELETED
         path = url.partition("://")[2].partition("?")[0].partition("/")[2]
         ending = posixpath.splitext(path)[1].lower()

@@ -8,7 +8,7 @@ import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ztpurge.changes.since import changes_of_links
+from ztpurge.changes.since import changes_of_links, folders_above
 from ztpurge.errors import ZtpurgeError
 from ztpurge.report import sentences
 from ztpurge.sources.commits import raise_if_root_is_nowhere, without_changes
@@ -72,7 +72,7 @@ def open_list(sites: Sites, listed: tuple[Change, ...], around: Surroundings) ->
         links = {}
     linked = changes_of_links((change.path for change in listed), links)
     # submodules and links to folders are marked, as git does; a folder whose files the list names is none of them
-    above = {change.path[:end] for change in listed for end, char in enumerate(change.path) if char == "/"}
+    above = folders_above(change.path for change in listed)
     top = os.fspath(workspace)
     marked = tuple(
         replace(change, unseen="a folder in the workspace: a submodule, say, or a link")
