@@ -77,23 +77,23 @@ def measure_whole(service: Service) -> Parts:
     """Return what measures each part in full, once it is looped over."""
     return {
         "calls": chain(
-            *(measure_calls(service, Load(1_000, 50, most), rounds=5) for most in (4, 8, 16)),
+            *(measure_calls(service, Load(1_000, 50, most), rounds=3) for most in (4, 8, 16)),
             *(measure_calls(service, Load(200, 200, most), rounds=3) for most in (4, 8, 16)),
             measure_calls(service, Load(400, 50, 8, is_secure=True), rounds=5),
         ),
-        "verify": measure_looks(service, urls=1_000, latency=50, at_once=16, rounds=5),
-        "planning": chain(measure_planning(files=100_000, rounds=5), measure_growth(files=100_000, times=10, rounds=3)),
+        "verify": measure_looks(service, urls=1_000, latency=50, at_once=16, rounds=3),
+        "planning": chain(measure_planning(files=100_000, rounds=3), measure_growth(files=100_000, times=10, rounds=2)),
         "memory": chain(
             measure_memory(service, files=100_000, rounds=1), measure_memory(service, files=1_000_000, rounds=1)
         ),
         "manifest": chain(
-            measure_manifest(service, "2 GB in 21,130 files", mix=GAME, rounds=5),
-            measure_manifest(service, "100,000 files of 2 kB", mix=PAGES, rounds=5),
+            measure_manifest(service, "2 GB in 21,130 files", mix=GAME, rounds=3),
+            measure_manifest(service, "100,000 files of 2 kB", mix=PAGES, rounds=3),
         ),
         "git": measure_range(files=100_000, changed=1_000, rounds=15),
         "start": measure_start(service, rounds=25),
         "image": measure_image(rounds=15),
-        "peers": chain(*(measure_peers(service, Load(1_000, 50, most), rounds=3) for most in (8, 16))),
+        "peers": chain(*(measure_peers(service, Load(1_000, 50, most), rounds=2) for most in (8, 16))),
     }
 
 
