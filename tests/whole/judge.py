@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sandbox import Call, Reply, Sandbox
 
 _MOST_NEEDED = 4  # calls that purge anything: URLs and directories, of two hosts
-_LATE = "not sent: the origin was not seen to serve the new files"
+_LATE = "Nothing was purged: the origin "
 
 
 @dataclass(slots=True)
