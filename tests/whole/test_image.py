@@ -105,7 +105,7 @@ def test_a_step_purges_and_leaves_outputs_summary_and_report(start: Start, cdn: 
     step = start(files_from="list", report_file="out/report.json", exclude="*.map")
     code, log = step.finish()
     assert code == 0, log
-    urls = tuple(f"https://static.example.com/{name}" for name in ("index.html", "", "%E6%98%A5.css"))
+    urls = tuple(f"https://static.example.com/{name}" for name in ("%E6%98%A5.css", "index.html", ""))
     assert [call.entries for call in cdn.purge_calls] == [urls]
     assert json.loads(step.outputs()["req-ids"]) == [cdn.purge_calls[0].req_id]
     assert "3 URLs on <code>static.example.com</code> purged" in step.summary()
