@@ -930,3 +930,18 @@ def test_one_origin_of_many_hosts_is_asked_as_politely_as_one_host() -> None:
     verification.run(scheduler, on_verdict=count, on_round=lambda _left: None)
     assert {verdict.state for verdict in verification.verdicts} == {"fresh"}
     assert most <= CONNECTIONS
+
+
+def test_what_a_cancelled_run_saw_but_once_may_come_back_old() -> None:
+    door = Edge({A: FRESH, B: FRESH})
+    watch = door.watch(A, B)
+    watch.run()
+    watch.look_back()
+    door.clock.stop()
+    assert watch.states == "fresh fresh"
+    watch = (door := Edge({A: FRESH})).watch(A)
+    watch.run()
+    door.clock.stop()
+    (verdict,) = watch.verification.verdicts
+    assert verdict.state == "stale"
+    assert verdict.reason.startswith("seen fresh once, and not a second time (1 look in 0 s; the run was cancelled)")

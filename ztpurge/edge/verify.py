@@ -30,6 +30,7 @@ _LIGHT = 1 << 20  # bytes
 _MANY = 3  # files of which none is there: it is not that one was not deployed yet
 _LEAST_CHANCE = 10.0  # seconds, for those to appear all the same
 _BACK_ONCE = "served the old content again after the new, and was not seen fresh twice since"
+_ONCE = "seen fresh once, and not a second time"
 _GRACE = 2.0  # seconds, for the rounds of a host to end before they are left
 
 
@@ -150,9 +151,11 @@ class Verification:
             return self._unseen[url]
         stopped = self._scheduler.clock.stopped()
         seen = {spot.server: self._latest[spot] or unlooked(url, stopped=stopped) for spot in self._looking.spots[url]}
-        for spot in self._back.intersection(self._looking.spots[url]):
-            if seen[spot.server].state == "fresh":
+        for spot in self._looking.spots[url]:
+            if seen[spot.server].state == "fresh" and spot in self._back:
                 seen[spot.server] = replace(seen[spot.server], state="stale", reason=_BACK_ONCE, is_back=True)
+            elif seen[spot.server].state == "fresh" and stopped and not self._is_patient and spot not in self._twice:
+                seen[spot.server] = replace(seen[spot.server], state="stale", reason=_ONCE)
         return combine(seen)
 
     def _is_settled(self, spot: Spot) -> bool:
