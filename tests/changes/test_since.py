@@ -39,6 +39,7 @@ class Told(Repository):
     release: str | None = None
     modes_of: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)  # what differs, by its base
     deployed: tuple[str | None, ...] = ()
+    newer: str | None = None
 
     def api(self) -> GitHub:
         return cast("GitHub", self)
@@ -54,9 +55,11 @@ class Told(Repository):
         assert run == RUN
         return self.success
 
-    def since_deployment(self, deployed: Deployed, run: Run, *, only_purged: bool) -> tuple[str | None, ...]:
+    def since_deployment(
+        self, deployed: Deployed, run: Run, *, only_purged: bool
+    ) -> tuple[tuple[str | None, ...], str | None]:
         assert (deployed, run) == (DEPLOYED.base, RUN)
-        return (self.deployed[-1],) if only_purged else self.deployed
+        return ((self.deployed[-1],) if only_purged else self.deployed), self.newer
 
     def previous_release(self, tag: str) -> str | None:
         assert tag == RUN.tag

@@ -81,6 +81,7 @@ class Judge:
         self._names: set[str] = set()  # every file that was ever served
         self._green: Mapping[str, bytes] = {}  # what was deployed at the last green run
         self._accepted: set[Entry] = set()  # for purge since then
+        self._has_told = False  # a green run, since then, that nobody can look into the linked folder
         self._owed: set[str] = set()  # stale URLs that no run has named
         self._vendor_seen = ""  # the submodule as the last green run knew it
 
@@ -118,6 +119,7 @@ class Judge:
         self._tally.counts["green" if green else "red"] += 1
         self._tally.counts["stale URLs after red runs"] += 0 if green else len(stale)
         self._accepted |= ended.accepted
+        self._has_told |= green and f"{self._layout.top}/{MIRROR}" in ended.log
         self._judge_calls(ended)
         self._judge_origin(ended)
         if green:
@@ -155,13 +157,13 @@ class Judge:
         needed = {entry for name in changed for _, entry in self._layout.watched(name)}
         self._complain(_lacking(needed, self._accepted), "changed, but not purged", ended)
         if not self._layout.built and any(name.startswith(f"{MIRROR}/") for name in changed):
-            self._judge_folder(MIRROR, self._accepted, ended)
-        self._green, self._accepted = self._deployed, set()
+            self._judge_folder(MIRROR, self._accepted, ended, has_told=self._has_told)
+        self._green, self._accepted, self._has_told = self._deployed, set(), False
 
-    def _judge_folder(self, name: str, accepted: set[Entry], ended: Ended) -> None:
+    def _judge_folder(self, name: str, accepted: set[Entry], ended: Ended, *, has_told: bool = False) -> None:
         """Nobody can look into a folder that changed: it must be purged whole or, where no rule says so, be named."""
         needed, is_more = self._layout.folder(name)
-        if is_more and f"{self._layout.top}/{name}" not in ended.log:
+        if is_more and not has_told and f"{self._layout.top}/{name}" not in ended.log:
             self._complain({name}, "changed, and a green run did not say so", ended)
         self._complain(_lacking(needed, accepted), f"not purged for the folder {name}", ended)
 

@@ -70,6 +70,18 @@ def commits_since_success(
     return (None, *dict.fromkeys(deployment.commit for deployment in oldest))
 
 
+def newer_success(
+    listed: Iterable[Deployment], deployed: Deployed, read: Callable[[Deployment], Sequence[Status]]
+) -> str | None:
+    """Return the commit that is served now, if a success was told after the present status; None if that is the last.
+
+    So it is when an old run is run again, or waited while another deployment overtook it.
+    """
+    known = sorted(listed, key=lambda deployment: deployment.updated, reverse=True)[:MOST_READ]
+    newest = next(_successes(known, deployed, read), None)
+    return newest[0].commit if newest and newest[1].id > deployed.status else None
+
+
 def was_purged(deployment: Deployment, success: Status, runs: Iterable[Listed], run: Run) -> bool:
     """Say whether a purge for a deployment is known to have gone well after that succeeded.
 

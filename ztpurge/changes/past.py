@@ -19,7 +19,7 @@ from ztpurge.changes.answered import (
     parse_status,
 )
 from ztpurge.changes.api import Api, Need
-from ztpurge.changes.deployments import DAY, commits_since_success, was_purged
+from ztpurge.changes.deployments import DAY, commits_since_success, newer_success, was_purged
 from ztpurge.changes.runs import commits_since_last_success, is_far_enough, last_success, lost_runs
 from ztpurge.changes.trees import is_ref_name
 from ztpurge.errors import ZtpurgeError
@@ -131,11 +131,14 @@ class Past(Api):
         ]
         return max(earlier, key=lambda release: release.published).tag if earlier else None
 
-    def since_deployment(self, deployed: Deployed, run: Run, *, only_purged: bool) -> tuple[str | None, ...]:
+    def since_deployment(
+        self, deployed: Deployed, run: Run, *, only_purged: bool
+    ) -> tuple[tuple[str | None, ...], str | None]:
         """Return the commits of an environment's last successful deployment and of what it may have served since.
 
         It is the last before the present status or, with `only_purged`, the last that this workflow is known to have
-        purged for, if it ever ran for another. The oldest first; if there is none, None stands first.
+        purged for, if it ever ran for another. The oldest first; if there is none, None stands first. Also return the
+        commit that is served by now, if that is of a later success.
         """
         named = functools.partial(parse_deployment, environment=deployed.environment)
         path = f"deployments?{urlencode({'environment': deployed.environment})}&"
@@ -146,9 +149,11 @@ class Past(Api):
         def read(deployment: Deployment) -> list[Status]:
             return self._all(_List(f"deployments/{deployment.id}/statuses?", "statuses", said, _DEPLOYMENTS))
 
+        newer = newer_success(listed, deployed, read)
         others, are_all = self._other_runs(run) if only_purged else ([], True)
         if not others and are_all:
-            return commits_since_success(listed, deployed, read, lambda _, success: success.id < deployed.status)
+            before = commits_since_success(listed, deployed, read, lambda _, success: success.id < deployed.status)
+            return before, newer
 
         @functools.cache
         def runs_for(commit: str) -> list[Listed]:
@@ -158,7 +163,7 @@ class Past(Api):
             return was_purged(deployment, success, others if are_all else runs_for(deployment.commit), run)
 
         start = min(other.created for other in others) - DAY if are_all else float("-inf")
-        return commits_since_success(listed, deployed, read, is_purged, start=start)
+        return commits_since_success(listed, deployed, read, is_purged, start=start), newer
 
     def _other_runs(self, run: Run) -> tuple[list[Listed], bool]:
         """Return the newest runs for the same event that were not skipped, and whether those are all."""

@@ -54,12 +54,18 @@ def find_changes(since: str, event: Event, repository: Repository) -> Found:
     """Find what changed; raise ZtpurgeError for a range that cannot be told."""
     if event.head is None:
         return Found((), None, "nowhere")
-    bases = tuple(dict.fromkeys(_bases(since, event, repository)))
+    head = event.head
+    if isinstance(event.base, Deployed) and since in {"event", "last-success"}:
+        found, newer = repository.api().since_deployment(event.base, event.run, only_purged=since == "last-success")
+        head = newer or head  # what is served: the event's deployment may have been overtaken
+    else:
+        found = _bases(since, event, repository)
+    bases = tuple(dict.fromkeys(found))
     modes: dict[str, frozenset[str]] = {}
     is_by_api = False
     for base in bases:
-        if base != event.head:
-            differing, is_told_by_api = repository.differing_paths(base, event.head)
+        if base != head:
+            differing, is_told_by_api = repository.differing_paths(base, head)
             is_by_api |= is_told_by_api
             for path, kinds in differing.items():
                 modes[path] = modes.get(path, frozenset()) | kinds
@@ -69,7 +75,7 @@ def find_changes(since: str, event: Event, repository: Repository) -> Found:
         unseen = changes_of(path for path, kinds in modes.items() if kind in kinds)
         changes += tuple(Change(change.path, unseen=what) for change in unseen)
     commits = tuple(base for base in bases if base is not None)
-    compared = Range(commits, event.head, has_all_files=None in bases)
+    compared = Range(commits, head, has_all_files=None in bases)
     return Found(changes, compared, "GitHub's API" if is_by_api else "the checkout")
 
 
@@ -77,8 +83,6 @@ def _bases(since: str, event: Event, repository: Repository) -> tuple[str | None
     """Return the commits to compare with, None for nothing at all."""
     if since not in {"event", "last-success"}:
         return (_resolve(since, repository),)
-    if isinstance(event.base, Deployed):
-        return repository.api().since_deployment(event.base, event.run, only_purged=since == "last-success")
     earlier: tuple[str | None, ...] = ()
     if since == "last-success":
         if event.name in _OF_OTHER_COMMITS:

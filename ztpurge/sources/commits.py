@@ -52,10 +52,11 @@ def open_commits(since: str, sites: Sites, around: Surroundings) -> Commits:
     if event.problem:
         raise event.problem
     found = find_changes(since, event, repository)
-    if event.head and found.changes:
+    head = found.range.head if found.range else None
+    if head and found.changes:
         for site in sites.sites:
             try:
-                raise_if_no_folder(site.root, event.head, repository)
+                raise_if_no_folder(site.root, head, repository)
             except ZtpurgeError as error:
                 raise error.at(site.place("root")) from error
     linked: tuple[Change, ...] = ()
@@ -73,7 +74,7 @@ def open_commits(since: str, sites: Sites, around: Surroundings) -> Commits:
                 place="since",
             )
         raise_if_root_is_nowhere(without_changes(sites, found.changes), (head, *bases), around)
-    return Commits(found.changes + linked, repository, event.head, found.range)
+    return Commits(found.changes + linked, repository, head, found.range)
 
 
 def without_changes(sites: Sites, changes: Iterable[Change]) -> tuple[Site, ...]:
