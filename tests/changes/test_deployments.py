@@ -16,6 +16,7 @@ from ztpurge.changes.deployments import (
     Deployment,
     Status,
     commits_since_success,
+    newer_success,
     was_purged,
 )
 from ztpurge.changes.event import Deployed, Run
@@ -74,6 +75,19 @@ def test_what_may_have_been_served_since_the_last_success_counts(
     for listed in (list(said), list(said)[::-1]):
         found = commits_since_success(listed, PRESENT, said.__getitem__, lambda _, success: success.id < PRESENT.status)
         assert found == tuple(commits)
+
+
+@cases("history newer", {
+    "nothing is listed": ([], None), "the present one is the last": ([A, B, NEW], None),
+    "a later one": ([A, B, NEW, made("c", 100, "101 success")], "c"),
+    "the last of several": ([A, NEW, made("c", 100, "101 success 104 inactive"), made("d", 102, "104 success")], "d"),
+    "an old one once more": ([made("a", 1, "3 success 7 inactive 101 success"), B, NEW], "a"),
+    "one that failed or is under way": ([A, B, NEW, made("c", 100, "101 failure"), made("d", 100, "101 queued")], None),
+    "another task": ([A, B, NEW, made("m", 100, "101 success", task="migrate")], None),
+})  # fmt: skip
+def test_a_later_success_tells_what_is_served(history: list[Made], newer: str | None) -> None:
+    said = dict(history)
+    assert newer_success(list(said), PRESENT, said.__getitem__) == newer
 
 
 def ran(number: float, how: str = "success", *, head: str = "b", again: float = 0) -> Listed:

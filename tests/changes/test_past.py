@@ -183,9 +183,17 @@ def test_what_was_deployed_since_the_last_success_is_found(
     calls: int,
 ) -> None:
     with serve(served.source, deployments=deployments, runs=runs) as api:
-        told = client(api, clock).since_deployment(PRESENT, THIS, only_purged=only_purged)
+        told, newer = client(api, clock).since_deployment(PRESENT, THIS, only_purged=only_purged)
     assert told == tuple(number if number is None else f"{10_000 + number:040}" for number in found)
-    assert len(api.requests) == calls
+    assert (len(api.requests), newer) == (calls, None)
+
+
+def test_what_was_deployed_after_the_present_status_is_what_is_served(served: Served, clock: FakeClock) -> None:
+    later = replace(deployed(9), said=tuple((number + 10_000, state, told) for number, state, told in deployed(9).said))
+    later = replace(later, id=77, sha="d" * 40)
+    with serve(served.source, deployments=[later, *FIVE], runs=[]) as api:
+        told, newer = client(api, clock).since_deployment(PRESENT, THIS, only_purged=False)
+    assert (newer, told[-1] in {"d" * 40, f"{10_009:040}"}) == ("d" * 40, True)
 
 
 @pytest.mark.parametrize(("permissions", "lacking"), [(("contents",), "deployments"), (("deployments",), "actions")])

@@ -48,7 +48,7 @@ class Told(Repository):
         return self.refs.get(ref)
 
     def differing_paths(self, base: str | None, head: str) -> tuple[dict[str, frozenset[str]], bool]:
-        assert head == B
+        assert head == (self.newer or B)
         return self.modes_of.get(base or "", {(base or "nothing")[0]: FILE}), base == D
 
     def since_last_success(self, run: Run) -> tuple[str | None, ...]:
@@ -86,6 +86,7 @@ LAST = "last-success"
     "first release": ("event", RELEASE, Told(), "n"),
     "a deployment": ("event", DEPLOYED, Told(deployed=(C, A)), "c a"),
     "a deployment, and what was purged for": (LAST, DEPLOYED, Told(deployed=(C, A)), "a"),
+    "a deployment that another overtook": ("event", DEPLOYED, Told(deployed=(C, B), newer=A), "c b"),
     "a deployment, from a tag": ("v1", DEPLOYED, V1, "c"),
     "the first deployment": ("event", DEPLOYED, Told(deployed=(None,)), "n"),
     "last success, and what the push replaced": (LAST, PUSH, Told(success=(C,)), "c a"),
