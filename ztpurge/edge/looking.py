@@ -88,7 +88,7 @@ class _Host:
         self.connections = threading.BoundedSemaphore(connections)
 
 
-class _Line:
+class _Contact:
     """Whether a server takes connections: how many in a row it did not, why, and when it was last tried again."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Looking:
         self._terms = terms
         asked = ((url, spot.at) for url, spots in self.spots.items() for spot in spots)
         self._hosts = {host: _Host(scheduler, self.connections) for host in {self._turns_of(*one) for one in asked}}
-        self._lines: dict[str, _Line] = {}
+        self._contacts: dict[str, _Contact] = {}
         self._lock = threading.Lock()
         self._not_before: dict[str, float] = {}  # by the URL asked for: when its server wants to be asked again
 
@@ -206,7 +206,7 @@ class Looking:
                 raise
             finally:
                 host.pace.end_turn(error, started=began, timeout=timeout)
-                self._note_line(at, error)
+                self._note_contact(at, error)
             answered = clock.now()
         if seen.status in {429, 503}:
             asked = retry_after(seen.retry_after, now=clock.wall()) if seen.retry_after else None
@@ -228,20 +228,20 @@ class Looking:
         """Raise ApiError for a server that took no connection several times, unless it is to be tried again now."""
         now = self._scheduler.clock.now()
         with self._lock:
-            line = self._lines.get(_server_of(at))
-            if line is None or line.misses < _MOST_MISSES:
+            contact = self._contacts.get(_server_of(at))
+            if contact is None or contact.misses < _MOST_MISSES:
                 return
-            if now >= line.tried_at + _TRY_AGAIN:
-                line.tried_at = now
+            if now >= contact.tried_at + _TRY_AGAIN:
+                contact.tried_at = now
                 return
-        raise ApiError(Failure.AWAY, line.cause)
+        raise ApiError(Failure.AWAY, contact.cause)
 
-    def _note_line(self, at: str, error: ApiError | None) -> None:
+    def _note_contact(self, at: str, error: ApiError | None) -> None:
         with self._lock:
-            line = self._lines.setdefault(_server_of(at), _Line())
+            contact = self._contacts.setdefault(_server_of(at), _Contact())
             is_dead = error is not None and error.failure is Failure.AWAY
-            line.misses = line.misses + 1 if is_dead else 0
-            line.cause = error.cause if error else ""
+            contact.misses = contact.misses + 1 if is_dead else 0
+            contact.cause = error.cause if error else ""
 
 
 def _server_of(at: str) -> str:

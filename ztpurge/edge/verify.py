@@ -40,7 +40,7 @@ class Verification:
     def __init__(self, expected: Mapping[str, Expected], door: Door, scheduler: Scheduler, terms: Terms) -> None:
         self._looking = Looking(expected, door, scheduler, terms)
         self._scheduler = scheduler
-        self._is_patient = terms.is_origin
+        self._is_origin = terms.is_origin
         self._unseen = {url: verdict for url, what in expected.items() if (verdict := judge_unseen(url, what))}
         self._latest: dict[Spot, Verdict | None] = {
             spot: None for url, spots in self._looking.spots.items() if url not in self._unseen for spot in spots
@@ -154,7 +154,7 @@ class Verification:
         for spot in self._looking.spots[url]:
             if seen[spot.server].state == "fresh" and spot in self._back:
                 seen[spot.server] = replace(seen[spot.server], state="stale", reason=_BACK_ONCE, is_back=True)
-            elif seen[spot.server].state == "fresh" and stopped and not self._is_patient and spot not in self._twice:
+            elif seen[spot.server].state == "fresh" and stopped and not self._is_origin and spot not in self._twice:
                 seen[spot.server] = replace(seen[spot.server], state="stale", reason=_ONCE)
         return combine(seen)
 
@@ -202,7 +202,7 @@ class Verification:
                 tell()
             just_seen.update(ahead)
         for _ in few.rounds(left(), look, pauses=_PAUSES, on_answer=note):
-            if not self._is_patient and clock.now() >= chance and len(self._lost(spots)) >= _MANY:
+            if not self._is_origin and clock.now() >= chance and len(self._lost(spots)) >= _MANY:
                 break
             tell()
 

@@ -34,11 +34,7 @@ def held_back(report: Report, late: tuple[Verdict, ...], *, is_stopped: bool = F
     else:
         cause = "not sent: the origin was not seen to serve the new files"
         remedy = " ".join(late_advice(late)) or "Run the job again"
-    error = ApiError(Failure.NOT_SENT, cause, remedy=remedy)
-    outcomes = tuple(
-        Outcome.of(number, batch, "failed", error=error) for number, batch in enumerate(report.plan.batches, start=1)
-    )
-    return replace(report, late=late, outcomes=outcomes)
+    return replace(report, late=late, outcomes=_not_purged(report.plan, (), cause, remedy=remedy))
 
 
 def broken_off(report: Report, heard: Iterable[Outcome], *, wait: bool, verify: bool) -> Report:
@@ -62,9 +58,9 @@ def broken_off(report: Report, heard: Iterable[Outcome], *, wait: bool, verify: 
     return replace(report, outcomes=outcomes, verdicts=report.verdicts + verdicts, has_bug=True)
 
 
-def _not_purged(plan: Plan, outcomes: Iterable[Outcome], why: str) -> tuple[Outcome, ...]:
+def _not_purged(plan: Plan, outcomes: Iterable[Outcome], why: str, *, remedy: str = "") -> tuple[Outcome, ...]:
     told = {outcome.number for outcome in outcomes}
-    error = ApiError(Failure.NOT_SENT, why)
+    error = ApiError(Failure.NOT_SENT, why, remedy=remedy)
     return tuple(
         Outcome.of(number, batch, "failed", error=error)
         for number, batch in enumerate(plan.batches, start=1)

@@ -98,6 +98,7 @@ def explain_looks(sites: Sites, mapped: Mapped) -> Iterator[str]:
         by_origin.setdefault(at.split("/")[2], (url, at))
     for url, at in by_origin.values():
         yield f"Nothing would be purged before the origin is new: {at} is asked for {url}, and so on"
+    hosts = set(map(host_of, mapped.urls))
     for host, edges in sites.edges.items():
-        if any(host_of(url) == host for url in mapped.urls):
+        if host in hosts:
             yield f"`verify` would look at {', '.join(edges)} for {host}"
