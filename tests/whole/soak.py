@@ -356,7 +356,7 @@ class History:
         dice = random.Random(self._dice.random())  # noqa: S311 - the same
 
         def visit() -> None:
-            while not over.wait(0.01):
+            while urls and not over.wait(0.01):
                 self._cdn.get(dice.choice(urls), edge=dice.choice(self._cdn.edges))
 
         thread = threading.Thread(target=visit)
