@@ -16,7 +16,8 @@ from ztpurge.cdn.purge import Outcome, Purging
 from ztpurge.changes.event import read_event
 from ztpurge.changes.git import Git
 from ztpurge.changes.repository import Repository
-from ztpurge.edge.expected import Expected, Gone, entries_beside
+from ztpurge.edge.again import plan_again
+from ztpurge.edge.expected import Expected, Gone
 from ztpurge.edge.judge import confirm_by_sight
 from ztpurge.errors import BUG, ZtpurgeError
 from ztpurge.inputs import options_of, parse
@@ -284,16 +285,15 @@ class _Recipe:
     ) -> None:
         """Purge URLs once more, with what their calls held that nobody can compare, as far as the budgets allow."""
         inputs, plan, earlier = self.inputs, self._report.plan, self._report.again
-        beside, dirs = entries_beside(urls, plan, expected)
-        room = max(inputs.max_urls - plan.size - sum(len(outcome.entries) for outcome in earlier), 0)
-        kept = dirs[:room]
-        again = make_plan((*urls, *beside)[: room - len(kept)], kept, projects=self._report.sites.projects)
-        if inputs.max_requests:
-            again = Plan(again.batches[: max(inputs.max_requests - len(plan.batches) - len(earlier), 0)], again.folded)
-        sent = {entry for batch in again.batches for entry in batch.entries}
-        covered = sent | {one.url for one in again.folded if one.directory in sent}
-        if left := [entry for entry in (*urls, *beside, *dirs) if entry not in covered]:
-            caution = sentences.not_again(len(left))
+        again, left = plan_again(
+            urls,
+            plan,
+            expected,
+            most_entries=inputs.max_urls - plan.size - sum(len(outcome.entries) for outcome in earlier),
+            most_calls=inputs.max_requests - len(plan.batches) - len(earlier) if inputs.max_requests else None,
+        )
+        if left:
+            caution = sentences.not_again(left)
             self._runner.annotate("warning", "ztpurge", caution)
             self._tell(cautions=(*self._report.cautions, caution))
 

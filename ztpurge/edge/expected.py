@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from ztpurge.changes.contents import Content, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from ztpurge.cdn.plan import Plan
     from ztpurge.site.mapping import Candidates
 
 
@@ -39,18 +38,3 @@ def expect(candidates: Mapping[str, Candidates], files: Mapping[str, Content | U
         else:
             expected[url] = Gone(is_folder=behind.kind == "folder")
     return expected
-
-
-def entries_beside(
-    urls: Iterable[str], plan: Plan, expected: Mapping[str, Expected]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the URLs and the directories that nobody can compare, and that the same calls purged as stale URLs.
-
-    A call whose URLs stay stale may not have been carried out, or only by some; what cannot be looked at went with it.
-    """
-    stale = frozenset(urls)
-    above = {one.directory for one in plan.folded if one.url in stale}
-    calls = [batch for batch in plan.batches if not (stale | above).isdisjoint(batch.entries)]
-    beside = (url for call in calls if call.kind == "urls" for url in call.entries if url not in stale)
-    dirs = (url for call in calls if call.kind == "dirs" for url in call.entries)
-    return tuple(url for url in beside if isinstance(expected.get(url), Unknown)), tuple(dirs)
